@@ -1,0 +1,320 @@
+package image
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/moby/buildkit/frontend/dockerfile/instructions"
+	"github.com/moby/buildkit/frontend/dockerfile/parser"
+	"github.com/moby/buildkit/frontend/dockerfile/shell"
+)
+
+// recipe is what a Dockerfile says about its final image: the steps that fill it, in order, and the
+// settings the app is started with. Paths are those inside the image.
+// https://docs.docker.com/reference/dockerfile/
+type recipe struct {
+	steps      []step
+	env        []variable
+	workdir    string
+	entrypoint []string
+	cmd        []string
+}
+
+type variable struct{ name, value string }
+
+// step is one instruction that changes the image's files.
+type step struct {
+	line    int
+	kind    stepKind
+	workdir string   // the image's working directory at this line
+	args    []string // copy: sources, then the destination; pip: the arguments after "install"; skipped: the text
+}
+
+type stepKind int
+
+const (
+	stepCopy    stepKind = iota // COPY or ADD of files of the build context
+	stepPip                     // RUN pip install ...
+	stepSkipped                 // RUN of anything else: not run on this machine
+)
+
+// defaultPath is the PATH of an image that sets none, as Docker gives it to its containers.
+const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+// readRecipe reads a Dockerfile. What only a real image build can do is an error that names the line.
+func readRecipe(r io.Reader) (*recipe, error) {
+	text, err := io.ReadAll(r)
+	if err != nil {
+		return nil, fmt.Errorf("read Dockerfile: %w", err)
+	}
+	tree, err := parser.Parse(bytes.NewReader(text))
+	if err != nil {
+		return nil, fmt.Errorf("parse Dockerfile: %w", err)
+	}
+	stages, global, err := instructions.Parse(tree.AST, nil)
+	if err != nil {
+		return nil, fmt.Errorf("parse Dockerfile: %w", err)
+	}
+	b := &recipeReader{
+		recipe: recipe{workdir: "/", env: []variable{{"PATH", defaultPath}}},
+		lex:    shell.NewLex(tree.EscapeToken),
+		shell:  []string{"/bin/sh", "-c"},
+	}
+	for _, arg := range global {
+		if err := b.arg(&arg); err != nil {
+			return nil, err
+		}
+	}
+	b.global, b.args = b.args, nil
+	for _, stage := range chain(stages) {
+		for _, command := range stage.Commands {
+			if err := b.read(command); err != nil {
+				return nil, err
+			}
+		}
+		b.args = nil // ARG ends with its stage
+	}
+	return &b.recipe, nil
+}
+
+// chain is the final stage behind the earlier stages it is FROM, first one first.
+func chain(stages []instructions.Stage) []instructions.Stage {
+	if len(stages) == 0 {
+		return nil
+	}
+	last := len(stages) - 1
+	line := []instructions.Stage{stages[last]}
+	for base, ok := instructions.HasStage(stages[:last], stages[last].BaseName); ok; {
+		line = append(line, stages[base])
+		base, ok = instructions.HasStage(stages[:base], stages[base].BaseName)
+	}
+	slices.Reverse(line)
+	return line
+}
+
+type recipeReader struct {
+	recipe
+	lex    *shell.Lex
+	shell  []string
+	global []variable // ARGs before the first FROM
+	args   []variable
+}
+
+func (b *recipeReader) read(command instructions.Command) error {
+	if e, ok := command.(instructions.SupportsSingleWordExpansion); ok {
+		if err := e.Expand(b.expand); err != nil {
+			return fmt.Errorf("Dockerfile line %d: %w", lineOf(command), err)
+		}
+	}
+	switch c := command.(type) {
+	case *instructions.ArgCommand:
+		return b.arg(c)
+	case *instructions.EnvCommand:
+		for _, pair := range c.Env {
+			b.env = set(b.env, pair.Key, pair.Value)
+		}
+	case *instructions.WorkdirCommand:
+		b.workdir = join(b.workdir, c.Path)
+	case *instructions.CopyCommand:
+		return b.copy(command, c.From, c.SourcesAndDest)
+	case *instructions.AddCommand:
+		return b.copy(command, "", c.SourcesAndDest)
+	case *instructions.RunCommand:
+		return b.run(command, c)
+	case *instructions.ShellCommand:
+		b.shell = c.Shell
+	case *instructions.EntrypointCommand:
+		b.entrypoint, b.cmd = b.commandLine(c.ShellDependantCmdLine), nil
+	case *instructions.CmdCommand:
+		b.cmd = b.commandLine(c.ShellDependantCmdLine)
+	}
+	return nil // EXPOSE, LABEL, USER, VOLUME, HEALTHCHECK, STOPSIGNAL say nothing to a process on this machine
+}
+
+func (b *recipeReader) arg(c *instructions.ArgCommand) error {
+	if err := c.Expand(b.expand); err != nil {
+		return fmt.Errorf("Dockerfile line %d: %w", lineOf(c), err)
+	}
+	for _, a := range c.Args {
+		value, known := lookup(b.global, a.Key)
+		if a.Value != nil {
+			value, known = *a.Value, true
+		}
+		if known {
+			b.args = set(b.args, a.Key, value)
+		}
+	}
+	return nil
+}
+
+// expand replaces $NAME and ${NAME} in one word, as Docker does: ENV wins over ARG.
+func (b *recipeReader) expand(word string) (string, error) {
+	out, _, err := b.lex.ProcessWord(word, b)
+	return out, err
+}
+
+// Get and Keys make recipeReader the environment of the word expansion.
+func (b *recipeReader) Get(name string) (string, bool) {
+	if value, ok := lookup(b.env, name); ok {
+		return value, true
+	}
+	return lookup(b.args, name)
+}
+
+func (b *recipeReader) Keys() []string {
+	var names []string
+	for _, v := range slices.Concat(b.args, b.env) {
+		names = append(names, v.name)
+	}
+	return names
+}
+
+func (b *recipeReader) copy(command instructions.Command, from string, files instructions.SourcesAndDest) error {
+	line := lineOf(command)
+	if from != "" {
+		return &UnsupportedError{line, "COPY --from=" + from + " takes files from another image"}
+	}
+	for _, source := range files.SourcePaths {
+		if strings.Contains(source, "://") || strings.HasPrefix(source, "git@") {
+			return &UnsupportedError{line, "ADD " + source + " downloads"}
+		}
+	}
+	if len(files.SourceContents) > 0 {
+		return &UnsupportedError{line, "COPY with a here-document makes files"}
+	}
+	args := append(slices.Clone(files.SourcePaths), files.DestPath)
+	b.steps = append(b.steps, step{line, stepCopy, b.workdir, args})
+	return nil
+}
+
+// run keeps the "pip install" parts of a RUN line; the rest of it belongs to the image's own system.
+func (b *recipeReader) run(command instructions.Command, c *instructions.RunCommand) error {
+	parts := [][]string{c.CmdLine}
+	if c.PrependShell {
+		parts = nil
+		for _, text := range splitShell(strings.Join(c.CmdLine, " ")) {
+			words, err := b.lex.ProcessWords(text, b)
+			if err != nil {
+				return fmt.Errorf("Dockerfile line %d: %w", lineOf(command), err)
+			}
+			parts = append(parts, words)
+		}
+	}
+	for _, words := range parts {
+		kind, args := stepSkipped, []string{strings.Join(words, " ")}
+		if install, ok := pipInstall(words); ok {
+			kind, args = stepPip, install
+		}
+		b.steps = append(b.steps, step{lineOf(command), kind, b.workdir, args})
+	}
+	return nil
+}
+
+func (b *recipeReader) commandLine(c instructions.ShellDependantCmdLine) []string {
+	if c.PrependShell {
+		return append(slices.Clone(b.shell), strings.Join(c.CmdLine, " "))
+	}
+	return c.CmdLine
+}
+
+// splitShell cuts a shell line at &&, ; and line ends. Quotes hold a part together.
+func splitShell(text string) []string {
+	var parts []string
+	var quote rune
+	start := 0
+	cut := func(end, next int) {
+		if part := strings.TrimSpace(text[start:end]); part != "" {
+			parts = append(parts, part)
+		}
+		start = next
+	}
+	for i, c := range text {
+		switch {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '\'' || c == '"':
+			quote = c
+		case c == ';' || c == '\n':
+			cut(i, i+1)
+		case c == '&' && strings.HasPrefix(text[i:], "&&"):
+			cut(i, i+2)
+		}
+	}
+	cut(len(text), len(text))
+	return parts
+}
+
+// pipInstall recognises "pip install ..." in its usual spellings and returns what follows "install".
+func pipInstall(words []string) ([]string, bool) {
+	if len(words) == 0 {
+		return nil, false
+	}
+	program := path.Base(words[0])
+	if strings.HasPrefix(program, "python") && len(words) > 2 && words[1] == "-m" {
+		words, program = words[2:], words[2]
+	}
+	if !strings.HasPrefix(program, "pip") {
+		return nil, false
+	}
+	install := slices.Index(words, "install")
+	if install < 0 {
+		return nil, false
+	}
+	return words[install+1:], true
+}
+
+// commandLine is what a container would run: the entrypoint, then the command.
+func (r *recipe) commandLine() []string { return slices.Concat(r.entrypoint, r.cmd) }
+
+// UnsupportedError is a Dockerfile line that only a real image build can carry out.
+type UnsupportedError struct {
+	Line int
+	What string
+}
+
+func (e *UnsupportedError) Error() string {
+	return fmt.Sprintf("Dockerfile line %d: %s, which needs a real image build; apps that run here as plain processes copy their files from the build context", e.Line, e.What)
+}
+
+var errNoCommand = errors.New("the Dockerfile has neither CMD nor ENTRYPOINT; add CMD with the line that starts the app, for example CMD [\"gunicorn\", \"app:app\"]")
+
+func lineOf(c instructions.Command) int {
+	if at := c.Location(); len(at) > 0 {
+		return at[0].Start.Line
+	}
+	return 0
+}
+
+// join is the directory a path in a Dockerfile means, seen from the working directory.
+func join(workdir, p string) string {
+	if path.IsAbs(p) {
+		return path.Clean(p)
+	}
+	return path.Join(workdir, p)
+}
+
+func lookup(list []variable, name string) (string, bool) {
+	for _, v := range list {
+		if v.name == name {
+			return v.value, true
+		}
+	}
+	return "", false
+}
+
+func set(list []variable, name, value string) []variable {
+	for i := range list {
+		if list[i].name == name {
+			list[i].value = value
+			return list
+		}
+	}
+	return append(list, variable{name, value})
+}

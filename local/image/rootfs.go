@@ -1,0 +1,114 @@
+package image
+
+import (
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+)
+
+// rootfs is a folder that holds the image's own files under the paths they have in the image.
+type rootfs string
+
+// path is where a path of the image lives on this machine.
+func (r rootfs) path(inImage string) string {
+	return filepath.Join(string(r), filepath.FromSlash(path.Clean("/"+inImage)))
+}
+
+// translate maps an absolute path of the image to this machine if the image has that file.
+func (r rootfs) translate(word string) string {
+	if !path.IsAbs(word) || word == "/" {
+		return word
+	}
+	here := r.path(word)
+	if _, err := os.Lstat(here); err != nil {
+		return word
+	}
+	return here
+}
+
+// copyStep carries out COPY: sources are patterns inside the build context, the destination is a
+// folder when it ends in a slash, when there are several sources, or when a source is a folder.
+func (r rootfs) copyStep(context string, s step) error {
+	patterns, dest := s.args[:len(s.args)-1], s.args[len(s.args)-1]
+	intoFolder := strings.HasSuffix(dest, "/") || strings.HasSuffix(dest, "/.") || dest == "." || len(patterns) > 1
+	target := join(s.workdir, dest)
+	for _, pattern := range patterns {
+		matches, err := filepath.Glob(filepath.Join(context, filepath.FromSlash(path.Clean("/"+pattern))))
+		if err != nil || len(matches) == 0 {
+			return fmt.Errorf("Dockerfile line %d: COPY %s: no such file in the build context (is it in .dockerignore?)", s.line, pattern)
+		}
+		for _, source := range matches {
+			if err := r.copyOne(source, target, intoFolder || len(matches) > 1); err != nil {
+				return fmt.Errorf("Dockerfile line %d: COPY %s: %w", s.line, pattern, err)
+			}
+		}
+	}
+	return nil
+}
+
+func (r rootfs) copyOne(source, target string, intoFolder bool) error {
+	info, err := os.Stat(source)
+	if err != nil {
+		return err
+	}
+	if info.IsDir() {
+		return copyTree(source, r.path(target))
+	}
+	if intoFolder {
+		target = path.Join(target, filepath.Base(source))
+	}
+	return copyFile(source, r.path(target), info.Mode())
+}
+
+func copyTree(from, to string) error {
+	return filepath.WalkDir(from, func(source string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		relative, err := filepath.Rel(from, source)
+		if err != nil {
+			return err
+		}
+		target := filepath.Join(to, relative)
+		switch {
+		case entry.IsDir():
+			return os.MkdirAll(target, 0o755)
+		case entry.Type()&fs.ModeSymlink != 0:
+			link, err := os.Readlink(source)
+			if err != nil {
+				return err
+			}
+			os.Remove(target)
+			return os.Symlink(link, target)
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		return copyFile(source, target, info.Mode())
+	})
+}
+
+func copyFile(from, to string, mode fs.FileMode) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+		return err
+	}
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, mode.Perm())
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(out, in); err != nil {
+		out.Close()
+		return err
+	}
+	return out.Close()
+}

@@ -1,0 +1,54 @@
+package sandbox
+
+import (
+	"context"
+	"errors"
+)
+
+// Invocation is one call of a function, as the Invoke API hands it to Lambda.
+// https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+type Invocation struct {
+	// Event is the payload. It reaches the runtime byte for byte.
+	Event []byte
+	// RequestID is a UUID; one is made when it is empty.
+	RequestID string
+	// TraceID is the X-Ray trace header ("Root=...;Parent=...;Sampled=0"); one is made when it is empty.
+	TraceID string
+	// ClientContext is the decoded JSON of X-Amz-Client-Context, or empty.
+	ClientContext string
+	// Stream receives the response while the runtime still writes it (InvokeWithResponseStream).
+	// Nil asks for a buffered response.
+	Stream Stream
+}
+
+// Result is what Lambda answers to the caller of a buffered invocation.
+type Result struct {
+	// Payload is what the runtime posted: its response, or its error document.
+	Payload []byte
+	// FunctionError is empty for a response and "Unhandled" for an error document
+	// (the X-Amz-Function-Error header).
+	FunctionError string
+}
+
+// Stream takes a streamed response piece by piece. Each piece is valid only during the call.
+// An error from Write means that the client has gone.
+type Stream interface {
+	// Start is called once, before the first Write, with the Content-Type the runtime posted.
+	Start(contentType string)
+	Write(p []byte) (int, error)
+}
+
+// Invoker runs invocations: a function, one of its versions, or an alias.
+type Invoker interface {
+	// Invoke runs one invocation and returns when the runtime has answered. Errors of the function
+	// are in the Result. The error is ErrThrottled or ErrTooLarge when Lambda refuses the call, and
+	// ctx.Err() when the caller stopped waiting; the function then runs on to its own end.
+	Invoke(ctx context.Context, in Invocation) (Result, error)
+}
+
+var (
+	// ErrThrottled: no sandbox was free and no more may be started (429 TooManyRequestsException).
+	ErrThrottled = errors.New("rate exceeded: every sandbox of the function is busy")
+	// ErrTooLarge: the event is above the 6 MB invocation payload limit (413 RequestTooLargeException).
+	ErrTooLarge = errors.New("request payload is larger than 6291556 bytes")
+)
