@@ -1,0 +1,102 @@
+package gateway
+
+import (
+	"net/http"
+	"strings"
+	"unicode/utf8"
+)
+
+// What API Gateway does here is not documented and not recorded, or sources disagree. Each decision has one place, so
+// that it changes in one place once somebody has seen the service do it.
+
+// failUnknownStage answers a path whose first segment is not the stage. Some sources have Missing Authentication Token.
+var failUnknownStage = failure{
+	status: http.StatusForbidden, errorType: "ForbiddenException", body: `{"message":"Forbidden"}`, responseType: "RESOURCE_NOT_FOUND",
+}
+
+// failHeadersTooLarge answers headers above the limit. The text is recorded, the status is not.
+var failHeadersTooLarge = failure{
+	status: http.StatusRequestHeaderFieldsTooLarge, body: "HTTP header is larger than %d bytes.", bare: true, responseType: "BAD_REQUEST_PARAMETERS",
+}
+
+// failURLTooLong answers a request target above the limit, and a method ARN above its own.
+var failURLTooLong = failure{
+	status: http.StatusRequestURITooLong, errorType: "RequestURITooLongException", body: `{"message":"Request-URI Too Long"}`, responseType: "BAD_REQUEST_PARAMETERS",
+}
+
+// failBodyCutOff answers a body that ends early or is not well-formed chunked coding.
+var failBodyCutOff = failure{
+	status: http.StatusBadRequest, errorType: "BadRequestException", body: `{"message":"Bad Request"}`, responseType: "BAD_REQUEST_BODY",
+}
+
+// timeoutErrorType is x-amzn-ErrorType of a 504.
+const timeoutErrorType = "InternalServerErrorException"
+
+// failFunctionThrottled answers a request for which Lambda had no free sandbox.
+var failFunctionThrottled = failure{
+	status: http.StatusInternalServerError, errorType: "InternalServerErrorException", body: `{"message": "Internal server error"}`, responseType: "API_CONFIGURATION_ERROR",
+}
+
+// collapseTrailingSlashes treats the trailing edge of a path as the leading edge is recorded to be treated: a run of
+// slashes counts as one.
+func collapseTrailingSlashes(path string) string {
+	trimmed := strings.TrimRight(path, "/")
+	if trimmed == path || trimmed == "" {
+		return trimmed
+	}
+	return trimmed + "/"
+}
+
+// headerBytes is the size that counts against the header limit: names and values, without separators.
+func headerBytes(r *http.Request) int {
+	size := len("Host") + len(r.Host)
+	for name, values := range r.Header {
+		for _, value := range values {
+			size += len(name) + len(value)
+		}
+	}
+	return size
+}
+
+// eventTraceHeader is X-Amzn-Trace-Id in the event: the root alone, or all fields if the client sent a trace header.
+func eventTraceHeader(t trace) string {
+	if t.sent {
+		return t.String()
+	}
+	return "Root=" + t.root
+}
+
+// defaultContentType stands for a missing Content-Type when binaryMediaTypes are compared.
+const defaultContentType = "application/json"
+
+// acceptStatus says which status codes of a function pass. 1xx cannot end an HTTP exchange (RFC 9110 section 15.2), and
+// above 999 there is no status line.
+func acceptStatus(code int) bool { return code >= 200 && code <= 999 }
+
+// acceptNumberAsHeader lets a number as a header value pass as its digits; otherwise the answer is malformed.
+const acceptNumberAsHeader = true
+
+// acceptNullAsHeader leaves a header out whose value is null; otherwise the answer is malformed.
+const acceptNullAsHeader = true
+
+// acceptHeader says which header lines of a function pass. A name that is not a token and a value with a control
+// character make the answer malformed: sending them would let a value begin a new line (RFC 9110 section 5.5).
+func acceptHeader(name, value string) bool {
+	if name == "" {
+		return false
+	}
+	for i := 0; i < len(name); i++ {
+		if !isToken(name[i]) {
+			return false
+		}
+	}
+	for i := 0; i < len(value); i++ {
+		if value[i] < ' ' && value[i] != '\t' || value[i] == 0x7f {
+			return false
+		}
+	}
+	return utf8.ValidString(value)
+}
+
+// remapStreamedHeaders applies the renaming of buffered answers to streamed ones.
+const remapStreamedHeaders = true
