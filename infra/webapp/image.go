@@ -1,0 +1,110 @@
+package webapp
+
+import (
+	"fmt"
+	"strings"
+
+	awsecr "github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ecr"
+	"github.com/pulumi/pulumi-awsx/sdk/v2/go/awsx/ecr"
+	"github.com/pulumi/pulumi-docker/sdk/v4/go/docker"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// appImage is the app's image and where it lies.
+type appImage struct {
+	repository *ecr.Repository
+	pull       *awsecr.RepositoryPolicy
+	image      *docker.Image
+}
+
+// image builds the staged context and pushes it. The tag is the content's, so the same content is
+// neither built nor pushed twice; what the function runs is the digest.
+func (b builder) image(staged stagedImage) (*appImage, error) {
+	repository, err := ecr.NewRepository(b.ctx, b.name, &ecr.RepositoryArgs{
+		ForceDelete:                pulumi.Bool(true),
+		ImageTagMutability:         pulumi.String("MUTABLE"),
+		ImageScanningConfiguration: awsecr.RepositoryImageScanningConfigurationArgs{ScanOnPush: pulumi.Bool(true)},
+		LifecyclePolicy: &ecr.LifecyclePolicyArgs{Rules: ecr.LifecyclePolicyRuleArray{ecr.LifecyclePolicyRuleArgs{
+			Description:           pulumi.Sprintf("Keep the newest %d images", b.args.ImageRetention),
+			TagStatus:             ecr.LifecycleTagStatusAny,
+			MaximumNumberOfImages: pulumi.Float64(b.args.ImageRetention),
+		}}},
+	}, b.parent)
+	if err != nil {
+		return nil, fmt.Errorf("repository: %w", err)
+	}
+	pull, err := b.pullPolicy(repository)
+	if err != nil {
+		return nil, err
+	}
+	image, err := docker.NewImage(b.ctx, b.name, &docker.ImageArgs{
+		ImageName: pulumi.Sprintf("%s:%s", repository.Url, staged.tag),
+		Build: docker.DockerBuildArgs{
+			Context:        pulumi.String(staged.context),
+			Dockerfile:     pulumi.String(staged.dockerfile),
+			Platform:       pulumi.String("linux/" + b.args.goArchitecture()),
+			BuilderVersion: docker.BuilderVersionBuilderBuildKit,
+			Args:           pulumi.ToStringMap(b.args.BuildArgs),
+		},
+		Registry: b.registry(repository),
+	}, b.parent)
+	if err != nil {
+		return nil, fmt.Errorf("build: %w", err)
+	}
+	return &appImage{repository: repository, pull: pull, image: image}, nil
+}
+
+// registry is where and as whom the image is pushed. The password is a token of twelve hours.
+func (b builder) registry(repository *ecr.Repository) docker.RegistryArgs {
+	token := awsecr.GetAuthorizationTokenOutput(b.ctx, awsecr.GetAuthorizationTokenOutputArgs{
+		RegistryId: repository.Url.ApplyT(registryID).(pulumi.StringOutput).ToStringPtrOutput(),
+	}, b.parent)
+	return docker.RegistryArgs{
+		Server:   repository.Url,
+		Username: token.UserName(),
+		Password: pulumi.ToSecret(token.Password()).(pulumi.StringOutput),
+	}
+}
+
+// pullPolicy lets Lambda fetch the image for functions of this account and region. Lambda would add
+// such a statement by itself if whoever deploys could write repository policies at any time.
+func (b builder) pullPolicy(repository *ecr.Repository) (*awsecr.RepositoryPolicy, error) {
+	pull, err := awsecr.NewRepositoryPolicy(b.ctx, b.name, &awsecr.RepositoryPolicyArgs{
+		Repository: repository.Url.ApplyT(repositoryName).(pulumi.StringOutput),
+		Policy: repository.Url.ApplyT(func(url string) (string, error) {
+			return document(statement{
+				Sid:       "LambdaPullsTheImage",
+				Effect:    "Allow",
+				Principal: map[string]string{"Service": "lambda.amazonaws.com"},
+				Action:    []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
+				Condition: map[string]map[string][]string{"StringLike": {"aws:SourceArn": {
+					fmt.Sprintf("arn:*:lambda:%s:%s:function:*", registryRegion(url), registryID(url)),
+				}}},
+			})
+		}).(pulumi.StringOutput),
+	}, b.parent)
+	if err != nil {
+		return nil, fmt.Errorf("repository policy: %w", err)
+	}
+	return pull, nil
+}
+
+// A repository's URL is <account>.dkr.ecr.<region>.amazonaws.com/<name>
+// (https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html).
+
+func registryID(url string) string {
+	id, _, _ := strings.Cut(url, ".")
+	return id
+}
+
+func registryRegion(url string) string {
+	if parts := strings.Split(url, "."); len(parts) > 3 {
+		return parts[3]
+	}
+	return "*"
+}
+
+func repositoryName(url string) string {
+	_, name, _ := strings.Cut(url, "/")
+	return name
+}

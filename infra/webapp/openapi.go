@@ -1,0 +1,101 @@
+package webapp
+
+import (
+	"encoding/json"
+)
+
+// The REST API is described by one OpenAPI 3.0.1 document with API Gateway's extensions
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html).
+type openAPI struct {
+	OpenAPI          string              `json:"openapi"`
+	Info             openAPIInfo         `json:"info"`
+	Paths            map[string]pathItem `json:"paths"`
+	Components       *components         `json:"components,omitempty"`
+	BinaryMediaTypes []string            `json:"x-amazon-apigateway-binary-media-types"`
+}
+
+type openAPIInfo struct {
+	Title   string `json:"title"`
+	Version string `json:"version"`
+}
+
+type pathItem struct {
+	Any operation `json:"x-amazon-apigateway-any-method"`
+}
+
+type operation struct {
+	Parameters  []parameter           `json:"parameters,omitempty"`
+	Responses   map[string]response   `json:"responses"`
+	Security    []map[string][]string `json:"security,omitempty"`
+	Integration integration           `json:"x-amazon-apigateway-integration"`
+}
+
+type parameter struct {
+	Name     string `json:"name"`
+	In       string `json:"in"`
+	Required bool   `json:"required"`
+	Schema   schema `json:"schema"`
+}
+
+type schema struct {
+	Type string `json:"type"`
+}
+
+type response struct {
+	Description string `json:"description"`
+}
+
+// integration hands the whole request to the function and its answer to the caller, without models
+// or templates (https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html).
+type integration struct {
+	Type                string `json:"type"`
+	HTTPMethod          string `json:"httpMethod"` // of the call to Lambda, always POST
+	URI                 string `json:"uri"`
+	PassthroughBehavior string `json:"passthroughBehavior"`
+	TimeoutInMillis     int    `json:"timeoutInMillis"`
+}
+
+type components struct {
+	SecuritySchemes map[string]securityScheme `json:"securitySchemes"`
+}
+
+type securityScheme struct {
+	Type     string `json:"type"`
+	Name     string `json:"name"`
+	In       string `json:"in"`
+	AuthType string `json:"x-amazon-apigateway-authtype"`
+}
+
+const sigV4 = "sigv4"
+
+// apiDocument describes an API whose every path and method goes to the function at uri.
+func apiDocument(title, uri string, args Args) (string, error) {
+	root := operation{
+		Responses: map[string]response{"default": {Description: "What the app answers"}},
+		Integration: integration{
+			Type:                "aws_proxy",
+			HTTPMethod:          "POST",
+			URI:                 uri,
+			PassthroughBehavior: "when_no_match",
+			TimeoutInMillis:     integrationTimeout * 1000,
+		},
+	}
+	doc := openAPI{
+		OpenAPI: "3.0.1",
+		Info:    openAPIInfo{Title: title, Version: "1"},
+		// Every body is handed over as the bytes it is.
+		BinaryMediaTypes: []string{"*/*"},
+	}
+	if args.Auth == AuthIAM {
+		root.Security = []map[string][]string{{sigV4: {}}}
+		doc.Components = &components{SecuritySchemes: map[string]securityScheme{
+			sigV4: {Type: "apiKey", Name: "Authorization", In: "header", AuthType: "awsSigv4"},
+		}}
+	}
+	// {proxy+} matches one segment or more, so the root is a path of its own.
+	proxy := root
+	proxy.Parameters = []parameter{{Name: "proxy", In: "path", Required: true, Schema: schema{Type: "string"}}}
+	doc.Paths = map[string]pathItem{"/": {root}, "/{proxy+}": {proxy}}
+	text, err := json.Marshal(doc)
+	return string(text), err
+}

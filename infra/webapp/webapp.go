@@ -1,0 +1,144 @@
+// Package webapp puts a containerised web app, unchanged, on AWS Lambda behind an API Gateway REST
+// API. The app is any folder with a Dockerfile that starts a web server.
+//
+//	deploy.go     what `pulumi up` runs: settings from the stack's configuration, provider, exports
+//	args.go       what can be chosen, with its defaults and limits
+//	settings.go   how the choices are read from the configuration
+//	rules.go      which combinations make no sense, and what to choose instead
+//	image.go      staged build context, ECR repository, image
+//	role.go       what the function may do
+//	function.go   log group, function, version, alias, concurrency
+//	api.go        REST API, deployment, stage, permission
+//	openapi.go    the REST API's document
+//
+// The package buildcontext makes the folder the image is built from.
+package webapp
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"lambda-web/infra/webapp/buildcontext"
+)
+
+// Type is the component's type token.
+const Type = "lambda-web:index:WebApp"
+
+// WebApp is a web app on Lambda with its REST API.
+type WebApp struct {
+	pulumi.ResourceState
+
+	URL           pulumi.StringOutput // the stage's invoke URL, without a slash at the end
+	APIID         pulumi.StringOutput
+	Stage         pulumi.StringOutput
+	FunctionName  pulumi.StringOutput
+	FunctionARN   pulumi.StringOutput // without a qualifier
+	AliasARN      pulumi.StringOutput // what the API invokes
+	ImageDigest   pulumi.StringOutput // repository@sha256:...
+	RepositoryURL pulumi.StringOutput
+	LogGroup      pulumi.StringOutput
+	Region        pulumi.StringOutput
+	Curl          pulumi.StringOutput // a command that calls the app
+}
+
+// compileAdapter writes the adapter for "amd64" or "arm64" to a file.
+type compileAdapter func(ctx context.Context, architecture, file string) error
+
+// New makes a web app and everything it needs. name becomes the start of the names of the AWS
+// resources, so it is unique in the stack: letters, digits and hyphens, 40 at the most. Fields of
+// args left at their zero value have the default of the configuration key they are named after.
+//
+// A wrong args is an *ArgsError with every mistake; nothing is registered then.
+func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOption) (*WebApp, error) {
+	return newWebApp(ctx, name, args, buildcontext.CompileAdapter, opts...)
+}
+
+func newWebApp(ctx *pulumi.Context, name string, args Args, compile compileAdapter, opts ...pulumi.ResourceOption) (*WebApp, error) {
+	args = args.withDefaults()
+	places, err := locate(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := check(name, args, places); err != nil {
+		return nil, err
+	}
+	staged, err := places.stage(ctx, name, args, compile)
+	if err != nil {
+		return nil, fmt.Errorf("prepare the image of %s: %w", name, err)
+	}
+	w := &WebApp{}
+	if err := ctx.RegisterComponentResource(Type, name, w, opts...); err != nil {
+		return nil, fmt.Errorf("register %s: %w", name, err)
+	}
+	if err := w.register(ctx, name, args, staged); err != nil {
+		return nil, err
+	}
+	return w, ctx.RegisterResourceOutputs(w, w.Outputs())
+}
+
+// register makes the resources in the order in which a request meets them, from the far end.
+func (w *WebApp) register(ctx *pulumi.Context, name string, args Args, staged stagedImage) error {
+	b := builder{ctx: ctx, name: name, args: args, parent: pulumi.Parent(w)}
+	image, err := b.image(staged)
+	if err != nil {
+		return fmt.Errorf("image of %s: %w", name, err)
+	}
+	fn, err := b.function(image)
+	if err != nil {
+		return fmt.Errorf("function of %s: %w", name, err)
+	}
+	api, err := b.api(fn)
+	if err != nil {
+		return fmt.Errorf("REST API of %s: %w", name, err)
+	}
+	w.URL = api.stage.InvokeUrl
+	w.APIID = api.api.ID().ToStringOutput()
+	w.Stage = api.stage.StageName
+	w.FunctionName = fn.function.Name
+	w.FunctionARN = fn.function.Arn
+	w.AliasARN = fn.alias.Arn
+	w.ImageDigest = image.image.RepoDigest
+	w.RepositoryURL = image.repository.Url
+	w.LogGroup = fn.logs.Name
+	w.Region = arnField(fn.alias.Arn, arnRegion)
+	w.Curl = pulumi.All(w.URL, w.Region).ApplyT(func(v []any) string {
+		return curl(args.Auth, v[0].(string), v[1].(string))
+	}).(pulumi.StringOutput)
+	return nil
+}
+
+// Outputs are the web app's outputs under the names a stack exports them with.
+func (w *WebApp) Outputs() pulumi.Map {
+	return pulumi.Map{
+		"url":           w.URL,
+		"apiId":         w.APIID,
+		"stage":         w.Stage,
+		"functionName":  w.FunctionName,
+		"functionArn":   w.FunctionARN,
+		"aliasArn":      w.AliasARN,
+		"imageDigest":   w.ImageDigest,
+		"repositoryUrl": w.RepositoryURL,
+		"logGroup":      w.LogGroup,
+		"region":        w.Region,
+		"curl":          w.Curl,
+	}
+}
+
+// curl is a command line that gets the app's root page, signed when the API asks for it.
+func curl(auth, url, region string) string {
+	if auth != AuthIAM {
+		return fmt.Sprintf("curl %s/", url)
+	}
+	return fmt.Sprintf(`curl --aws-sigv4 "aws:amz:%s:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" `+
+		`-H "x-amz-security-token: $AWS_SESSION_TOKEN" %s/`, region, url)
+}
+
+// builder registers the children of one web app.
+type builder struct {
+	ctx    *pulumi.Context
+	name   string
+	args   Args
+	parent pulumi.ResourceOrInvokeOption
+}
