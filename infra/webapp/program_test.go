@@ -2,6 +2,7 @@ package webapp
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"os"
@@ -154,10 +155,7 @@ func (r record) input(path string) any {
 		}
 		value = value.ObjectValue()[resource.PropertyKey(key)]
 	}
-	if value.IsSecret() {
-		value = value.SecretValue().Element
-	}
-	return value.Mappable()
+	return plain(value)
 }
 
 // project is a project on disk: an app, and a program folder that is the working directory.
@@ -251,4 +249,33 @@ func difference(a, b *cloud) (only, changed []string) {
 	slices.Sort(only)
 	slices.Sort(changed)
 	return only, changed
+}
+
+// text is all of the inputs, secrets opened, to search in.
+func (r record) text() string {
+	opened, err := json.Marshal(plain(resource.NewObjectProperty(r.Inputs)))
+	if err != nil {
+		return err.Error()
+	}
+	return string(opened)
+}
+
+func plain(value resource.PropertyValue) any {
+	switch {
+	case value.IsSecret():
+		return plain(value.SecretValue().Element)
+	case value.IsObject():
+		object := map[string]any{}
+		for key, v := range value.ObjectValue() {
+			object[string(key)] = plain(v)
+		}
+		return object
+	case value.IsArray():
+		var list []any
+		for _, v := range value.ArrayValue() {
+			list = append(list, plain(v))
+		}
+		return list
+	}
+	return value.Mappable()
 }

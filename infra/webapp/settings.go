@@ -137,7 +137,7 @@ func (r reader) unknown(known []string) {
 		switch {
 		case slices.Contains(known, key):
 		case space == r.ctx.Project():
-			r.found.add(name, "there is no such setting; did you mean %s?", closest(name, known, space))
+			r.found.add(name, "there is no such setting; %s", suggestion(name, known, space))
 		case space == "aws":
 			r.found.add(key, "is not handed on to AWS; of the provider's settings use aws:region, aws:profile and aws:allowedAccountIds")
 		}
@@ -160,19 +160,28 @@ func (r reader) provider(s *Settings) {
 	}
 }
 
-// closest is the known key of the namespace that takes the fewest edits.
-func closest(name string, known []string, space string) string {
-	best, distance := "", -1
+// suggestion names the known key of the namespace that was probably meant: one that begins alike or
+// takes few edits.
+func suggestion(name string, known []string, space string) string {
+	typed := strings.ToLower(name)
+	best, distance := "", len(name)/2+1
 	for _, key := range known {
 		candidate, ok := strings.CutPrefix(key, space+":")
 		if !ok {
 			continue
 		}
-		if d := edits(strings.ToLower(name), strings.ToLower(candidate)); distance < 0 || d < distance {
+		d := edits(typed, strings.ToLower(candidate))
+		if strings.HasPrefix(strings.ToLower(candidate), typed) {
+			d = 1
+		}
+		if d < distance {
 			best, distance = candidate, d
 		}
 	}
-	return best
+	if best == "" {
+		return "Pulumi.yaml lists those there are"
+	}
+	return "did you mean " + best + "?"
 }
 
 // edits is the Levenshtein distance.
