@@ -1,0 +1,149 @@
+package main
+
+import (
+	"errors"
+	"net"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"lambda-web/adapter/internal/failure"
+	"lambda-web/adapter/internal/journal"
+	"lambda-web/adapter/internal/lambdaapi"
+	"lambda-web/adapter/internal/request"
+	"lambda-web/adapter/internal/settings"
+	"lambda-web/adapter/internal/webapp"
+)
+
+const (
+	// asyncInitBudget is how long init may take with AWS_LWA_ASYNC_INIT, counted from the start of the process: Lambda
+	// starts all over again after 10 s.
+	asyncInitBudget = 9800 * time.Millisecond
+	// pollPatience is how long the Runtime API may fail before the process gives up.
+	pollPatience = 5 * time.Second
+	// deadAppLimit is how many invocations in a row may find nobody at the app's address. After that the app behind
+	// the wrapper is taken for dead, and only a new environment helps.
+	deadAppLimit = 20
+)
+
+// adapter is what all workers share.
+type adapter struct {
+	config    settings.Settings
+	log       *journal.Journal
+	started   time.Time
+	readiness *webapp.Readiness
+	hooks     hooks
+	workers   []*worker
+
+	inFlight atomic.Int32
+	deadApp  atomic.Int32 // invocations in a row that found nobody at the app's address
+}
+
+func newAdapter(config settings.Settings, log *journal.Journal, started time.Time) *adapter {
+	a := &adapter{config: config, log: log, started: started, hooks: newHooks(&config)}
+	a.readiness = webapp.NewReadiness(webapp.Check{
+		Address:     webapp.Address{Host: config.Host, Port: config.ReadinessPort},
+		TCP:         config.ReadinessTCP,
+		Path:        config.ReadinessPath,
+		Healthy:     config.HealthyStatus.Has,
+		Limit:       config.ReadinessTimeout,
+		LambdaPorts: a.lambdaPorts(),
+	}, started, log)
+	for range config.Concurrency {
+		a.workers = append(a.workers, newWorker(a))
+	}
+	return a
+}
+
+// lambdaPorts are ports on which Lambda listens, if it does so on this machine.
+func (a *adapter) lambdaPorts() (ports []int) {
+	for _, address := range []string{a.config.RuntimeAPI, a.config.RuntimeAPIProxy} {
+		_, port, _ := net.SplitHostPort(address)
+		if number, err := strconv.Atoi(port); err == nil {
+			ports = append(ports, number)
+		}
+	}
+	return ports
+}
+
+func (a *adapter) appAddress() webapp.Address {
+	return webapp.Address{Host: a.config.Host, Port: a.config.Port}
+}
+
+func (a *adapter) requestOptions() request.Options {
+	c := &a.config
+	return request.Options{
+		AppAddress:          a.appAddress().HostField(),
+		BasePath:            c.BasePath,
+		PassThroughPath:     c.PassThroughPath,
+		AuthorizationSource: c.AuthorizationSource,
+		RequestContext:      c.RequestContext,
+		LambdaContext:       c.LambdaContext,
+		CloseAfter:          c.IdleTimeout == 0,
+		FindGzip:            c.Compress,
+		Function: request.Function{
+			Name: c.FunctionName, MemoryMB: c.FunctionMemoryMB, Version: c.FunctionVersion,
+			LogStream: c.LogStream, LogGroup: c.LogGroup,
+		},
+	}
+}
+
+// awaitApp waits until the app is ready, or with asynchronous init until init must end; then it goes through the
+// SnapStart handshake if there is one. An error was reported to Lambda already.
+func (a *adapter) awaitApp() error {
+	first := a.workers[0]
+	go a.readiness.Run()
+	var limit time.Time
+	if a.config.AsyncInit {
+		limit = a.started.Add(asyncInitBudget)
+	}
+	err := a.readiness.Wait(limit)
+	switch {
+	case err == nil:
+		a.readiness.HandOver(first.app)
+	case a.config.AsyncInit && !a.readiness.Failed():
+		a.log.Write(journal.Info, nil, err.Error()+"; init ends now, the first invocation will wait for the app")
+		return nil
+	default:
+		return a.failInit(first.runtime, failure.AppNotReady, err)
+	}
+	if a.config.InitType == settings.SnapStart {
+		return a.snapStart(first)
+	}
+	return nil
+}
+
+// failInit reports to Lambda why there will be no invocations.
+func (a *adapter) failInit(runtime *lambdaapi.Runtime, kind string, cause error) error {
+	if err := runtime.FailInit(failure.New(kind, cause.Error())); err != nil {
+		a.log.Write(journal.Warn, nil, "Lambda could not be told why init failed: "+err.Error())
+	}
+	return cause
+}
+
+// serve serves invocations, one at a time per worker, until the environment is beyond repair.
+func (a *adapter) serve() error {
+	if len(a.workers) == 1 {
+		return a.workers[0].run()
+	}
+	ended := make(chan error)
+	for _, w := range a.workers {
+		go func() { ended <- w.run() }()
+	}
+	return <-ended
+}
+
+// countDeadApp keeps count of invocations that found nobody at the app's address.
+func (a *adapter) countDeadApp(f *failure.Failure) error {
+	if f == nil || f.Type != failure.AppConnect {
+		if a.deadApp.Load() != 0 {
+			a.deadApp.Store(0)
+		}
+		return nil
+	}
+	if a.deadApp.Add(1) < deadAppLimit {
+		return nil
+	}
+	return errors.New("nobody listened at the app's address for " + strconv.Itoa(deadAppLimit) +
+		" invocations in a row; exiting, so that Lambda starts a new environment")
+}

@@ -1,0 +1,172 @@
+// Package http1 is the client side of HTTP/1.1 (RFC 9112) over one kept connection: one request at a time, one
+// reused read buffer, no goroutines. The adapter speaks it to the app and to the Runtime API.
+package http1
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+)
+
+const (
+	// MaxHead is the largest response head that is read, in bytes, and MaxFields the most header fields in it.
+	MaxHead   = 256 << 10
+	MaxFields = 4096
+
+	firstBuffer = 16 << 10
+	bodyBuffer  = 64 << 10
+)
+
+// ErrMalformed is wrapped by every error about bytes that are not HTTP/1.x.
+var ErrMalformed = errors.New("malformed HTTP")
+
+type malformed string
+
+func (m malformed) Error() string { return "malformed HTTP: " + string(m) }
+func (m malformed) Unwrap() error { return ErrMalformed }
+
+// Conn is a connection and the response that is being read from it. The zero Conn is closed.
+type Conn struct {
+	Response
+
+	sock net.Conn
+	idle idleCheck
+
+	in          []byte // in[:len(in)] is what was read; in[next:] is not used up yet
+	next        int
+	bodyStart   int // the response's head stays in in[:bodyStart] while its body is read
+	received    int64
+	hasDeadline bool
+	vectors     [3][]byte // the parts of a large message, kept so that writing them allocates nothing
+	buffers     net.Buffers
+}
+
+// Attach takes over an open connection.
+func (c *Conn) Attach(sock net.Conn) {
+	c.Close()
+	c.sock = sock
+	c.idle.attach(sock)
+	c.in, c.next, c.received, c.hasDeadline = c.in[:0], 0, 0, false
+}
+
+// Close closes the connection if it is open.
+func (c *Conn) Close() {
+	if c.sock != nil {
+		_ = c.sock.Close() // nothing of value can be lost: every message was read or given up
+		c.sock = nil
+	}
+}
+
+// Open reports whether there is a connection.
+func (c *Conn) Open() bool { return c.sock != nil }
+
+// Take moves the connection of another Conn, with what was read from it, into this one.
+func (c *Conn) Take(from *Conn) {
+	c.Close()
+	c.Response, c.sock, c.hasDeadline = from.Response, from.sock, from.hasDeadline
+	c.in, c.next, c.bodyStart, c.received = from.in, from.next, from.bodyStart, from.received
+	c.idle.attach(c.sock)
+	*from = Conn{}
+}
+
+// SetDeadline makes reads and writes fail with a timeout from t on; the zero time means never.
+func (c *Conn) SetDeadline(t time.Time) {
+	if t.IsZero() && !c.hasDeadline {
+		return
+	}
+	c.hasDeadline = !t.IsZero()
+	_ = c.sock.SetDeadline(t) // fails only on a closed connection, which the next read reports better
+}
+
+// Quiet reports whether an idle connection is still open and silent. A FIN, a reset or stray bytes make it unfit for
+// another request. The check costs one system call that never blocks.
+func (c *Conn) Quiet() bool { return c.next == len(c.in) && c.idle.quiet() }
+
+// Send writes a request's head and body, both in one write. It forgets the last response. sent is how many bytes
+// were handed to the system.
+func (c *Conn) Send(head, body []byte) (sent int64, err error) {
+	c.Begin()
+	return c.Write(head, body)
+}
+
+// Begin forgets the last response and makes ready for the next one.
+func (c *Conn) Begin() {
+	c.received = 0
+	c.Response.reset()
+}
+
+// Write writes two parts of a message in one system call.
+func (c *Conn) Write(first, second []byte) (sent int64, err error) {
+	if len(second) == 0 {
+		n, err := c.sock.Write(first)
+		return int64(n), err
+	}
+	c.vectors = [3][]byte{first, second}
+	return c.writeVectors(2)
+}
+
+// WriteChunk writes a chunk of the chunked coding, whose size line is given, in one system call.
+func (c *Conn) WriteChunk(sizeLine, data []byte) (sent int64, err error) {
+	c.vectors = [3][]byte{sizeLine, data, lineEnd}
+	return c.writeVectors(3)
+}
+
+var lineEnd = []byte("\r\n")
+
+func (c *Conn) writeVectors(n int) (sent int64, err error) {
+	c.buffers = c.vectors[:n]
+	sent, err = c.buffers.WriteTo(c.sock)
+	c.buffers, c.vectors = nil, [3][]byte{}
+	return sent, err
+}
+
+// Received is the number of bytes read since the last request was sent.
+func (c *Conn) Received() int64 { return c.received }
+
+// Buffered is the number of bytes that were read from the socket but not used yet.
+func (c *Conn) Buffered() int { return len(c.in) - c.next }
+
+// fill reads more bytes behind those in the buffer. The buffer grows up to limit bytes.
+func (c *Conn) fill(size, limit int) error {
+	if len(c.in) == cap(c.in) || cap(c.in) < size {
+		grown := max(size, 2*cap(c.in))
+		if len(c.in) >= limit {
+			return malformed("a line or head is longer than the limit")
+		}
+		in := make([]byte, len(c.in), min(grown, max(limit, size)))
+		copy(in, c.in)
+		c.in = in
+	}
+	n, err := c.sock.Read(c.in[len(c.in):cap(c.in)])
+	c.in = c.in[:len(c.in)+n]
+	c.received += int64(n)
+	if n > 0 {
+		return nil
+	}
+	return err
+}
+
+// IsTimeout reports whether err is a passed deadline.
+func IsTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// Reason says in a few plain words why talking to a peer failed.
+func Reason(err error) string {
+	var number syscall.Errno
+	var bad malformed
+	switch {
+	case IsTimeout(err):
+		return "timeout"
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return "connection closed"
+	case errors.As(err, &bad):
+		return bad.Error()
+	case errors.As(err, &number):
+		return number.Error()
+	case err == nil:
+		return ""
+	}
+	return err.Error()
+}

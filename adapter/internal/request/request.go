@@ -1,0 +1,324 @@
+// Package request turns a Lambda event into the HTTP/1.1 request that the app gets. Whatever the event holds, the
+// result is exactly one request: every byte that could end a line or the head early is escaped, replaced or refused.
+package request
+
+import (
+	"bytes"
+	"encoding/base64"
+	"strconv"
+
+	"lambda-web/adapter/internal/event"
+	"lambda-web/adapter/internal/failure"
+	"lambda-web/adapter/internal/http1"
+	"lambda-web/adapter/internal/jsontext"
+	"lambda-web/adapter/internal/lambdaapi"
+)
+
+const (
+	// largeHeader is the size from which a header makes trouble: gunicorn refuses fields above 8190 bytes.
+	largeHeader = 7 << 10
+	// smallBody is the largest body that is copied behind the head, to leave in one write.
+	smallBody = 8 << 10
+)
+
+// Options are the settings that shape a request.
+type Options struct {
+	AppAddress          string // Host, if the event names none
+	BasePath            string // removed from the front of the path; begins with a slash, ends with none; or empty
+	PassThroughPath     string
+	AuthorizationSource string // header, in lower case, that becomes authorization; or empty
+	RequestContext      bool   // send x-amzn-request-context
+	LambdaContext       bool   // send x-amzn-lambda-context
+	CloseAfter          bool   // ask the app to close the connection
+	FindGzip            bool   // look whether the client accepts gzip
+	Function            Function
+}
+
+// Request is one request for the app. Its byte slices are valid until the next Compose.
+type Request struct {
+	Method []byte
+	Target []byte
+	Head   []byte // request line and fields, and a small body too
+	Body   []byte // a body that is not in Head
+	Size   int    // bytes of the body
+	// AcceptsGzip is true if FindGzip is set and the client accepts that coding.
+	AcceptsGzip bool
+}
+
+// IsHead reports whether the response will have no body.
+func (r *Request) IsHead() bool { return string(r.Method) == "HEAD" }
+
+// Repeatable reports whether the method may be sent again if a connection died before a byte of the response came
+// (RFC 9110 section 9.2.2).
+func (r *Request) Repeatable() bool {
+	switch string(r.Method) {
+	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE":
+		return true
+	}
+	return false
+}
+
+// Composer composes requests in reused buffers; it belongs to one worker.
+type Composer struct {
+	Request
+	Warnings []string // about the last event; mostly none
+	Notes    []string // of interest only when looking for a fault
+
+	options     Options
+	passThrough []byte
+	envConfig   []byte
+	authMissing bool
+
+	fields []field
+	names  []byte // the fields' names
+	text   []byte // one decoded text at a time
+	path   []byte
+}
+
+// NewComposer returns a composer.
+func NewComposer(options Options) *Composer {
+	return &Composer{
+		options:     options,
+		passThrough: EscapeTarget(options.PassThroughPath),
+		envConfig:   options.Function.appendTo(nil),
+	}
+}
+
+func (c *Composer) warn(message string) { c.Warnings = append(c.Warnings, message) }
+func (c *Composer) note(message string) { c.Notes = append(c.Notes, message) }
+
+func badEvent(message string) error { return failure.New(failure.BadEvent, message) }
+
+// Compose makes c.Request from an event. A body is decoded within the payload, so the event's Body must not be used
+// afterwards. An error means that no request can be made of the event; it is for the caller, as status 400.
+func (c *Composer) Compose(e *event.Event, inv *lambdaapi.Invocation) error {
+	c.Warnings, c.Notes = c.Warnings[:0], c.Notes[:0]
+	c.Request = Request{Head: c.Head[:0]}
+	if e.Kind == event.PassThrough {
+		c.composePassThrough(e, inv)
+		return nil
+	}
+	body, err := decodeBody(e)
+	if err != nil {
+		return err
+	}
+	if err := c.collectFields(e); err != nil {
+		return err
+	}
+	if err := c.appendLine(e); err != nil {
+		return err
+	}
+	c.appendHost(e)
+	c.appendFields(e, inv)
+	c.appendOwn(e.Context, inv)
+	c.finish(body)
+	return nil
+}
+
+func (c *Composer) composePassThrough(e *event.Event, inv *lambdaapi.Invocation) {
+	head := append(c.Head, "POST "...)
+	c.Method = head[:4]
+	head = append(head, c.passThrough...)
+	c.Target = head[5:]
+	head = append(append(head, " HTTP/1.1\r\nhost: "...), c.options.AppAddress...)
+	c.Head = append(head, "\r\ncontent-type: application/json\r\n"...)
+	c.appendTrace(inv)
+	c.appendOwn(nil, inv)
+	c.finish(e.Payload)
+}
+
+// decodeBody decodes the body over its own bytes. Somebody who tests by hand may write a JSON value in its place; it
+// is sent as it is.
+func decodeBody(e *event.Event) ([]byte, error) {
+	if !e.Body.IsString() && !e.Body.IsNull() {
+		return e.Body, nil
+	}
+	body := e.Body.DecodeInPlace()
+	if !e.Base64 || len(body) == 0 {
+		return body, nil
+	}
+	n, err := base64.StdEncoding.Decode(body, body)
+	if err != nil {
+		return nil, badEvent("isBase64Encoded is true, but the event's body is not base64")
+	}
+	return body[:n], nil
+}
+
+// appendLine writes the request line.
+func (c *Composer) appendLine(e *event.Event) error {
+	head := e.Method.AppendText(c.Head)
+	if len(head) == 0 {
+		head = append(head, "GET"...)
+	}
+	if !http1.IsToken(head) {
+		return badEvent("the event's method is not a token")
+	}
+	method := len(head)
+	head = append(head, ' ')
+	c.path = e.Path.AppendText(c.path[:0])
+	head = appendPath(head, c.path, c.options.BasePath)
+	switch e.Kind {
+	case event.V2:
+		head = c.appendQuery(head, e.RawQuery)
+	case event.V1:
+		head = c.appendParams(head, e.MultiParams, e.Params, pairsDecoded)
+	case event.ALB:
+		head = c.appendParams(head, e.MultiParams, e.Params, pairsEscaped)
+	case event.Lattice:
+		head = c.appendParams(head, e.MultiParams, e.Params, pairsUnclear)
+	}
+	c.Method, c.Target = head[:method], head[method+1:]
+	c.Head = append(head, " HTTP/1.1\r\n"...)
+	return nil
+}
+
+func (c *Composer) appendHost(e *event.Event) {
+	c.Head = append(c.Head, "host: "...)
+	start := len(c.Head)
+	if i := c.find("host"); i >= 0 {
+		c.drop(c.fields[i].name) // a request has one Host (RFC 9112 section 3.2)
+		c.Head = appendFieldValue(c.Head, firstValue(c.fields[i].value))
+	}
+	if len(c.Head) == start {
+		c.Head = appendFieldValue(c.Head, e.Domain)
+	}
+	if len(c.Head) == start {
+		c.Head = append(c.Head, c.options.AppAddress...)
+	}
+	c.Head = append(c.Head, "\r\n"...)
+}
+
+// appendFields writes the client's fields.
+func (c *Composer) appendFields(e *event.Event, inv *lambdaapi.Invocation) {
+	source := c.authorization()
+	hasTrace := c.appendTrace(inv)
+	hasCookies := e.Kind == event.V2 && e.Cookies.IsArray()
+	if hasCookies {
+		c.Head = c.appendCookies(c.Head, e.Cookies)
+	}
+	for i := range c.fields {
+		f := &c.fields[i]
+		switch {
+		case f.drop:
+		case i == source:
+			c.Head = append(c.Head, "authorization: "...)
+			c.Head = append(appendFieldValue(c.Head, firstValue(f.value)), "\r\n"...)
+		case source >= 0 && (string(f.name) == "authorization" || string(f.name) == c.options.AuthorizationSource):
+		case hasTrace && string(f.name) == "x-amzn-trace-id":
+		case string(f.name) == "cookie":
+			if !hasCookies {
+				c.Head = c.appendCookies(c.Head, f.value)
+			}
+		default:
+			c.Head = c.appendField(c.Head, f.name, f.value)
+		}
+		if c.options.FindGzip && string(f.name) == "accept-encoding" {
+			c.text = firstValue(f.value).AppendText(c.text[:0])
+			c.AcceptsGzip = acceptsGzip(c.text)
+		}
+	}
+}
+
+// authorization finds the field that becomes the authorization header; -1 if there is none.
+func (c *Composer) authorization() int {
+	if c.options.AuthorizationSource == "" {
+		return -1
+	}
+	i := c.find(c.options.AuthorizationSource)
+	if i >= 0 && !firstValue(c.fields[i].value).IsNull() {
+		return i
+	}
+	message := "the header " + c.options.AuthorizationSource +
+		" named by AWS_LWA_AUTHORIZATION_SOURCE is missing; authorization stays as it is"
+	if c.authMissing {
+		c.note(message)
+	} else {
+		c.authMissing = true
+		c.warn(message)
+	}
+	return -1
+}
+
+func (c *Composer) appendTrace(inv *lambdaapi.Invocation) bool {
+	return c.appendInvocationField("x-amzn-trace-id: ", inv.Trace)
+}
+
+func (c *Composer) appendInvocationField(prefix string, value []byte) bool {
+	if len(value) == 0 {
+		return false
+	}
+	c.Head = append(append(append(c.Head, prefix...), value...), "\r\n"...)
+	return true
+}
+
+// appendOwn writes the fields that only the adapter may set.
+func (c *Composer) appendOwn(context jsontext.Value, inv *lambdaapi.Invocation) {
+	c.appendInvocationField("x-amz-tenant-id: ", inv.Tenant)
+	if c.options.RequestContext {
+		c.Head = c.appendRequestContext(c.Head, context)
+	}
+	if c.options.LambdaContext {
+		c.Head = c.appendLambdaContext(c.Head, inv)
+	}
+	if c.options.CloseAfter {
+		c.Head = append(c.Head, "connection: close\r\n"...)
+	}
+}
+
+// finish writes the length and the body.
+func (c *Composer) finish(body []byte) {
+	c.Size = len(body)
+	if len(body) > 0 || expectsBody(c.Method) {
+		c.Head = append(c.Head, "content-length: "...)
+		c.Head = strconv.AppendInt(c.Head, int64(len(body)), 10)
+		c.Head = append(c.Head, "\r\n"...)
+	}
+	c.Head = append(c.Head, "\r\n"...)
+	if len(body) <= smallBody {
+		c.Head = append(c.Head, body...)
+	} else {
+		c.Body = body
+	}
+}
+
+func expectsBody(method []byte) bool {
+	switch string(method) {
+	case "POST", "PUT", "PATCH":
+		return true
+	}
+	return false
+}
+
+// acceptsGzip reads an Accept-Encoding (RFC 9110 section 12.5.3).
+func acceptsGzip(value []byte) bool {
+	any := false
+	for part := range bytes.SplitSeq(value, []byte{','}) {
+		coding, parameters, _ := bytes.Cut(part, []byte{';'})
+		coding = bytes.TrimSpace(coding)
+		switch {
+		case http1.EqualFold(coding, "gzip"), http1.EqualFold(coding, "x-gzip"):
+			return !isZeroWeight(parameters)
+		case string(coding) == "*":
+			any = !isZeroWeight(parameters)
+		}
+	}
+	return any
+}
+
+// isZeroWeight recognises `q=0`, `q=0.0`, up to `q=0.000`.
+func isZeroWeight(parameters []byte) bool {
+	key, weight, _ := bytes.Cut(parameters, []byte{'='})
+	if !http1.EqualFold(bytes.TrimSpace(key), "q") {
+		return false
+	}
+	weight = bytes.TrimSpace(weight)
+	return len(weight) > 0 && len(bytes.Trim(weight, "0.")) == 0
+}
+
+// Post makes an empty POST request of the adapter's own.
+func Post(path, host string) Request {
+	target := EscapeTarget(path)
+	head := append(append([]byte("POST "), target...), " HTTP/1.1\r\nhost: "...)
+	head = append(append(head, host...), "\r\ncontent-length: 0\r\n\r\n"...)
+	return Request{Method: []byte("POST"), Target: target, Head: head}
+}

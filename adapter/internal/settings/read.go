@@ -1,0 +1,179 @@
+package settings
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Read reads the settings from an environment (os.Environ). warnings are sentences for the log. The error names every
+// mistake: variable, value, and what is allowed. The log settings are valid even then.
+func Read(environ []string) (s Settings, warnings []string, err error) {
+	r := reader{settings: &s, values: relevant(environ)}
+	for i := range Table {
+		r.read(&Table[i])
+	}
+	r.readMinUnhealthy()
+	r.nameDeprecated()
+	r.nameUnknown()
+	r.combine()
+	if len(r.mistakes) > 0 {
+		err = errors.New(strings.Join(r.mistakes, "; "))
+	}
+	return s, r.warnings, err
+}
+
+// relevant keeps the variables that have a value; an empty one counts as not set.
+func relevant(environ []string) map[string]string {
+	values := map[string]string{}
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		if value = strings.TrimSpace(value); value != "" {
+			values[name] = value
+		}
+	}
+	return values
+}
+
+type reader struct {
+	settings   *Settings
+	values     map[string]string
+	mistakes   []string
+	warnings   []string
+	deprecated []string
+}
+
+// read reads one variable: by its name, else by its older name, else its default.
+func (r *reader) read(setting *Setting) {
+	name, value := setting.Name, r.values[setting.Name]
+	if value == "" && setting.Older != "" && r.values[setting.Older] != "" {
+		name, value = setting.Older, r.values[setting.Older]
+		if !setting.keepsOlder {
+			r.deprecated = append(r.deprecated, name+" (use "+setting.Name+")")
+		}
+	}
+	if value != "" && !setting.read(r.settings, value) {
+		switch {
+		case name == "RUST_LOG": // may hold a filter in a language of its own
+		case setting.fromLambda:
+			r.warnings = append(r.warnings, mistake(name, value, setting.Accepts)+"; taken as "+setting.fallback())
+		default:
+			r.mistakes = append(r.mistakes, mistake(name, value, setting.Accepts))
+		}
+		value = ""
+	}
+	if value == "" && setting.Default != "" {
+		setting.read(r.settings, setting.Default)
+	}
+}
+
+func mistake(name, value, accepts string) string {
+	return name + "=" + strconv.Quote(value) + " is not allowed, it must be " + accepts
+}
+
+func (s *Setting) fallback() string {
+	if s.Default == "" {
+		return "not set"
+	}
+	return s.Default
+}
+
+// readMinUnhealthy honours a variable that no longer exists: N means that 100 to N-1 are healthy.
+func (r *reader) readMinUnhealthy() {
+	value := r.values[minUnhealthy]
+	if value == "" {
+		return
+	}
+	if r.values[healthyStatus] != "" {
+		r.warnings = append(r.warnings, minUnhealthy+" is ignored because "+healthyStatus+" is set; remove it")
+		return
+	}
+	var n int
+	if !readWhole(&n, value, 101, 600) {
+		r.mistakes = append(r.mistakes, mistake(minUnhealthy, value, minUnhealthyAccepts))
+		return
+	}
+	r.settings.HealthyStatus = StatusSet{}
+	r.settings.HealthyStatus.addRange(100, n-1)
+	r.warnings = append(r.warnings, minUnhealthy+" is deprecated, use "+healthyStatus+"=100-"+strconv.Itoa(n-1))
+}
+
+func (r *reader) nameDeprecated() {
+	if len(r.deprecated) > 0 {
+		r.warnings = append(r.warnings, "deprecated variables are in use: "+strings.Join(r.deprecated, ", "))
+	}
+}
+
+// nameUnknown warns of each AWS_LWA_ variable that does not exist, with the closest one that does.
+func (r *reader) nameUnknown() {
+	var unknown []string
+	for name := range r.values {
+		if strings.HasPrefix(name, "AWS_LWA_") && name != minUnhealthy && !isKnown(name) {
+			unknown = append(unknown, name+" (did you mean "+closest(name)+"?)")
+		}
+	}
+	slices.Sort(unknown)
+	if len(unknown) > 0 {
+		r.warnings = append(r.warnings, "unknown variables have no effect: "+strings.Join(unknown, ", "))
+	}
+}
+
+func isKnown(name string) bool {
+	return slices.ContainsFunc(Table, func(s Setting) bool { return s.Name == name })
+}
+
+func closest(name string) string {
+	best, least := "", 1<<30
+	for i := range Table {
+		if d := distance(name, Table[i].Name); d < least {
+			best, least = Table[i].Name, d
+		}
+	}
+	return best
+}
+
+// distance is the number of single-letter changes between two words (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// combine settles what depends on two settings.
+func (r *reader) combine() {
+	s := r.settings
+	if s.ReadinessPort == 0 {
+		s.ReadinessPort = s.Port
+	}
+	if s.Compress && s.Stream {
+		s.Compress = false
+		r.warnings = append(r.warnings,
+			"AWS_LWA_ENABLE_COMPRESSION has no effect with AWS_LWA_INVOKE_MODE=response_stream")
+	}
+	if s.AsyncInit && (s.InitType == SnapStart || s.InitType == Provisioned) {
+		s.AsyncInit = false
+		r.warnings = append(r.warnings, "AWS_LWA_ASYNC_INIT has no effect with "+string(s.InitType)+
+			", where init may take as long as the app needs")
+	}
+	for _, name := range []string{"AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+		"AWS_LAMBDA_FUNCTION_VERSION"} {
+		if r.values[name] == "" {
+			r.warnings = append(r.warnings, name+" is not set; the app sees an empty value")
+		}
+	}
+}

@@ -1,0 +1,132 @@
+package settings
+
+// Setting is one environment variable.
+type Setting struct {
+	Name    string
+	Older   string // a name that the reference adapter used first; it works, with a warning
+	Default string // as it would be written; empty if there is none
+	Accepts string // what values are allowed, for a sentence: "must be ..."
+	Meaning string // for docs/adapter.md
+
+	// fromLambda marks variables that Lambda sets. A bad value is not the user's mistake, so it is a warning.
+	fromLambda bool
+	// keepsOlder is set if the older name is no worse than the new one.
+	keepsOlder bool
+	read       func(s *Settings, value string) bool
+}
+
+const (
+	statusList = "status codes from 100 to 599 and ranges of them, with commas between, for example 200-399,404"
+	booleans   = "true or false (also 1/0, yes/no, on/off)"
+	portNumber = "a whole number from 1 to 65535"
+	aPath      = "a path of printable characters"
+)
+
+// Table is every variable that the adapter knows, in the order of the documentation.
+var Table = []Setting{
+	{Name: "AWS_LWA_PORT", Older: "PORT", keepsOlder: true, Default: "8080", Accepts: portNumber,
+		Meaning: "Port on which the app listens.",
+		read:    func(s *Settings, v string) bool { return readPort(&s.Port, v) }},
+	{Name: "AWS_LWA_HOST", Older: "HOST", Default: "127.0.0.1",
+		Accepts: "a host name, an IPv4 address, an IPv6 address in brackets, or unix:/path of a socket",
+		Meaning: "Host on which the app listens. `localhost` tries both 127.0.0.1 and ::1.",
+		read:    func(s *Settings, v string) bool { return readHost(&s.Host, v) }},
+	{Name: "AWS_LWA_READINESS_CHECK_PORT", Older: "READINESS_CHECK_PORT", Accepts: portNumber,
+		Meaning: "Port of the readiness check; the app's own port if not set.",
+		read:    func(s *Settings, v string) bool { return readPort(&s.ReadinessPort, v) }},
+	{Name: "AWS_LWA_READINESS_CHECK_PATH", Older: "READINESS_CHECK_PATH", Default: "/", Accepts: aPath,
+		Meaning: "Path of the readiness check, which may hold a query. A missing leading slash is added.",
+		read:    func(s *Settings, v string) bool { return readPath(&s.ReadinessPath, v) }},
+	{Name: "AWS_LWA_READINESS_CHECK_PROTOCOL", Older: "READINESS_CHECK_PROTOCOL", Default: "http",
+		Accepts: "http or tcp",
+		Meaning: "`http`: a GET request must be answered with a healthy status. `tcp`: a connection is enough.",
+		read:    func(s *Settings, v string) bool { return readChoice(&s.ReadinessTCP, v, "http", "tcp") }},
+	{Name: "AWS_LWA_READINESS_CHECK_HEALTHY_STATUS", Default: "100-499", Accepts: statusList,
+		Meaning: "Statuses that mean that the app is ready.",
+		read:    func(s *Settings, v string) bool { return readStatuses(&s.HealthyStatus, v) }},
+	{Name: "AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS", Accepts: "a number of seconds, 0 or more, fractions allowed",
+		Meaning: "The start fails if the app is not ready after this time. Not set, or 0: no limit of its own.",
+		read:    func(s *Settings, v string) bool { return readSeconds(&s.ReadinessTimeout, v) }},
+	{Name: "AWS_LWA_ASYNC_INIT", Older: "ASYNC_INIT", Default: "false", Accepts: booleans,
+		Meaning: "Let init end after 9.8 s even if the app is not ready; the first invocation then waits for it.",
+		read:    func(s *Settings, v string) bool { return readBool(&s.AsyncInit, v) }},
+	{Name: "AWS_LWA_REMOVE_BASE_PATH", Older: "REMOVE_BASE_PATH", Accepts: aPath,
+		Meaning: "Prefix that is taken off the path, once and only at the border of a segment.",
+		read:    func(s *Settings, v string) bool { return readBasePath(&s.BasePath, v) }},
+	{Name: "AWS_LWA_PASS_THROUGH_PATH", Default: "/events", Accepts: aPath,
+		Meaning: "Path to which events that are not HTTP requests are posted; it may hold a query.",
+		read:    func(s *Settings, v string) bool { return readPath(&s.PassThroughPath, v) }},
+	{Name: "AWS_LWA_INVOKE_MODE", Default: "buffered", Accepts: "buffered or response_stream",
+		Meaning: "`response_stream` sends the reply while the app writes it; the function URL or REST API must be " +
+			"configured for it too.",
+		read: func(s *Settings, v string) bool { return readChoice(&s.Stream, v, "buffered", "response_stream") }},
+	{Name: "AWS_LWA_ENABLE_COMPRESSION", Default: "false", Accepts: booleans,
+		Meaning: "Compress replies with gzip if the client accepts it. No effect with `response_stream`.",
+		read:    func(s *Settings, v string) bool { return readBool(&s.Compress, v) }},
+	{Name: "AWS_LWA_AUTHORIZATION_SOURCE", Accepts: "the name of a header",
+		Meaning: "Header whose value the app sees as `Authorization`.",
+		read:    func(s *Settings, v string) bool { return readHeaderName(&s.AuthorizationSource, v) }},
+	{Name: "AWS_LWA_ERROR_STATUS_CODES", Accepts: statusList,
+		Meaning: "Statuses of the app that make the invocation fail, so that queues and event sources try again.",
+		read:    func(s *Settings, v string) bool { return readStatuses(&s.ErrorStatus, v) }},
+	{Name: "AWS_LWA_DEADLINE_MARGIN_MS", Default: "0", Accepts: "a whole number of milliseconds, 0 or more",
+		Meaning: "Break off a request this long before Lambda's deadline, with an error that names it. 0: off.",
+		read:    func(s *Settings, v string) bool { return readMilliseconds(&s.DeadlineMargin, v) }},
+	{Name: "AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS", Default: "1", Accepts: "a number of seconds, 0 or more, fractions allowed",
+		Meaning: "How long an idle connection to the app is used again. 0: a new connection for each request.",
+		read:    func(s *Settings, v string) bool { return readSeconds(&s.IdleTimeout, v) }},
+	{Name: "AWS_LWA_CONTEXT_HEADERS", Default: "all", Accepts: "all, none, request or lambda",
+		Meaning: "Which of `x-amzn-request-context` and `x-amzn-lambda-context` the app gets.",
+		read:    readContextHeaders},
+	{Name: "AWS_LWA_SNAPSTART_BEFORE_CHECKPOINT_PATH", Accepts: aPath,
+		Meaning: "Posted to before a SnapStart snapshot is taken; must answer 2xx. Not reachable from outside.",
+		read:    func(s *Settings, v string) bool { return readPath(&s.BeforeCheckpointPath, v) }},
+	{Name: "AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH", Accepts: aPath,
+		Meaning: "Posted to after a restore from a snapshot; must answer 2xx. Not reachable from outside.",
+		read:    func(s *Settings, v string) bool { return readPath(&s.AfterRestorePath, v) }},
+	{Name: "AWS_LWA_LAMBDA_RUNTIME_API_PROXY", Accepts: "host:port, http:// in front allowed",
+		Meaning: "Proxy of another extension for the Runtime API. Registration goes to Lambda itself all the same.",
+		read:    func(s *Settings, v string) bool { return readHostPort(&s.RuntimeAPIProxy, v) }},
+	{Name: "AWS_LWA_EXTENSION_REGISTER_BASE_MS", Default: "20", Accepts: "a whole number of milliseconds, 0 or more",
+		Meaning: "Pause before registration is tried a second time; it doubles four times.",
+		read:    func(s *Settings, v string) bool { return readMilliseconds(&s.RegisterBase, v) }},
+
+	{Name: "AWS_LAMBDA_LOG_LEVEL", Older: "RUST_LOG", keepsOlder: true, Default: "INFO", fromLambda: true,
+		Accepts: "trace, debug, info, warn, error or fatal",
+		Meaning: "Level of the adapter's own log lines.",
+		read:    readLogLevel},
+	{Name: "AWS_LAMBDA_LOG_FORMAT", Default: "text", fromLambda: true, Accepts: "text or JSON",
+		Meaning: "Form of the adapter's own log lines.",
+		read:    func(s *Settings, v string) bool { return readChoice(&s.LogJSON, v, "text", "json") }},
+	{Name: "AWS_LAMBDA_RUNTIME_API", Accepts: "host:port",
+		Meaning: "Set by Lambda. Where it is missing the adapter says that this is not Lambda, and ends.",
+		read:    func(s *Settings, v string) bool { return readHostPort(&s.RuntimeAPI, v) }},
+	{Name: "AWS_LAMBDA_MAX_CONCURRENCY", Default: "1", fromLambda: true, Accepts: "a whole number, 1 or more",
+		Meaning: "Set by Lambda Managed Instances: that many invocations run at once.",
+		read:    func(s *Settings, v string) bool { return readWhole(&s.Concurrency, v, 1, 10000) }},
+	{Name: "AWS_LAMBDA_INITIALIZATION_TYPE", Default: string(OnDemand), fromLambda: true, Accepts: "a word",
+		Meaning: "Set by Lambda. `snap-start` turns on the hooks and the restore handshake.",
+		read:    func(s *Settings, v string) bool { s.InitType = InitType(v); return true }},
+	{Name: "AWS_LAMBDA_FUNCTION_NAME", fromLambda: true, Accepts: "a text",
+		Meaning: "Set by Lambda; shown to the app in `x-amzn-lambda-context`.",
+		read:    func(s *Settings, v string) bool { s.FunctionName = v; return true }},
+	{Name: "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", fromLambda: true, Accepts: "a whole number",
+		Meaning: "Set by Lambda, in MB; shown to the app in `x-amzn-lambda-context`.",
+		read:    func(s *Settings, v string) bool { return readWhole(&s.FunctionMemoryMB, v, 0, 1<<30) }},
+	{Name: "AWS_LAMBDA_FUNCTION_VERSION", fromLambda: true, Accepts: "a text",
+		Meaning: "Set by Lambda; shown to the app in `x-amzn-lambda-context`.",
+		read:    func(s *Settings, v string) bool { s.FunctionVersion = v; return true }},
+	{Name: "AWS_LAMBDA_LOG_STREAM_NAME", fromLambda: true, Accepts: "a text",
+		Meaning: "Set by Lambda; shown to the app in `x-amzn-lambda-context`.",
+		read:    func(s *Settings, v string) bool { s.LogStream = v; return true }},
+	{Name: "AWS_LAMBDA_LOG_GROUP_NAME", fromLambda: true, Accepts: "a text",
+		Meaning: "Set by Lambda; shown to the app in `x-amzn-lambda-context`.",
+		read:    func(s *Settings, v string) bool { s.LogGroup = v; return true }},
+}
+
+// minUnhealthy was replaced by a list of healthy statuses in version 1.0 of the reference adapter.
+const (
+	minUnhealthy        = "AWS_LWA_READINESS_CHECK_MIN_UNHEALTHY_STATUS"
+	minUnhealthyAccepts = "a whole number from 101 to 600"
+	healthyStatus       = "AWS_LWA_READINESS_CHECK_HEALTHY_STATUS"
+)

@@ -1,0 +1,194 @@
+package settings
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"lambda-web/adapter/internal/http1"
+	"lambda-web/adapter/internal/journal"
+)
+
+// The readers below return false if a value is not allowed. Values come without white space around them, and never
+// empty.
+
+func readWhole(to *int, value string, least, most int) bool {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < least || n > most {
+		return false
+	}
+	*to = n
+	return true
+}
+
+func readPort(to *int, value string) bool { return readWhole(to, value, 1, 65535) }
+
+func readBool(to *bool, value string) bool {
+	switch strings.ToLower(value) {
+	case "1", "true", "yes", "on":
+		*to = true
+	case "0", "false", "no", "off":
+		*to = false
+	default:
+		return false
+	}
+	return true
+}
+
+// readChoice sets to by which of two words the value is, in any case.
+func readChoice(to *bool, value, off, on string) bool {
+	switch strings.ToLower(value) {
+	case off:
+		*to = false
+	case on:
+		*to = true
+	default:
+		return false
+	}
+	return true
+}
+
+func readSeconds(to *time.Duration, value string) bool {
+	n, err := strconv.ParseFloat(value, 64)
+	if err != nil || !(n >= 0 && n <= 1e6) {
+		return false
+	}
+	*to = time.Duration(n * float64(time.Second))
+	return true
+}
+
+func readMilliseconds(to *time.Duration, value string) bool {
+	var n int
+	if !readWhole(&n, value, 0, 1e9) {
+		return false
+	}
+	*to = time.Duration(n) * time.Millisecond
+	return true
+}
+
+// readHost accepts what can stand before a port, and unix:/path.
+func readHost(to *string, value string) bool {
+	switch {
+	case strings.HasPrefix(value, "unix:"):
+		// A socket's path has 107 bytes at the most (unix(7)).
+		if path := strings.TrimPrefix(value, "unix:"); !strings.HasPrefix(path, "/") || len(path) > 107 {
+			return false
+		}
+	case strings.HasPrefix(value, "["):
+		ip, err := netip.ParseAddr(strings.TrimSuffix(value[1:], "]"))
+		if err != nil || !ip.Is6() || !strings.HasSuffix(value, "]") {
+			return false
+		}
+	default:
+		if !isHostName(value) {
+			return false
+		}
+	}
+	*to = value
+	return true
+}
+
+func isHostName(text string) bool {
+	for _, c := range []byte(text) {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && c-'0' > 9 && c != '.' && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return len(text) <= 253
+}
+
+// readHostPort accepts host:port, with a scheme in front that is dropped.
+func readHostPort(to *string, value string) bool {
+	value = strings.TrimSuffix(strings.TrimPrefix(value, "http://"), "/")
+	colon := strings.LastIndexByte(value, ':')
+	if colon < 1 {
+		return false
+	}
+	var host string
+	var port int
+	if strings.HasPrefix(value, "unix:") || !readHost(&host, value[:colon]) || !readPort(&port, value[colon+1:]) {
+		return false
+	}
+	*to = value
+	return true
+}
+
+// readPath accepts a path without control characters and adds a missing slash in front.
+func readPath(to *string, value string) bool {
+	for _, c := range []byte(value) {
+		if c < 0x20 || c == 0x7F {
+			return false
+		}
+	}
+	if value[0] != '/' {
+		value = "/" + value
+	}
+	*to = value
+	return true
+}
+
+func readBasePath(to *string, value string) bool {
+	if !readPath(to, value) {
+		return false
+	}
+	*to = strings.TrimRight(*to, "/")
+	return true
+}
+
+func readHeaderName(to *string, value string) bool {
+	name := []byte(value)
+	if !http1.LowerToken(name) {
+		return false
+	}
+	*to = string(name)
+	return true
+}
+
+// readStatuses accepts `200-399,404`.
+func readStatuses(to *StatusSet, value string) bool {
+	var set StatusSet
+	for part := range strings.SplitSeq(value, ",") {
+		from, until, isRange := strings.Cut(strings.TrimSpace(part), "-")
+		if !isRange {
+			until = from
+		}
+		var first, last int
+		if !readWhole(&first, strings.TrimSpace(from), 100, 599) ||
+			!readWhole(&last, strings.TrimSpace(until), 100, 599) || first > last {
+			return false
+		}
+		set.addRange(first, last)
+	}
+	*to = set
+	return true
+}
+
+func readContextHeaders(s *Settings, value string) bool {
+	switch strings.ToLower(value) {
+	case "all":
+		s.RequestContext, s.LambdaContext = true, true
+	case "none":
+		s.RequestContext, s.LambdaContext = false, false
+	case "request":
+		s.RequestContext, s.LambdaContext = true, false
+	case "lambda":
+		s.RequestContext, s.LambdaContext = false, true
+	default:
+		return false
+	}
+	return true
+}
+
+func readLogLevel(s *Settings, value string) bool {
+	level := map[string]journal.Level{
+		"trace": journal.Trace, "debug": journal.Debug, "info": journal.Info,
+		"warn": journal.Warn, "warning": journal.Warn, "error": journal.Error, "fatal": journal.Fatal,
+	}
+	found, ok := level[strings.ToLower(value)]
+	if ok {
+		s.LogLevel = found
+	}
+	return ok
+}

@@ -1,0 +1,229 @@
+package webapp
+
+import (
+	"errors"
+	"io"
+	"strconv"
+	"sync"
+	"time"
+
+	"lambda-web/adapter/internal/failure"
+	"lambda-web/adapter/internal/http1"
+	"lambda-web/adapter/internal/journal"
+	"lambda-web/adapter/internal/request"
+)
+
+const (
+	// probeCap bounds the wait for the answer to one probe.
+	probeCap = 10 * time.Second
+	// unhealthyPause is the shortest time between two probes that the app answers, so that a failing health page
+	// does not fill the app's log.
+	unhealthyPause = 10 * time.Millisecond
+)
+
+// Check is the question whether the app is ready.
+type Check struct {
+	Address Address
+	TCP     bool   // a connection is enough
+	Path    string // of the GET request
+	Healthy func(status int) bool
+	Limit   time.Duration // give up after this time; 0 means never
+	// LambdaPorts are ports that belong to Lambda, so that they are not taken for the app's.
+	LambdaPorts []int
+}
+
+// Readiness is the answer to a Check: it becomes ready, or fails.
+type Readiness struct {
+	check   Check
+	log     *journal.Journal
+	started time.Time
+	dialer  dialer
+	conn    http1.Conn
+	probe   []byte
+
+	done chan struct{}
+	err  error // valid once done is closed
+
+	mu    sync.Mutex
+	cause string
+}
+
+// NewReadiness prepares a check whose times count from started.
+func NewReadiness(check Check, started time.Time, log *journal.Journal) *Readiness {
+	r := &Readiness{
+		check: check, log: log, started: started,
+		dialer: newDialer(check.Address),
+		done:   make(chan struct{}),
+		cause:  "not tried yet",
+	}
+	r.probe = append(append([]byte("GET "), request.EscapeTarget(check.Path)...), " HTTP/1.1\r\nhost: "...)
+	r.probe = append(r.probe, check.Address.HostField()+
+		"\r\nuser-agent: lambda-web-adapter/1.0\r\naccept: */*\r\n\r\n"...)
+	return r
+}
+
+// Run asks until the app is ready or the limit is reached, and tells in the log how it goes.
+func (r *Readiness) Run() {
+	go r.report()
+	for {
+		connected, ready := r.attempt()
+		if ready {
+			break
+		}
+		waited := time.Since(r.started)
+		if r.check.Limit > 0 && waited >= r.check.Limit {
+			r.err = failure.New(failure.AppNotReady, "the app was not ready after "+seconds(waited)+
+				" (AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS): "+r.describe())
+			break
+		}
+		step := probeStep(waited)
+		if connected {
+			step = max(step, unhealthyPause)
+		}
+		pause(step)
+	}
+	close(r.done)
+}
+
+// attempt asks once. connected is true if the app took the connection.
+func (r *Readiness) attempt() (connected, ready bool) {
+	sock, err := r.dialer.dial(dialTimeout)
+	if err != nil {
+		r.because(dialReason(err))
+		return false, false
+	}
+	r.conn.Attach(sock)
+	if r.check.TCP {
+		r.conn.Close()
+		return true, true
+	}
+	r.because("connected, but no answer yet")
+	if ready = r.ask(); !ready {
+		r.conn.Close()
+	}
+	return true, ready
+}
+
+// ask sends the GET request and waits for its answer: a pre-fork server takes connections long before a worker can
+// answer, and probes that are given up early would pile up in its queue.
+func (r *Readiness) ask() bool {
+	limit := time.Now().Add(probeCap)
+	if r.check.Limit > 0 {
+		if end := r.started.Add(r.check.Limit); end.Before(limit) {
+			limit = end
+		}
+	}
+	r.conn.SetDeadline(limit)
+	_, sendErr := r.conn.Send(r.probe, nil)
+	err := r.conn.ReadHead(false)
+	switch {
+	case err != nil && sendErr != nil && !errors.Is(err, http1.ErrMalformed):
+		r.because(http1.Reason(sendErr))
+		return false
+	case errors.Is(err, http1.ErrMalformed):
+		r.because("bad HTTP (" + http1.Reason(err) + ")")
+		return false
+	case err != nil:
+		r.because(http1.Reason(err))
+		return false
+	case !r.check.Healthy(r.conn.Status):
+		r.because("status " + strconv.Itoa(r.conn.Status))
+		return false
+	}
+	for err == nil { // read the body, so that the connection can be kept
+		_, err = r.conn.Next()
+	}
+	if err != io.EOF {
+		r.conn.Close()
+	} else {
+		r.conn.SetDeadline(time.Time{})
+	}
+	return true
+}
+
+func (r *Readiness) because(cause string) {
+	r.mu.Lock()
+	r.cause = cause
+	r.mu.Unlock()
+}
+
+// describe says what was asked, what came back, and where the app listens instead.
+func (r *Readiness) describe() string {
+	r.mu.Lock()
+	cause := r.cause
+	r.mu.Unlock()
+	what := "GET http://" + r.check.Address.String() + r.check.Path
+	if r.check.TCP {
+		what = "connect to " + r.check.Address.String()
+	} else if r.check.Address.IsUnix() {
+		what = "GET " + r.check.Path + " over " + r.check.Address.String()
+	}
+	return what + ": " + cause + listenHint(r.check.Address, r.check.LambdaPorts)
+}
+
+// report tells the log why the app is not ready: after 1, 2 and 5 seconds, then every 5.
+func (r *Readiness) report() {
+	next := time.Second
+	for {
+		select {
+		case <-r.done:
+			return
+		case <-time.After(time.Until(r.started.Add(next))):
+		}
+		r.log.Write(journal.Info, nil, "the app is not ready after "+seconds(next)+": "+r.describe())
+		switch next {
+		case time.Second:
+			next = 2 * time.Second
+		case 2 * time.Second:
+			next = 5 * time.Second
+		default:
+			next += 5 * time.Second
+		}
+	}
+}
+
+// Wait waits until the app is ready, or until t unless t is zero.
+func (r *Readiness) Wait(t time.Time) error {
+	select {
+	case <-r.done:
+		return r.err
+	default:
+	}
+	var expired <-chan time.Time
+	if !t.IsZero() {
+		timer := time.NewTimer(time.Until(t))
+		defer timer.Stop()
+		expired = timer.C
+	}
+	select {
+	case <-r.done:
+		return r.err
+	case <-expired:
+		return failure.New(failure.AppNotReady, "the app is not ready after "+
+			seconds(time.Since(r.started))+": "+r.describe())
+	}
+}
+
+// HandOver gives the connection of the last probe, which the app has accepted already, to the first client.
+func (r *Readiness) HandOver(c *Client) {
+	if r.check.Address != c.address || c.idleLimit == 0 || !r.conn.Reusable() {
+		r.conn.Close()
+		return
+	}
+	c.Take(&r.conn)
+	c.idleSince = currentInstant()
+}
+
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
+}
+
+// Failed reports whether the check has ended without a ready app.
+func (r *Readiness) Failed() bool {
+	select {
+	case <-r.done:
+		return r.err != nil
+	default:
+		return false
+	}
+}

@@ -1,0 +1,72 @@
+// Command adapter is a Lambda extension that puts a web app, unchanged, on AWS Lambda: it takes the invocations of the
+// function from the Runtime API, turns each event into an HTTP request to the app, and the app's response into what
+// the source of the event expects. The binary is named lambda-adapter and stands in /opt/extensions.
+//
+// The way of an invocation: lambdaapi takes it, event finds out what it is, request makes an HTTP request of it, webapp
+// sends that to the app, reply encodes the response, lambdaapi sends it.
+package main
+
+import (
+	"errors"
+	"os"
+	"time"
+
+	"lambda-web/adapter/internal/journal"
+	"lambda-web/adapter/internal/lambdaapi"
+	"lambda-web/adapter/internal/settings"
+)
+
+// processStart is when the budget of asynchronous init begins.
+var processStart = time.Now()
+
+func main() {
+	// Lambda holds the app back until every extension is registered, so that comes first.
+	extension := lambdaapi.Begin(os.Getenv("AWS_LAMBDA_RUNTIME_API"))
+	os.Exit(run(extension))
+}
+
+// run is the life of the process; it returns the exit code.
+func run(extension *lambdaapi.Extension) int {
+	config, warnings, mistakes := settings.Read(os.Environ())
+	log := journal.New(os.Stdout, config.LogLevel, config.LogJSON)
+	ignoreBrokenPipes()
+
+	if err := register(extension, &config, mistakes); err != nil {
+		log.Write(journal.Fatal, nil, err.Error())
+		return 1
+	}
+	for _, warning := range warnings {
+		log.Write(journal.Warn, nil, warning)
+	}
+	go extension.Park()
+
+	a := newAdapter(config, log, processStart)
+	exitOnTermination(&a.inFlight)
+	if err := a.awaitApp(); err != nil {
+		log.Write(journal.Fatal, nil, err.Error())
+		return 1
+	}
+	if err := a.serve(); err != nil {
+		log.Write(journal.Fatal, nil, err.Error())
+	}
+	return 1 // an adapter serves until Lambda ends it
+}
+
+// register finishes the registration, and reports mistakes in the settings to Lambda.
+func register(extension *lambdaapi.Extension, config *settings.Settings, mistakes error) error {
+	if os.Getenv("AWS_LAMBDA_RUNTIME_API") == "" {
+		return errors.New("AWS_LAMBDA_RUNTIME_API is not set, so this is not AWS Lambda; " +
+			"the app runs without the adapter here")
+	}
+	if err := extension.Finish(config.RegisterBase); err != nil {
+		return err
+	}
+	if mistakes == nil {
+		return nil
+	}
+	message := "the settings are not valid: " + mistakes.Error()
+	if err := extension.FailInit("Extension.ConfigInvalid", message); err != nil {
+		message += " (Lambda could not be told: " + err.Error() + ")"
+	}
+	return errors.New(message)
+}

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"errors"
+	"runtime/debug"
+	"time"
+
+	"lambda-web/adapter/internal/event"
+	"lambda-web/adapter/internal/failure"
+	"lambda-web/adapter/internal/journal"
+	"lambda-web/adapter/internal/lambdaapi"
+	"lambda-web/adapter/internal/reply"
+	"lambda-web/adapter/internal/request"
+	"lambda-web/adapter/internal/webapp"
+)
+
+// largeBuffer is the size above which a buffer is given up when it is no longer needed.
+const largeBuffer = 1 << 20
+
+// worker serves invocations one after the other, in one goroutine, with one connection to the Runtime API and one to
+// the app. All its buffers are reused.
+type worker struct {
+	*adapter
+	runtime  *lambdaapi.Runtime
+	app      *webapp.Client
+	composer *request.Composer
+	encoder  reply.Encoder
+
+	invocation lambdaapi.Invocation
+	event      event.Event
+	response   reply.Response
+	state      answerState
+	times      invocationTimes
+}
+
+// answerState tells how far the answer of an invocation is.
+type answerState uint8
+
+const (
+	unanswered answerState = iota
+	begun                  // a streamed response has left in part
+	answered
+)
+
+func newWorker(a *adapter) *worker {
+	warn := func(id []byte, message string) { a.log.Write(journal.Warn, id, message) }
+	w := &worker{
+		adapter:  a,
+		runtime:  lambdaapi.NewRuntime(a.config.RuntimeAddress(), warn),
+		app:      webapp.NewClient(a.appAddress(), a.config.IdleTimeout),
+		composer: request.NewComposer(a.requestOptions()),
+	}
+	w.app.LambdaPorts = a.lambdaPorts()
+	return w
+}
+
+// run serves invocations until the environment is beyond repair.
+func (w *worker) run() error {
+	for {
+		if err := w.runtime.Poll(&w.invocation, pollPatience); err != nil {
+			return err
+		}
+		w.inFlight.Add(1)
+		err := w.serveOne()
+		w.inFlight.Add(-1)
+		if err != nil {
+			return err
+		}
+		w.shrink()
+	}
+}
+
+// serveOne sees to it that the invocation gets exactly one answer. An error means that no other invocation can be
+// served.
+func (w *worker) serveOne() error {
+	w.state = unanswered
+	w.app.Slept(w.times.begin(w.invocation.DeadlineMs))
+	err := w.recovered()
+	w.times.end()
+
+	var f *failure.Failure
+	switch {
+	case err == nil:
+	case errors.As(err, &f):
+		err = w.fail(f)
+	default: // the answer could not be delivered; there is nobody to tell but the log
+		w.log.Write(journal.Error, w.invocation.ID, err.Error())
+	}
+	if errors.Is(err, lambdaapi.ErrFatal) {
+		return err
+	}
+	return w.countDeadApp(f)
+}
+
+// recovered runs the exchange; a panic in it is this one invocation's failure.
+func (w *worker) recovered() (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			w.app.Abort()
+			text := panicText(cause)
+			w.log.Write(journal.Error, w.invocation.ID, "panic: "+text+"\n"+string(debug.Stack()))
+			err = failure.New(failure.Adapter, "the adapter failed: "+text)
+		}
+	}()
+	return w.exchange()
+}
+
+func panicText(cause any) string {
+	switch cause := cause.(type) {
+	case error:
+		return cause.Error()
+	case string:
+		return cause
+	}
+	return "unknown cause"
+}
+
+// fail reports the invocation as failed, unless a part of its answer has left already.
+func (w *worker) fail(f *failure.Failure) error {
+	w.log.Write(journal.Error, w.invocation.ID, f.Type+": "+w.describe()+f.Message)
+	if w.state != unanswered {
+		w.runtime.Drop()
+		return nil
+	}
+	w.state = answered
+	err := w.runtime.Fail(&w.invocation, f)
+	if err != nil {
+		w.log.Write(journal.Error, w.invocation.ID, err.Error())
+	}
+	return err
+}
+
+// describe names the request without its query, which may hold secrets.
+func (w *worker) describe() string {
+	if len(w.composer.Target) == 0 {
+		return ""
+	}
+	return string(w.composer.Method) + " " + string(pathOf(w.composer.Target)) + ": "
+}
+
+// shrink gives up buffers that a large invocation has left behind.
+func (w *worker) shrink() {
+	if cap(w.invocation.Payload) > largeBuffer {
+		w.invocation.Payload = nil
+	}
+	w.encoder.Shrink(largeBuffer)
+}
+
+// invocationTimes knows how long the environment was idle between two invocations. The deadlines of two invocations
+// are as far apart as the invocations themselves, because the function's timeout never changes: they are a clock
+// outside of the environment, which runs on while the environment is frozen.
+type invocationTimes struct {
+	deadlineMs int64
+	began      time.Time
+	took       time.Duration
+}
+
+// begin returns the time since the end of the last invocation, 0 if it is not known.
+func (t *invocationTimes) begin(deadlineMs int64) (idle time.Duration) {
+	if t.deadlineMs > 0 && deadlineMs > 0 {
+		idle = time.Duration(deadlineMs-t.deadlineMs)*time.Millisecond - t.took
+	}
+	t.deadlineMs, t.began = deadlineMs, time.Now()
+	return max(idle, 0)
+}
+
+func (t *invocationTimes) end() { t.took = time.Since(t.began) }
