@@ -16,6 +16,9 @@ type Invocation struct {
 	TraceID string
 	// ClientContext is the decoded JSON of X-Amz-Client-Context, or empty.
 	ClientContext string
+	// Qualifier is the version or alias the caller named; it ends the invoked function's ARN. An
+	// Alias fills in its own name. Empty stands for the unqualified ARN.
+	Qualifier string
 	// Stream receives the response while the runtime still writes it (InvokeWithResponseStream).
 	// Nil asks for a buffered response.
 	Stream Stream
@@ -26,8 +29,11 @@ type Result struct {
 	// Payload is what the runtime posted: its response, or its error document.
 	Payload []byte
 	// FunctionError is empty for a response and "Unhandled" for an error document
-	// (the X-Amz-Function-Error header).
+	// (the X-Amz-Function-Error header). A response that was streamed is not repeated in Payload: it
+	// is empty then, or the error document if the function failed on the way.
 	FunctionError string
+	// Version is the published version that ran (the X-Amz-Executed-Version header).
+	Version string
 }
 
 // Stream takes a streamed response piece by piece. Each piece is valid only during the call.
@@ -51,4 +57,6 @@ var (
 	ErrThrottled = errors.New("rate exceeded: every sandbox of the function is busy")
 	// ErrTooLarge: the event is above the 6 MB invocation payload limit (413 RequestTooLargeException).
 	ErrTooLarge = errors.New("request payload is larger than 6291556 bytes")
+	// ErrClosed: the function was shut down before it answered.
+	ErrClosed = errors.New("the function is shutting down")
 )

@@ -1,0 +1,54 @@
+package sandbox
+
+import (
+	"bytes"
+	"os"
+	"strconv"
+)
+
+// peakMemory is the sum of the peak resident set sizes, in bytes, of the processes in the given
+// groups. It finds them as descendants of the group leaders, which are in the same group unless
+// they became daemons.
+func peakMemory(groups []int) int64 {
+	var sum int64
+	for len(groups) > 0 {
+		pid := groups[len(groups)-1]
+		groups = append(groups[:len(groups)-1], children(pid)...)
+		sum += peakOf(pid)
+	}
+	return sum
+}
+
+// peakOf reads VmHWM, which the kernel gives in kB.
+func peakOf(pid int) int64 {
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return 0
+	}
+	_, rest, found := bytes.Cut(status, []byte("\nVmHWM:"))
+	if !found {
+		return 0 // a process that has ended and waits for its parent
+	}
+	number, _, _ := bytes.Cut(bytes.TrimSpace(rest), []byte(" "))
+	kB, _ := strconv.ParseInt(string(number), 10, 64)
+	return kB << 10
+}
+
+// children of all threads of a process.
+func children(pid int) []int {
+	folder := "/proc/" + strconv.Itoa(pid) + "/task"
+	threads, err := os.ReadDir(folder)
+	if err != nil {
+		return nil
+	}
+	var pids []int
+	for _, thread := range threads {
+		list, _ := os.ReadFile(folder + "/" + thread.Name() + "/children")
+		for word := range bytes.FieldsSeq(list) {
+			if child, err := strconv.Atoi(string(word)); err == nil {
+				pids = append(pids, child)
+			}
+		}
+	}
+	return pids
+}

@@ -1,0 +1,69 @@
+package sandbox
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+	"time"
+)
+
+// parentVariable makes the test program be a program with a sandbox, until it is killed. Its value
+// is the folder of the actor.
+const parentVariable = "SANDBOX_TEST_PARENT"
+
+func runParent() {
+	folder := os.Getenv(parentVariable)
+	f, err := New(Config{
+		Name: "doomed", Version: "1", Region: "eu-central-1", AccountID: "123456789012",
+		MemorySize: 512, Timeout: time.Minute, Dir: folder, Log: os.Stdout,
+		Command: []string{filepath.Join(folder, "actor"), "pid", "spawn same", "serve"},
+		Env:     map[string]string{"PATH": os.Getenv("PATH")},
+	})
+	if err == nil {
+		_, err = f.Invoke(context.Background(), Invocation{Event: []byte("{}")})
+	}
+	if err != nil {
+		println(err.Error())
+		os.Exit(1)
+	}
+	select {}
+}
+
+// TestCheck64_NoOrphansAfterKill [D]: nothing outlives a program that was killed, also not the
+// children of an app's process (the workers of a pre-forking server).
+func TestCheck64_NoOrphansAfterKill(t *testing.T) {
+	program, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(program)
+	cmd.Env = append(os.Environ(), parentVariable+"="+filepath.Dir(actor))
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pids := map[string]string{}
+	lines := bufio.NewScanner(out)
+	for len(pids) < 2 && lines.Scan() {
+		if found := regexp.MustCompile(`(actor:|child) pid (\d+)`).FindStringSubmatch(lines.Text()); found != nil {
+			pids[found[1]] = found[2]
+		}
+	}
+	cmd.Process.Kill()
+	go io.Copy(io.Discard, out)
+	cmd.Wait()
+	if len(pids) < 2 {
+		t.Fatalf("the program told only %v", pids)
+	}
+	for _, pid := range pids {
+		checkGone(t, pid)
+	}
+}

@@ -1,0 +1,217 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"math"
+	"strconv"
+	"time"
+)
+
+// The platform's own log lines, as CloudWatch shows them.
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-logformat.html
+
+// memoryGauge follows the peak memory of a sandbox without measuring at every invocation.
+type memoryGauge struct {
+	peak int64
+	at   time.Time
+}
+
+// memoryInterval is how long a measurement counts as fresh.
+const memoryInterval = 100 * time.Millisecond
+
+// peakMB measures if the last measurement is old.
+func (sb *sandbox) peakMB() int {
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	if now := time.Now(); now.Sub(sb.memory.at) > memoryInterval {
+		groups := make([]int, len(sb.processes))
+		for i, p := range sb.processes {
+			groups[i] = p.pid
+		}
+		sb.memory.peak = max(sb.memory.peak, peakMemory(groups))
+		sb.memory.at = now
+	}
+	return int(math.Ceil(float64(sb.memory.peak) / (1 << 20)))
+}
+
+// record is one line in the JSON format.
+type record struct {
+	Time   string `json:"time"`
+	Type   string `json:"type"`
+	Record any    `json:"record"`
+}
+
+func (sb *sandbox) logJSON(kind string, content any) {
+	line, _ := json.Marshal(record{sb.cfg.Now().UTC().Format("2006-01-02T15:04:05.000Z"), kind, content})
+	sb.log.lines(line)
+}
+
+type startRecord struct {
+	RequestID string `json:"requestId"`
+	Version   string `json:"version"`
+}
+
+func (sb *sandbox) logStart(e *execution) {
+	if sb.cfg.LogFormat == LogJSON {
+		sb.logJSON("platform.start", startRecord{e.RequestID, sb.cfg.Version})
+		return
+	}
+	b := append(make([]byte, 0, 128), "START RequestId: "...)
+	b = append(b, e.RequestID...)
+	b = append(b, " Version: "...)
+	b = append(b, sb.cfg.Version...)
+	sb.log.lines(b)
+}
+
+type reportMetrics struct {
+	Duration       float64  `json:"durationMs"`
+	BilledDuration int64    `json:"billedDurationMs"`
+	MemorySize     int      `json:"memorySizeMB"`
+	MaxMemoryUsed  int      `json:"maxMemoryUsedMB"`
+	InitDuration   *float64 `json:"initDurationMs,omitempty"`
+}
+
+type reportRecord struct {
+	RequestID string        `json:"requestId"`
+	Metrics   reportMetrics `json:"metrics"`
+	Status    string        `json:"status"`
+	ErrorType string        `json:"errorType,omitempty"`
+}
+
+// status of an invocation in its REPORT line.
+func (e *execution) status() string {
+	switch e.errorType {
+	case "":
+		return "success"
+	case timedOut:
+		return "timeout"
+	}
+	return "error"
+}
+
+func milliseconds(d time.Duration) float64 {
+	return math.Round(float64(d)/float64(time.Millisecond)*100) / 100
+}
+
+// report writes END and REPORT. Init on demand is told, and billed, with the first invocation.
+func (sb *sandbox) report(e *execution) {
+	took := time.Since(e.start)
+	sb.drainOutput()
+	m := reportMetrics{Duration: milliseconds(took), MemorySize: sb.cfg.MemorySize, MaxMemoryUsed: sb.peakMB()}
+	billed := m.Duration
+	if !sb.initReported && !sb.provisioned {
+		init := milliseconds(sb.initDuration)
+		m.InitDuration = &init
+		billed += init
+	}
+	sb.initReported = true
+	m.BilledDuration = int64(math.Ceil(billed))
+	if sb.cfg.LogFormat == LogJSON {
+		r := reportRecord{RequestID: e.RequestID, Metrics: m, Status: e.status()}
+		if r.Status == "error" {
+			r.ErrorType = e.errorType
+		}
+		sb.logJSON("platform.report", r)
+		return
+	}
+	sb.log.lines(reportText(e, m))
+}
+
+func reportText(e *execution, m reportMetrics) []byte {
+	b := append(make([]byte, 0, 384), "END RequestId: "...)
+	b = append(b, e.RequestID...)
+	b = append(b, "\nREPORT RequestId: "...)
+	b = append(b, e.RequestID...)
+	b = append(b, "\tDuration: "...)
+	b = strconv.AppendFloat(b, m.Duration, 'f', 2, 64)
+	b = append(b, " ms\tBilled Duration: "...)
+	b = strconv.AppendInt(b, m.BilledDuration, 10)
+	b = append(b, " ms\tMemory Size: "...)
+	b = strconv.AppendInt(b, int64(m.MemorySize), 10)
+	b = append(b, " MB\tMax Memory Used: "...)
+	b = strconv.AppendInt(b, int64(m.MaxMemoryUsed), 10)
+	b = append(b, " MB"...)
+	if m.InitDuration != nil {
+		b = append(b, "\tInit Duration: "...)
+		b = strconv.AppendFloat(b, *m.InitDuration, 'f', 2, 64)
+		b = append(b, " ms"...)
+	}
+	if status := e.status(); status != "success" {
+		b = append(b, "\tStatus: "...)
+		b = append(b, status...)
+		if status == "error" {
+			b = append(b, "\tError Type: "...)
+			b = append(b, e.errorType...)
+		}
+	}
+	return b
+}
+
+// reportFailure writes why the sandbox is reset and, if it cut off an invocation, its REPORT.
+func (sb *sandbox) reportFailure(e *execution, f *failure) {
+	sb.drainOutput()
+	switch {
+	case e == nil:
+		sb.log.printf("%s between invocations; the next one starts the sandbox again", f)
+		return
+	case sb.cfg.LogFormat == LogJSON:
+	case f.errorType == timedOut:
+		sb.log.printf("%s %s %s", sb.cfg.Now().UTC().Format("2006-01-02T15:04:05.000Z"), e.RequestID, f.message)
+	case f.message != "":
+		sb.log.printf("RequestId: %s Error: %s\n%s", e.RequestID, f.message, f.errorType)
+	}
+	e.errorType = f.errorType
+	sb.report(e)
+}
+
+type initReportRecord struct {
+	InitializationType string             `json:"initializationType"`
+	Phase              string             `json:"phase"`
+	Status             string             `json:"status"`
+	ErrorType          string             `json:"errorType,omitempty"`
+	Metrics            map[string]float64 `json:"metrics"`
+}
+
+// logInit writes the INIT_REPORT line: after a failed init (f is why) and after a provisioned one.
+// The phase is init, or invoke for a suppressed init.
+func (sb *sandbox) logInit(phase string, f *failure) {
+	took := milliseconds(sb.initDuration)
+	r := initReportRecord{InitializationType: "on-demand", Phase: phase, Status: "success", Metrics: map[string]float64{"durationMs": took}}
+	if sb.provisioned {
+		r.InitializationType = "provisioned-concurrency"
+	}
+	switch {
+	case f == nil:
+	case f.errorType == timedOut:
+		r.Status = "timeout"
+	default:
+		r.Status, r.ErrorType = "error", f.errorType
+	}
+	if sb.cfg.LogFormat == LogJSON {
+		sb.logJSON("platform.initReport", r)
+		return
+	}
+	text := "INIT_REPORT Init Duration: " + strconv.FormatFloat(took, 'f', 2, 64) + " ms\tPhase: " + phase
+	if r.Status != "success" {
+		text += "\tStatus: " + r.Status
+	}
+	if r.ErrorType != "" {
+		text += "\tError Type: " + r.ErrorType
+	}
+	if f != nil && f.message != "" {
+		text = f.message + "\n" + text
+	}
+	sb.log.printf("%s", text)
+}
+
+// logExtensions writes the EXTENSION line of each extension at the end of an init.
+func (sb *sandbox) logExtensions(state string) {
+	if sb.cfg.LogFormat == LogJSON {
+		return
+	}
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	for _, x := range sb.extensions {
+		sb.log.printf("EXTENSION\tName: %s\tState: %s\tEvents: %s", x.name, state, x.events())
+	}
+}

@@ -1,0 +1,163 @@
+package sandbox
+
+import (
+	"syscall"
+	"time"
+)
+
+// Reasons of a shutdown, as extensions are told.
+const (
+	spindown = "spindown"
+	timeout  = "timeout"
+	failed   = "failure"
+)
+
+// stop ends the sandbox by the owner's will and returns when all its processes have ended. An
+// invocation in progress is answered with ErrClosed.
+func (sb *sandbox) stop(reason string) {
+	sb.mu.Lock()
+	was, run := sb.phase, sb.run
+	if was != ending {
+		sb.phase, sb.failure = ending, &failure{errorType: "Sandbox.Closed", message: errEnds.Error(), reason: reason}
+		if was == initialising {
+			close(sb.settled)
+		}
+	}
+	unanswered := run != nil && !run.answered
+	if run != nil {
+		run.answered = true
+	}
+	sb.mu.Unlock()
+	if unanswered {
+		run.answer(Result{}, ErrClosed)
+	}
+	sb.shutdown(reason)
+}
+
+// shutdown ends all processes in Lambda's order: the runtime first (with SIGTERM if an extension is
+// registered), then the extensions that asked for SHUTDOWN get it, and what is left is killed. The
+// phase must be ending. It returns when everything has ended, also if another call does the work.
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html#runtimes-lifecycle-shutdown
+func (sb *sandbox) shutdown(reason string) {
+	sb.ending.Do(func() {
+		defer close(sb.ended)
+		sb.mu.Lock()
+		sb.shutdownBy, sb.shutdownFor = time.Now().Add(sb.cfg.Limits.Shutdown), reason
+		app, extensions, lease := sb.app, sb.extensions, sb.lease
+		if sb.timer != nil {
+			sb.timer.Stop()
+		}
+		sb.thaw()
+		grace := sb.runtimeGrace()
+		sb.mu.Unlock()
+
+		if grace > 0 {
+			app.stop(grace)
+		} else {
+			app.kill()
+		}
+		sb.stopExtensions(extensions)
+		if sb.server.listener != nil {
+			sb.server.close()
+			killStrays(sb.server.listener.Addr().String())
+		}
+		sb.drainOutput()
+		sb.closeOutput()
+		if lease != nil {
+			lease.release()
+		}
+	})
+	<-sb.ended
+}
+
+// runtimeGrace is the time the runtime has between SIGTERM and SIGKILL. It needs the lock.
+func (sb *sandbox) runtimeGrace() time.Duration {
+	var grace time.Duration
+	for _, x := range sb.extensions {
+		switch {
+		case x.id != "" && x.path != "":
+			return sb.cfg.Limits.RuntimeShutdown
+		case x.id != "":
+			grace = sb.cfg.Limits.InternalShutdown
+		}
+	}
+	return grace
+}
+
+func (sb *sandbox) stopExtensions(extensions []*extension) {
+	sb.mu.Lock()
+	deadline := sb.shutdownBy
+	var told []*extension
+	for _, x := range extensions {
+		if x.process != nil && x.id != "" && x.onShutdown && x.fault == nil {
+			told = append(told, x)
+		}
+	}
+	sb.mu.Unlock()
+	for _, x := range told {
+		sb.sendShutdown(x)
+	}
+	for _, x := range extensions {
+		if x.process == nil {
+			continue
+		}
+		if x.onShutdown {
+			x.process.endsBefore(deadline)
+		}
+		x.process.kill()
+	}
+}
+
+// drainOutput logs what the processes have written until now.
+func (sb *sandbox) drainOutput() {
+	sb.mu.Lock()
+	processes := sb.processes
+	sb.mu.Unlock()
+	for _, p := range processes {
+		p.out.drain()
+	}
+}
+
+// closeOutput stops reading, also from descendants that left their group and keep the pipe open.
+func (sb *sandbox) closeOutput() {
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	for _, p := range sb.processes {
+		p.out.file.Close()
+	}
+}
+
+// freeze stops all processes while there is nothing to do.
+func (sb *sandbox) freeze() {
+	if !sb.cfg.Freeze {
+		return
+	}
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	if sb.phase == idle && !sb.frozen {
+		sb.frozen = true
+		sb.signalAll(syscall.SIGSTOP)
+	}
+}
+
+// thaw lets the processes run again. It needs the lock.
+func (sb *sandbox) thaw() {
+	if sb.frozen {
+		sb.frozen = false
+		sb.signalAll(syscall.SIGCONT)
+	}
+}
+
+// killNow cuts a shutdown short.
+func (sb *sandbox) killNow() {
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	sb.signalAll(syscall.SIGKILL)
+}
+
+// signalAll needs the lock.
+func (sb *sandbox) signalAll(s syscall.Signal) {
+	for _, p := range sb.processes {
+		p.signal(s)
+	}
+}

@@ -1,0 +1,106 @@
+package sandbox
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+)
+
+// watchdog kills the process groups of a program that was itself killed and could not do it. It is
+// this very program, started once more, holding the read end of a pipe: the program tells it each
+// group that starts ("+ 123") and ends ("- 123"). When the pipe breaks, what is left is killed.
+type watchdog struct {
+	mu      sync.Mutex
+	enabled bool // the program calls RunWatchdog, so starting it again is safe
+	pipe    io.Writer
+}
+
+// guard is the watchdog of this program.
+var guard watchdog
+
+// watchdogVariable in the environment makes RunWatchdog be the watchdog.
+const watchdogVariable = "LAMBDA_WEB_WATCHDOG"
+
+// RunWatchdog must be the first call of main in a program that uses sandboxes. In the program that
+// the user started it returns at once; in the copy that watches over the sandboxes' processes it
+// does not return.
+func RunWatchdog() {
+	if os.Getenv(watchdogVariable) == "" {
+		guard.mu.Lock()
+		guard.enabled = true
+		guard.mu.Unlock()
+		return
+	}
+	signal.Ignore(syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT)
+	groups := watch(os.Stdin)
+	for group := range groups {
+		syscall.Kill(-group, syscall.SIGKILL)
+	}
+	os.Exit(0)
+}
+
+// watch follows the pipe until it breaks and returns the groups that are left.
+func watch(pipe io.Reader) map[int]bool {
+	groups := map[int]bool{}
+	lines := bufio.NewScanner(pipe)
+	for lines.Scan() {
+		verb, number, _ := strings.Cut(lines.Text(), " ")
+		group, err := strconv.Atoi(number)
+		if err != nil || group <= 1 {
+			continue
+		}
+		switch verb {
+		case "+":
+			groups[group] = true
+		case "-":
+			delete(groups, group)
+		}
+	}
+	return groups
+}
+
+func (w *watchdog) add(group int)    { w.tell("+", group) }
+func (w *watchdog) remove(group int) { w.tell("-", group) }
+
+func (w *watchdog) tell(verb string, group int) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.enabled {
+		return
+	}
+	if w.pipe == nil {
+		pipe, err := startWatchdog()
+		if err != nil {
+			w.enabled = false // on Linux the parent-death signal is left
+			return
+		}
+		w.pipe = pipe
+	}
+	fmt.Fprintf(w.pipe, "%s %d\n", verb, group)
+}
+
+func startWatchdog() (io.Writer, error) {
+	program, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	cmd := exec.Command(program)
+	cmd.Env = append(os.Environ(), watchdogVariable+"=1")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // out of reach of Ctrl-C
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	go cmd.Wait()
+	return pipe, nil
+}
