@@ -19,10 +19,11 @@ import (
 
 // Source is a staged build context.
 type Source struct {
-	Context    string // folder with the app's files
-	Dockerfile string // path of the Dockerfile
-	Tag        string // names the content: the same tag is the same content
-	Cache      string // folder for what is made of it, kept between runs
+	Context    string            // folder with the app's files
+	Dockerfile string            // path of the Dockerfile
+	Args       map[string]string // build arguments
+	Tag        string            // names the content: the same tag is the same content
+	Cache      string            // folder for what is made of it, kept between runs
 	Log        io.Writer
 }
 
@@ -40,7 +41,7 @@ func Prepare(ctx context.Context, src Source) (*Image, error) {
 		return nil, fmt.Errorf("open Dockerfile: %w", err)
 	}
 	defer file.Close()
-	r, err := readRecipe(file)
+	r, err := readRecipe(file, src.Args)
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +112,10 @@ func prepareVenv(ctx context.Context, src Source, packages installation) (string
 	if err != nil {
 		return "", err
 	}
-	v := venv{dir: filepath.Join(src.Cache, "venv", key), python: python, log: src.Log}
+	v := venv{
+		dir: filepath.Join(src.Cache, "venv", key), python: python,
+		systems: []string{"/usr/bin/python3", python}, log: src.Log,
+	}
 	return v.dir, v.prepare(ctx, packages)
 }
 

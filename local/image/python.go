@@ -126,6 +126,13 @@ func (in *installation) key(python, imageTag string) (string, error) {
 	return hex.EncodeToString(hash.Sum(nil))[:16], nil
 }
 
+// optionsWithValue are the options of pip whose value is a word of its own.
+// https://pip.pypa.io/en/stable/cli/pip_install/
+var optionsWithValue = []string{
+	"-r", "--requirement", "-c", "--constraint", "-e", "--editable", "-i", "--index-url", "--extra-index-url",
+	"-f", "--find-links", "--trusted-host", "--progress-bar", "--root-user-action",
+}
+
 // packages lists the distributions the lines ask for by name, as far as they name them.
 func (in *installation) packages() []string {
 	var names []string
@@ -140,7 +147,7 @@ func (in *installation) packages() []string {
 	}
 	for _, line := range in.lines {
 		for i, arg := range line.args {
-			if i == 0 || !strings.HasPrefix(line.args[i-1], "-") || strings.Contains(line.args[i-1], "=") {
+			if i == 0 || !slices.Contains(optionsWithValue, line.args[i-1]) {
 				add(arg)
 			}
 		}
@@ -157,9 +164,10 @@ func (in *installation) packages() []string {
 
 // venv is a virtual environment in the cache folder.
 type venv struct {
-	dir    string
-	python string // the interpreter it is made with
-	log    io.Writer
+	dir     string
+	python  string   // the interpreter it is made with
+	systems []string // interpreters that know the system's own packages
+	log     io.Writer
 }
 
 const readyMark = ".ready" // written last: an environment without it is made anew
@@ -200,9 +208,13 @@ func (v venv) fromIndex(ctx context.Context, in installation) error {
 
 // fromDistribution uses packages that the system's package manager installed, at the versions they have.
 func (v venv) fromDistribution(ctx context.Context, in installation, indexErr error) error {
-	for _, python := range []string{"/usr/bin/python3", v.python} {
-		found, missing := installed(ctx, python, in.packages())
-		if len(missing) > 0 || len(found) == 0 {
+	missing := in.packages()
+	for _, python := range v.systems {
+		found, absent := installed(ctx, python, in.packages())
+		if len(absent) < len(missing) {
+			missing = absent
+		}
+		if len(absent) > 0 || len(found) == 0 {
 			continue
 		}
 		if err := v.run(ctx, "", python, "-m", "venv", "--system-site-packages", "--without-pip", v.dir); err != nil {
@@ -211,7 +223,6 @@ func (v venv) fromDistribution(ctx context.Context, in installation, indexErr er
 		fmt.Fprintf(v.log, "The package index cannot be reached: using this system's own packages instead (%s)\n", strings.Join(found, ", "))
 		return nil // no ready mark: the next start tries the index again
 	}
-	_, missing := installed(ctx, "/usr/bin/python3", in.packages())
 	return &PackagesError{Missing: missing, Err: indexErr}
 }
 

@@ -46,8 +46,9 @@ const (
 // defaultPath is the PATH of an image that sets none, as Docker gives it to its containers.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// readRecipe reads a Dockerfile. What only a real image build can do is an error that names the line.
-func readRecipe(r io.Reader) (*recipe, error) {
+// readRecipe reads a Dockerfile with its build arguments. What only a real image build can do is an
+// error that names the line.
+func readRecipe(r io.Reader, buildArgs map[string]string) (*recipe, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
 		return nil, fmt.Errorf("read Dockerfile: %w", err)
@@ -64,6 +65,7 @@ func readRecipe(r io.Reader) (*recipe, error) {
 		recipe: recipe{workdir: "/", env: []variable{{"PATH", defaultPath}}},
 		lex:    shell.NewLex(tree.EscapeToken),
 		shell:  []string{"/bin/sh", "-c"},
+		given:  buildArgs,
 	}
 	for _, arg := range global {
 		if err := b.arg(&arg); err != nil {
@@ -101,7 +103,8 @@ type recipeReader struct {
 	recipe
 	lex    *shell.Lex
 	shell  []string
-	global []variable // ARGs before the first FROM
+	given  map[string]string // build arguments
+	global []variable        // ARGs before the first FROM
 	args   []variable
 }
 
@@ -144,6 +147,9 @@ func (b *recipeReader) arg(c *instructions.ArgCommand) error {
 		value, known := lookup(b.global, a.Key)
 		if a.Value != nil {
 			value, known = *a.Value, true
+		}
+		if given, ok := b.given[a.Key]; ok {
+			value, known = given, true
 		}
 		if known {
 			b.args = set(b.args, a.Key, value)

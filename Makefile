@@ -1,0 +1,70 @@
+# lambda-web: "make help" lists the targets.
+
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# Settings, given as: make local PORT=4000
+STACK ?= dev
+PORT  ?= 3000
+HOST  ?= 127.0.0.1
+APP   ?=
+
+# One set of flags for every Go command, so that they share one build cache with "pulumi up".
+export GOFLAGS := -trimpath -buildvcs=false
+BIN   := .lambda-web/bin
+LOCAL := $(BIN)/local -stack $(STACK) -host $(HOST) $(if $(APP),-app "$(APP)")
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo "  Settings: STACK=$(STACK) PORT=$(PORT) HOST=$(HOST) APP=(the stack's own)"
+
+.PHONY: local
+local: build ## Run the app behind a local REST API and Lambda sandbox
+	@LAMBDA_WEB_STOP_WITH_PARENT=1 exec $(LOCAL) -port $(PORT)
+
+.PHONY: smoke
+smoke: build ## Start it on a free port, call the sample app's routes, stop it
+	@go run ./local/smoke $(LOCAL) -port 0
+
+.PHONY: build
+build: tools ## Build the adapter, the Pulumi program and the local cloud
+	@go run ./local/build -o $(BIN) -static lambda-adapter=./adapter
+	@go run ./local/build -o $(BIN) ./infra ./local
+
+.PHONY: test
+test: build test-app ## Run the tests
+	@echo "Testing (the first time compiles the Pulumi SDK with the race detector, which takes some minutes)"
+	@go test $(RACE) ./adapter/... ./local/... ./infra/...
+
+# The race detector needs a C compiler; without one the tests run without it.
+RACE = $(shell if [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null 2>&1; then echo -race; else echo "Without a C compiler the tests run without the race detector." >&2; fi)
+
+APP_TESTS := .lambda-web/venv-app-tests
+
+.PHONY: test-app
+test-app: $(APP_TESTS)/installed ## Run the sample app's own tests
+	@cd app && PYTHONDONTWRITEBYTECODE=1 ../$(APP_TESTS)/bin/python -m pytest -q -p no:cacheprovider
+
+$(APP_TESTS)/installed: app/requirements.txt app/requirements-dev.txt | tools
+	@echo "Installing the sample app's test packages (once)"
+	@rm -rf $(APP_TESTS)
+	@python3 -m venv $(APP_TESTS) && $(APP_TESTS)/bin/python -m pip install --quiet --disable-pip-version-check -r app/requirements-dev.txt || { \
+	  echo "The app's tests need Flask and pytest, which could not be installed: connect this machine to a Python package index and run the command again."; exit 1; }
+	@touch $@
+
+.PHONY: lint
+lint: tools ## gofmt, go vet, staticcheck
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "These files are not formatted; run gofmt -w on them:"; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	@go vet ./...
+	@go run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
+
+.PHONY: clean
+clean: ## Remove everything that was built
+	rm -rf .lambda-web
+
+.PHONY: tools
+tools:
+	@command -v go >/dev/null 2>&1 || { echo "Go is missing: install Go 1.26 or newer (https://go.dev/dl/), then run the command again."; exit 1; }
+	@command -v python3 >/dev/null 2>&1 || { echo "Python is missing: install Python 3.9 or newer with its venv module (on Debian: apt-get install python3-venv), then run the command again."; exit 1; }

@@ -1,0 +1,451 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// These tests start the built programs, as "make local" does, and call the app through the gateway, the
+// sandbox and the adapter. The app is a WSGI application that needs nothing but Python.
+
+const wsgiApp = "local/testdata/wsgi-app"
+
+var bin string // folder of the built programs
+
+func TestMain(m *testing.M) {
+	code, err := buildAndRun(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(code)
+}
+
+func buildAndRun(m *testing.M) (int, error) {
+	if err := os.Chdir(".."); err != nil { // the project's folder, where make runs
+		return 0, err
+	}
+	dir, err := os.MkdirTemp("", "lambda-web")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(dir)
+	bin = dir
+	for name, pkg := range map[string]string{"lambda-adapter": "./adapter", "infra": "./infra", "local": "./local"} {
+		args := []string{"build", "-trimpath", "-buildvcs=false", "-o", filepath.Join(dir, name), pkg}
+		if name == "local" && raceEnabled {
+			args = append([]string{"build", "-race"}, args[1:]...)
+		}
+		command := exec.Command("go", args...)
+		if name == "lambda-adapter" {
+			command.Env = append(os.Environ(), "CGO_ENABLED=0")
+		}
+		if out, err := command.CombinedOutput(); err != nil {
+			return 0, fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+		}
+	}
+	return m.Run(), nil
+}
+
+// cloud is a running local cloud.
+type cloud struct {
+	t       *testing.T
+	command *exec.Cmd
+	url     string
+	ended   chan struct{}
+	err     error
+
+	mu    sync.Mutex
+	lines []string
+	heard *sync.Cond
+}
+
+// start runs the local cloud on a free port with further arguments and waits until it is ready or ends.
+func start(t *testing.T, args ...string) *cloud {
+	t.Helper()
+	c := launch(t, append([]string{"-port", "0"}, args...)...)
+	c.waitFor("Ready in ")
+	_, url, ok := strings.Cut(c.line("url"), ": ")
+	if !ok {
+		t.Fatalf("no url among the outputs:\n%s", c.log())
+	}
+	c.url = strings.TrimSpace(url)
+	return c
+}
+
+func launch(t *testing.T, args ...string) *cloud {
+	t.Helper()
+	c := &cloud{t: t, ended: make(chan struct{})}
+	c.heard = sync.NewCond(&c.mu)
+	c.command = exec.Command(filepath.Join(bin, "local"), append([]string{"-bin", bin}, args...)...)
+	c.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.command.Stdout, c.command.Stderr = in, in
+	if err := c.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	go c.follow(out)
+	t.Cleanup(func() {
+		c.command.Process.Kill()
+		<-c.ended
+		if t.Failed() {
+			t.Logf("the local cloud printed:\n%s", c.log())
+		}
+	})
+	return c
+}
+
+func (c *cloud) follow(out io.Reader) {
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		c.mu.Lock()
+		c.lines = append(c.lines, lines.Text())
+		c.heard.Broadcast()
+		c.mu.Unlock()
+	}
+	c.err = c.command.Wait()
+	c.mu.Lock()
+	close(c.ended)
+	c.heard.Broadcast()
+	c.mu.Unlock()
+}
+
+// waitFor waits for a line with a text; it fails when the program ends without it.
+func (c *cloud) waitFor(text string) string {
+	c.t.Helper()
+	alarm := time.AfterFunc(2*time.Minute, func() { c.command.Process.Kill() })
+	defer alarm.Stop()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for {
+		for _, line := range c.lines {
+			if strings.Contains(line, text) {
+				return line
+			}
+		}
+		select {
+		case <-c.ended:
+			c.t.Fatalf("ended without a line that says %q:\n%s", text, strings.Join(c.lines, "\n"))
+		default:
+		}
+		c.heard.Wait()
+	}
+}
+
+// line is the output line of one name.
+func (c *cloud) line(name string) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, line := range c.lines {
+		if before, _, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(before) == name {
+			return line
+		}
+	}
+	return ""
+}
+
+func (c *cloud) log() string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return strings.Join(c.lines, "\n")
+}
+
+// stop sends a signal and returns the exit code.
+func (c *cloud) stop(signal syscall.Signal) int {
+	c.t.Helper()
+	c.command.Process.Signal(signal)
+	select {
+	case <-c.ended:
+	case <-time.After(20 * time.Second):
+		c.t.Fatalf("did not end within 20 s of %v", signal)
+	}
+	return c.command.ProcessState.ExitCode()
+}
+
+func (c *cloud) do(method, path string, body []byte, headers ...string) (*http.Response, []byte) {
+	c.t.Helper()
+	request, err := http.NewRequest(method, c.url+path, bytes.NewReader(body))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Add(headers[i], headers[i+1])
+	}
+	client := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	response, err := client.Do(request)
+	if err != nil {
+		c.t.Fatalf("%s %s: %v", method, path, err)
+	}
+	defer response.Body.Close()
+	got, err := io.ReadAll(response.Body)
+	if err != nil {
+		c.t.Fatalf("%s %s: read body: %v", method, path, err)
+	}
+	return response, got
+}
+
+// Bytes in are bytes out, whatever they are.
+func TestAppThroughEverything(t *testing.T) {
+	c := start(t, "-app", wsgiApp)
+	random := make([]byte, 1<<20)
+	rand.Read(random)
+	t.Run("a body of random bytes", func(t *testing.T) {
+		response, got := c.do("POST", "/bytes", random, "Content-Type", "application/x-random")
+		if response.StatusCode != 200 || !bytes.Equal(got, random) || response.Header.Get("Content-Type") != "application/x-random" {
+			t.Errorf("status %d, %d bytes, equal %v", response.StatusCode, len(got), bytes.Equal(got, random))
+		}
+	})
+	t.Run("an UTF-8 path, a query with repeats", func(t *testing.T) {
+		_, got := c.do("GET", "/caf%C3%A9/%F0%9F%99%82/a%20b?x=1&x=2&y=%26%3D&z", nil)
+		var seen struct{ Path, Query, Host string }
+		if err := json.Unmarshal(got, &seen); err != nil {
+			t.Fatalf("%s: %v", got, err)
+		}
+		if seen.Path != "/café/🙂/a b" || seen.Query != "x=1&x=2&y=%26%3D&z=" || seen.Host != strings.Split(c.url, "/")[2] {
+			t.Errorf("the app saw %+v", seen)
+		}
+	})
+	t.Run("cookies both ways", func(t *testing.T) {
+		response, _ := c.do("GET", "/cookies", nil, "Cookie", "k=v; l=w")
+		if got := response.Header.Values("Set-Cookie"); len(got) != 2 || got[0] != "a=1; Path=/" || got[1] != "b=2; HttpOnly" {
+			t.Errorf("Set-Cookie %q", got)
+		}
+		if got := response.Header.Get("X-Cookies"); got != "k=v; l=w" {
+			t.Errorf("the app saw Cookie %q", got)
+		}
+	})
+	t.Run("204", func(t *testing.T) {
+		response, got := c.do("GET", "/empty", nil)
+		if response.StatusCode != 204 || len(got) != 0 || response.Header.Get("X-Empty") != "yes" {
+			t.Errorf("status %d, body %q", response.StatusCode, got)
+		}
+	})
+	t.Run("HEAD", func(t *testing.T) {
+		response, got := c.do("HEAD", "/cookies", nil)
+		if response.StatusCode != 200 || len(got) != 0 {
+			t.Errorf("status %d, body %q", response.StatusCode, got)
+		}
+	})
+	t.Run("a redirect", func(t *testing.T) {
+		response, _ := c.do("GET", "/moved", nil)
+		if response.StatusCode != 302 || response.Header.Get("Location") != "/bytes?from=moved" {
+			t.Errorf("status %d, Location %q", response.StatusCode, response.Header.Get("Location"))
+		}
+	})
+	t.Run("a reply of 4 MB", func(t *testing.T) {
+		const size = 4 << 20
+		response, got := c.do("GET", "/large?"+strconv.Itoa(size), nil)
+		if response.StatusCode != 200 || len(got) != size || got[5] != 35 || got[size-1] != 255*7%256 {
+			t.Errorf("status %d, %d bytes", response.StatusCode, len(got))
+		}
+	})
+	t.Run("the log has Lambda's lines", func(t *testing.T) {
+		c.waitFor("START RequestId: ")
+		c.waitFor("END RequestId: ")
+		report := c.waitFor("REPORT RequestId: ")
+		for _, part := range []string{"Duration: ", "Billed Duration: ", "Memory Size: 512 MB", "Max Memory Used: "} {
+			if !strings.Contains(report, part) {
+				t.Errorf("%q has no %q", report, part)
+			}
+		}
+		if !strings.Contains(c.log(), "Init Duration: ") {
+			t.Error("no Init Duration in any REPORT line")
+		}
+	})
+}
+
+// The app runs in Lambda's environment, with the settings of the stack.
+func TestEnvironment(t *testing.T) {
+	c := start(t, "-app", wsgiApp, "-c", `environment={"GREETING":"hi"}`, "-c", "memory=640")
+	_, got := c.do("GET", "/environment", nil)
+	var env map[string]string
+	if err := json.Unmarshal(got, &env); err != nil {
+		t.Fatalf("%s: %v", got, err)
+	}
+	for name, want := range map[string]string{
+		"GREETING": "hi", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "640", "AWS_REGION": "eu-central-1", "PYTHONUNBUFFERED": "1",
+	} {
+		if env[name] != want {
+			t.Errorf("%s is %q, want %q", name, env[name], want)
+		}
+	}
+	for _, name := range []string{"AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_RUNTIME_API", "PORT"} {
+		if env[name] == "" {
+			t.Errorf("%s is not set", name)
+		}
+	}
+	if env["PORT"] != env["AWS_LWA_PORT"] {
+		t.Errorf("app and adapter disagree: PORT %s, AWS_LWA_PORT %s", env["PORT"], env["AWS_LWA_PORT"])
+	}
+}
+
+// Requests at once get sandboxes of their own; provisioned concurrency is warm before the first call.
+func TestConcurrency(t *testing.T) {
+	c := start(t, "-app", wsgiApp, "-c", "provisionedConcurrency=2")
+	if log := c.log(); strings.Count(log, "listening on ") != 2 {
+		t.Errorf("want two apps ready before the first request:\n%s", log)
+	}
+	pids := make(chan string)
+	for range 3 {
+		go func() {
+			response, err := http.Get(c.url + "/slow?1")
+			if err != nil {
+				pids <- err.Error()
+				return
+			}
+			defer response.Body.Close()
+			pid, _ := io.ReadAll(response.Body)
+			pids <- fmt.Sprint(response.StatusCode, " ", string(pid))
+		}()
+	}
+	seen := map[string]bool{}
+	for range 3 {
+		seen[<-pids] = true
+	}
+	if len(seen) != 3 {
+		t.Errorf("want three sandboxes, got %v", seen)
+	}
+	for answer := range seen {
+		if !strings.HasPrefix(answer, "200 ") {
+			t.Errorf("answer %q", answer)
+		}
+	}
+}
+
+// The outcomes of the contract when the app misbehaves, and words that a web developer understands.
+func TestAppMisbehaves(t *testing.T) {
+	t.Run("dies during a request", func(t *testing.T) {
+		c := start(t, "-app", wsgiApp)
+		response, got := c.do("GET", "/die", nil)
+		if response.StatusCode != 502 || string(got) != `{"message": "Internal server error"}` {
+			t.Errorf("status %d, body %q", response.StatusCode, got)
+		}
+		c.waitFor("Runtime.ExitError")
+		if response, _ := c.do("GET", "/again", nil); response.StatusCode != 200 {
+			t.Errorf("the request after it: status %d", response.StatusCode)
+		}
+	})
+	t.Run("listens on another port", func(t *testing.T) {
+		free := freePort(t)
+		c := start(t, "-app", wsgiApp, "-c", fmt.Sprintf(`environment={"APP_LISTENS_ON":"%d","AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS":"2"}`, free))
+		response, _ := c.do("GET", "/", nil)
+		if response.StatusCode != 502 {
+			t.Errorf("status %d", response.StatusCode)
+		}
+		c.waitFor(strconv.Itoa(free) + ", expected ")
+	})
+	t.Run("takes longer than the init phase", func(t *testing.T) {
+		if testing.Short() {
+			t.Skip("takes 22 s")
+		}
+		c := start(t, "-app", wsgiApp, "-c", `environment={"START_DELAY":"12"}`, "-c", "asyncInit=true", "-c", "timeout=29")
+		if response, _ := c.do("GET", "/", nil); response.StatusCode != 200 {
+			t.Errorf("status %d", response.StatusCode)
+		}
+	})
+}
+
+func TestMistakes(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	port := strconv.Itoa(taken.Addr().(*net.TCPAddr).Port)
+	for _, test := range []struct {
+		name string
+		args []string
+		want []string
+	}{
+		{"a taken port", []string{"-port", port}, []string{"port " + port + " on 127.0.0.1 cannot be used (address already in use)", "PORT"}},
+		{"a port out of range", []string{"-port", "70000"}, []string{"PORT is 70000", "1 to 65535"}},
+		{"no such app", []string{"-port", "0", "-app", "nowhere"}, []string{`APP is "nowhere", which is not a folder`}},
+		{"no such stack", []string{"-port", "0", "-stack", "nope"}, []string{`no stack "nope"`, "dev, prod"}},
+		{"several settings at once", []string{"-port", "0", "-c", "memory=64", "-c", "auth=PASSWORD"}, []string{"memory", "64", "128", "auth", "PASSWORD", "AWS_IAM"}},
+		{"an app without a Dockerfile", []string{"-port", "0", "-app", "docs"}, []string{"Dockerfile"}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			c := launch(t, test.args...)
+			<-c.ended
+			if code := c.command.ProcessState.ExitCode(); code != 1 {
+				t.Errorf("exit code %d, want 1", code)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(c.log(), want) {
+					t.Errorf("the message does not say %q:\n%s", want, c.log())
+				}
+			}
+		})
+	}
+}
+
+// However it ends, nothing is left running.
+func TestNothingIsLeftRunning(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		signal syscall.Signal
+		code   int
+	}{{"Ctrl-C", syscall.SIGINT, 0}, {"SIGTERM", syscall.SIGTERM, 0}, {"killed", syscall.SIGKILL, -1}} {
+		t.Run(test.name, func(t *testing.T) {
+			c := start(t, "-app", wsgiApp)
+			var pids []int
+			for _, path := range []string{"/", "/x"} {
+				_, got := c.do("GET", path, nil)
+				var seen struct{ Pid int }
+				if err := json.Unmarshal(got, &seen); err != nil {
+					t.Fatal(err)
+				}
+				pids = append(pids, seen.Pid)
+			}
+			if code := c.stop(test.signal); code != test.code {
+				t.Errorf("exit code %d, want %d", code, test.code)
+			}
+			if test.signal != syscall.SIGKILL && !strings.Contains(c.log(), "the app got SIGTERM") {
+				t.Error("the app was not asked to stop")
+			}
+			for _, pid := range pids {
+				waitGone(t, pid)
+			}
+		})
+	}
+}
+
+// waitGone waits until a process does not exist any more.
+func waitGone(t *testing.T, pid int) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for syscall.Kill(pid, 0) == nil {
+		if time.Now().After(deadline) {
+			t.Fatalf("process %d is still there", pid)
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().(*net.TCPAddr).Port
+}

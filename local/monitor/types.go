@@ -1,0 +1,196 @@
+package monitor
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// kind is one type of resource that the local cloud has.
+type kind struct {
+	// outputs are the values that the provider adds to the inputs.
+	outputs func(account, *Resource) map[string]any
+	// effect says what the resource does on this machine, for the list in the documentation.
+	effect string
+}
+
+// types are the resources of a web app. Any other type is refused by its name.
+var types = map[string]kind{
+	"awsx:ecr:Repository":                                                  {repositoryOutputs, "gives the image its name; nothing is pushed"},
+	"aws:ecr/repository:Repository":                                        {repositoryOutputs, "gives the image its name; nothing is pushed"},
+	"aws:ecr/repositoryPolicy:RepositoryPolicy":                            {nothing, "recorded; there is no registry to guard"},
+	"aws:ecr/lifecyclePolicy:LifecyclePolicy":                              {nothing, "recorded; there is no registry to clean"},
+	"docker:index/image:Image":                                             {imageOutputs, "the staged build context becomes the app that is started"},
+	"aws:cloudwatch/logGroup:LogGroup":                                     {logGroupOutputs, "its lines are printed"},
+	"aws:iam/role:Role":                                                    {roleOutputs, "recorded; the app runs with your own rights"},
+	"aws:iam/rolePolicy:RolePolicy":                                        {nothing, "recorded; the app runs with your own rights"},
+	"aws:iam/rolePolicyAttachment:RolePolicyAttachment":                    {nothing, "recorded; the app runs with your own rights"},
+	"aws:lambda/function:Function":                                         {functionOutputs, "a pool of sandboxes"},
+	"aws:lambda/alias:Alias":                                               {aliasOutputs, "points the API at the function's version"},
+	"aws:lambda/permission:Permission":                                     {nothing, "without it the API may not invoke the alias"},
+	"aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig": {nothing, "sandboxes that are ready before the first request"},
+	"aws:apigateway/restApi:RestApi":                                       {restAPIOutputs, "its OpenAPI document is the routing table"},
+	"aws:apigateway/deployment:Deployment":                                 {nothing, "the snapshot of the API that the stage serves"},
+	"aws:apigateway/stage:Stage":                                           {stageOutputs, "the first segment of the URL's path"},
+	"aws:apigateway/methodSettings:MethodSettings":                         {nothing, "throttling of the stage"},
+}
+
+// invokes are the look-ups that the local cloud answers.
+var invokes = map[string]func(account) map[string]any{
+	"aws:ecr/getAuthorizationToken:getAuthorizationToken": func(a account) map[string]any {
+		return map[string]any{"userName": "AWS", "password": "local", "proxyEndpoint": "https://" + a.registry()}
+	},
+	"aws:index/getRegion:getRegion": func(a account) map[string]any {
+		return map[string]any{"name": a.region(), "id": a.region()}
+	},
+	"aws:index/getCallerIdentity:getCallerIdentity": func(a account) map[string]any {
+		return map[string]any{"accountId": a.id(), "arn": a.arn("iam", "user/local"), "userId": "AIDALOCAL"}
+	},
+	"aws:index/getPartition:getPartition": func(account) map[string]any {
+		return map[string]any{"partition": "aws", "id": "aws", "dnsSuffix": "amazonaws.com"}
+	},
+}
+
+// Effects lists every type of resource with what it does on this machine, by type.
+func Effects() []string {
+	var lines []string
+	for _, token := range slices.Sorted(maps.Keys(types)) {
+		lines = append(lines, token+": "+types[token].effect)
+	}
+	return lines
+}
+
+// account is the AWS account that this machine plays.
+type account struct{ program Program }
+
+func (a account) id() string { return "000000000000" }
+
+func (a account) region() string {
+	if region := a.program.Config["aws:region"]; region != "" {
+		return region
+	}
+	return "us-east-1"
+}
+
+func (a account) arn(service, resource string) string {
+	region := a.region()
+	if service == "iam" {
+		region = ""
+	}
+	return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, region, a.id(), resource)
+}
+
+func (a account) registry() string {
+	return a.id() + ".dkr.ecr." + a.region() + ".amazonaws.com"
+}
+
+// invokeARN is the URI an API Gateway integration names to invoke a function.
+func (a account) invokeARN(function string) string {
+	return "arn:aws:apigateway:" + a.region() + ":lambda:path/2015-03-31/functions/" + function + "/invocations"
+}
+
+func nothing(account, *Resource) map[string]any { return nil }
+
+// physicalName is the name input, or the one that Pulumi would make: a stable one, as there is no state.
+func physicalName(r *Resource) string {
+	if name := text(r.Inputs, "name"); name != "" {
+		return name
+	}
+	return r.ID
+}
+
+func repositoryOutputs(a account, r *Resource) map[string]any {
+	r.ID = strings.ToLower(physicalName(r))
+	url := a.registry() + "/" + r.ID
+	return map[string]any{"name": r.ID, "url": url, "repositoryUrl": url, "registryId": a.id(), "arn": a.arn("ecr", "repository/"+r.ID)}
+}
+
+func imageOutputs(_ account, r *Resource) map[string]any {
+	name := text(r.Inputs, "imageName")
+	r.ID = name
+	repository := name
+	if colon := strings.LastIndex(name, ":"); colon > strings.LastIndex(name, "/") {
+		repository = name[:colon]
+	}
+	return map[string]any{"repoDigest": repository + "@sha256:" + short(name, 64), "baseImageName": repository}
+}
+
+func logGroupOutputs(a account, r *Resource) map[string]any {
+	r.ID = physicalName(r)
+	return map[string]any{"name": r.ID, "arn": a.arn("logs", "log-group:"+r.ID)}
+}
+
+func roleOutputs(a account, r *Resource) map[string]any {
+	r.ID = physicalName(r)
+	return map[string]any{"name": r.ID, "arn": a.arn("iam", "role/"+r.ID)}
+}
+
+func functionOutputs(a account, r *Resource) map[string]any {
+	r.ID = physicalName(r)
+	arn := a.arn("lambda", "function:"+r.ID)
+	return map[string]any{
+		"name": r.ID, "arn": arn, "version": "1",
+		"qualifiedArn": arn + ":1", "invokeArn": a.invokeARN(arn), "qualifiedInvokeArn": a.invokeARN(arn + ":1"),
+	}
+}
+
+func aliasOutputs(a account, r *Resource) map[string]any {
+	function := text(r.Inputs, "functionName")
+	if !strings.HasPrefix(function, "arn:") {
+		function = a.arn("lambda", "function:"+function)
+	}
+	r.ID = function + ":" + physicalName(r)
+	return map[string]any{"name": physicalNameOf(r), "arn": r.ID, "invokeArn": a.invokeARN(r.ID)}
+}
+
+func physicalNameOf(r *Resource) string {
+	return r.ID[strings.LastIndex(r.ID, ":")+1:]
+}
+
+func restAPIOutputs(a account, r *Resource) map[string]any {
+	name := physicalName(r)
+	r.ID = short(r.URN, 10)
+	return map[string]any{
+		"name": name, "rootResourceId": short(r.URN+"/", 10),
+		"executionArn": a.arn("execute-api", r.ID), "arn": a.arn("apigateway", "/restapis/"+r.ID),
+	}
+}
+
+func stageOutputs(a account, r *Resource) map[string]any {
+	api, stage := text(r.Inputs, "restApi"), text(r.Inputs, "stageName")
+	r.ID = "ags-" + api + "-" + stage
+	return map[string]any{
+		"invokeUrl": a.program.BaseURL + "/" + stage, "executionArn": a.arn("execute-api", api+"/"+stage),
+		"arn": a.arn("apigateway", "/restapis/"+api+"/stages/"+stage),
+	}
+}
+
+// text is a string value, or empty.
+func text(values map[string]any, key string) string {
+	value, _ := values[key].(string)
+	return value
+}
+
+// number is a numeric value, or the fallback.
+func number(values map[string]any, key string, fallback float64) float64 {
+	if value, ok := values[key].(float64); ok {
+		return value
+	}
+	return fallback
+}
+
+// object is a map value, or an empty one.
+func object(values map[string]any, key string) map[string]any {
+	value, _ := values[key].(map[string]any)
+	return value
+}
+
+// texts is a map value whose members are texts.
+func texts(values map[string]any) map[string]string {
+	list := make(map[string]string, len(values))
+	for key, value := range values {
+		list[key] = fmt.Sprint(value)
+	}
+	return list
+}

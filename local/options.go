@@ -1,0 +1,151 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"lambda-web/local/monitor"
+)
+
+// options are the command's settings. All of them are read and checked here.
+type options struct {
+	root    string // folder of Pulumi.yaml
+	stack   string
+	app     string // folder of the app; empty is the stack's own setting
+	host    string
+	port    int
+	infra   string // the built Pulumi program
+	adapter string // the built adapter
+	cache   string
+	config  map[string]string // settings that win over the stack's
+}
+
+func readOptions(args []string) (options, error) {
+	var o options
+	set := flag.NewFlagSet("local", flag.ContinueOnError)
+	set.StringVar(&o.root, "root", ".", "folder of Pulumi.yaml")
+	set.StringVar(&o.stack, "stack", "dev", "stack to run: its settings are in Pulumi.<stack>.yaml")
+	set.StringVar(&o.app, "app", "", "folder of the app, with a Dockerfile (default: the stack's setting)")
+	set.StringVar(&o.host, "host", "127.0.0.1", "address to listen on")
+	set.IntVar(&o.port, "port", 3000, "port to listen on, 0 for a free one")
+	bin := set.String("bin", "", "folder of the built programs (default: .lambda-web/bin)")
+	o.config = map[string]string{}
+	set.Func("c", "setting of the stack, KEY=VALUE; may be repeated", func(text string) error {
+		key, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return errors.New("it must have the form KEY=VALUE")
+		}
+		o.config[key] = value
+		return nil
+	})
+	if err := set.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			os.Exit(0)
+		}
+		return o, err
+	}
+	root, err := filepath.Abs(o.root)
+	if err != nil {
+		return o, fmt.Errorf("find the project's folder: %w", err)
+	}
+	o.root = root
+	o.cache = filepath.Join(root, ".lambda-web")
+	folder, err := filepath.Abs(cmp.Or(*bin, filepath.Join(o.cache, "bin")))
+	if err != nil {
+		return o, fmt.Errorf("find the folder of the built programs: %w", err)
+	}
+	o.infra, o.adapter = filepath.Join(folder, "infra"), filepath.Join(folder, "lambda-adapter")
+	return o, o.check(set.Args())
+}
+
+func (o options) check(rest []string) error {
+	var mistakes []error
+	if len(rest) > 0 {
+		mistakes = append(mistakes, fmt.Errorf("unexpected argument %q; the settings are -stack, -app, -host and -port", rest[0]))
+	}
+	if o.port < 0 || o.port > 65535 {
+		mistakes = append(mistakes, fmt.Errorf("PORT is %d; allowed are 1 to 65535, or 0 for a free one", o.port))
+	}
+	if net.ParseIP(o.host) == nil {
+		mistakes = append(mistakes, fmt.Errorf("HOST is %q; it must be an IP address such as 127.0.0.1 or 0.0.0.0", o.host))
+	}
+	if o.app != "" {
+		if info, err := os.Stat(o.app); err != nil || !info.IsDir() {
+			mistakes = append(mistakes, fmt.Errorf("APP is %q, which is not a folder; name the folder that holds the app and its Dockerfile", o.app))
+		}
+	}
+	for _, program := range []string{o.infra, o.adapter} {
+		if _, err := os.Stat(program); err != nil {
+			mistakes = append(mistakes, fmt.Errorf("%s is not built; start with: make local", filepath.Base(program)))
+		}
+	}
+	return errors.Join(mistakes...)
+}
+
+func (o options) address() string { return net.JoinHostPort(o.host, strconv.Itoa(o.port)) }
+
+// program is the Pulumi program with the settings of its stack.
+func (o options) program(baseURL string) (monitor.Program, error) {
+	stack, err := monitor.LoadStack(o.root, o.stack)
+	if err != nil {
+		return monitor.Program{}, err
+	}
+	for key, value := range o.config {
+		if !strings.Contains(key, ":") {
+			key = stack.Project + ":" + key
+		}
+		stack.Config[key] = value
+	}
+	if o.app != "" {
+		folder, err := o.relative(o.app)
+		if err != nil {
+			return monitor.Program{}, err
+		}
+		stack.Config[stack.Project+":app"] = folder
+	}
+	return monitor.Program{
+		Binary: o.infra, Dir: filepath.Join(o.root, stack.Main), Root: o.root,
+		Project: stack.Project, Stack: o.stack, Config: stack.Config, BaseURL: baseURL, Output: os.Stderr,
+	}, nil
+}
+
+// relative is a folder as the program's settings name it: seen from Pulumi.yaml.
+func (o options) relative(folder string) (string, error) {
+	absolute, err := filepath.Abs(folder)
+	if err != nil {
+		return "", fmt.Errorf("find the app's folder: %w", err)
+	}
+	relative, err := filepath.Rel(o.root, absolute)
+	if err != nil {
+		return "", fmt.Errorf("find the app's folder: %w", err)
+	}
+	return filepath.ToSlash(relative), nil
+}
+
+// printOutputs shows the stack outputs as "pulumi up" does.
+func printOutputs(w io.Writer, outputs map[string]any) {
+	width := 0
+	for name := range outputs {
+		width = max(width, len(name))
+	}
+	fmt.Fprintln(w, "\nOutputs:")
+	for _, name := range slices.Sorted(maps.Keys(outputs)) {
+		value, ok := outputs[name].(string)
+		if !ok {
+			encoded, _ := json.Marshal(outputs[name])
+			value = string(encoded)
+		}
+		fmt.Fprintf(w, "    %s%s: %s\n", name, strings.Repeat(" ", width-len(name)), value)
+	}
+}

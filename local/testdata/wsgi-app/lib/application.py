@@ -1,0 +1,42 @@
+"""A WSGI application without a framework (PEP 3333), made to be awkward for whatever is in front of it."""
+
+import json
+import os
+import time
+
+STARTED = time.time()
+
+
+def application(environ, start_response):
+    path = environ["PATH_INFO"].encode("latin-1").decode("utf-8")
+    method = environ["REQUEST_METHOD"]
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    body = environ["wsgi.input"].read(length) if length else b""
+
+    if path == "/bytes":  # the body, byte for byte
+        return answer(start_response, "200 OK", [("Content-Type", environ.get("CONTENT_TYPE") or "application/octet-stream")], body)
+    if path == "/cookies":
+        headers = [("Set-Cookie", "a=1; Path=/"), ("Set-Cookie", "b=2; HttpOnly"), ("X-Cookies", environ.get("HTTP_COOKIE", ""))]
+        return answer(start_response, "200 OK", headers, b"")
+    if path == "/empty":
+        start_response("204 No Content", [("X-Empty", "yes")])
+        return []
+    if path == "/moved":
+        return answer(start_response, "302 Found", [("Location", "/bytes?from=moved")], b"")
+    if path == "/large":
+        n = int(environ["QUERY_STRING"])
+        return answer(start_response, "200 OK", [("Content-Type", "application/octet-stream")], bytes(i * 7 % 256 for i in range(256)) * (n // 256))
+    if path == "/environment":
+        return answer(start_response, "200 OK", [("Content-Type", "application/json")], json.dumps(dict(os.environ)).encode())
+    if path == "/slow":
+        time.sleep(float(environ["QUERY_STRING"]))
+        return answer(start_response, "200 OK", [], str(os.getpid()).encode())
+    if path == "/die":
+        os._exit(3)
+    seen = {"method": method, "path": path, "query": environ["QUERY_STRING"], "host": environ.get("HTTP_HOST"), "pid": os.getpid()}
+    return answer(start_response, "200 OK", [("Content-Type", "application/json; charset=utf-8")], json.dumps(seen, ensure_ascii=False).encode())
+
+
+def answer(start_response, status, headers, body):
+    start_response(status, headers + [("Content-Length", str(len(body)))])
+    return [body]
