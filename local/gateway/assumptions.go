@@ -1,8 +1,10 @@
 package gateway
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
+	"time"
 	"unicode/utf8"
 )
 
@@ -100,3 +102,48 @@ func acceptHeader(name, value string) bool {
 
 // remapStreamedHeaders applies the renaming of buffered answers to streamed ones.
 const remapStreamedHeaders = true
+
+// presignedParameters are those of a presigned request that do not reach the function, as the Authorization header of a
+// signed one does not. X-Amz-Date and X-Amz-Security-Token do, as the headers of these names do.
+var presignedParameters = []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-SignedHeaders", "X-Amz-Signature", "X-Amz-Expires"}
+
+// hashedAuthorization chooses between two recorded wordings: newer deployments show a hash of the Authorization header,
+// older ones the header.
+const hashedAuthorization = true
+
+// missingEqualSign is the message about an Authorization header that is no list of key=value pairs.
+func missingEqualSign(pair, header string) string {
+	if hashedAuthorization {
+		return "Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '" +
+			authorizationHash(header) + "'."
+	}
+	return "'" + pair + "' not a valid key=value pair (missing equal-sign) in Authorization header: '" + header + "'."
+}
+
+// authorizationEcho ends the message about missing parameters.
+func authorizationEcho(header string) string {
+	if hashedAuthorization {
+		return "(Hashed with SHA-256 and encoded with Base64) Authorization=" + authorizationHash(header)
+	}
+	return "Authorization=" + header
+}
+
+// windowText names the lifetime of a signature. Five minutes are recorded, the lifetime of presigned requests is not.
+func windowText(lifetime time.Duration) string {
+	if lifetime == clockWindow {
+		return "5 min."
+	}
+	return fmt.Sprintf("%d sec.", int(lifetime.Seconds()))
+}
+
+// accessRefusalReason ends the message about a refusal. The endings for signed callers are recorded; for anonymous ones
+// both the bare message and the one with the explicit deny are.
+func accessRefusalReason(r permissionRequest, why decision) string {
+	switch {
+	case why == explicitDeny:
+		return " with an explicit deny"
+	case r.caller == nil:
+		return ""
+	}
+	return " because no identity-based policy allows the " + r.action + " action"
+}

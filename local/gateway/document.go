@@ -270,7 +270,6 @@ func (p *documentParser) integration(f *fields) integration {
 		p.uriForm(f, made.uri, "2015-03-31", "/invocations")
 	case "STREAM":
 		made.stream = true
-		p.problem(f.at("responseTransferMode"), "STREAM is not realised on this machine yet")
 		p.uriForm(f, made.uri, "2021-11-15", "/response-streaming-invocations")
 	default:
 		p.problem(f.at("responseTransferMode"), "%q is neither BUFFERED nor STREAM", mode)

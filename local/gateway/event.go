@@ -77,8 +77,12 @@ func (x *exchange) appendEvent(b []byte, body []byte) []byte {
 	return x.appendBody(b, body)
 }
 
+// appendQuery leaves the signature of a presigned request out.
 func (x *exchange) appendQuery(b []byte) []byte {
-	query := x.forwardedQuery()
+	query := parseQuery(x.target.query)
+	if x.caller != nil && x.r.Header.Get("Authorization") == "" {
+		query = slices.DeleteFunc(query, func(p field) bool { return slices.Contains(presignedParameters, p.name) })
+	}
 	if len(query) == 0 {
 		return append(b, `,"queryStringParameters":null,"multiValueQueryStringParameters":null`...)
 	}

@@ -34,7 +34,8 @@ type exchange struct {
 	status             int
 	responseLength     int64
 	integrationLatency time.Duration
-	integrationStatus  int
+	integrationStatus  int // of Lambda
+	functionStatus     int // of the function's answer
 	failed             *failure
 }
 

@@ -95,13 +95,14 @@ func New(config Config) (*API, error) {
 		}
 	}
 	if api.guard, err = newGuard(guardConfig{
-		service: "execute-api", region: config.Region, now: config.Now,
-		principals: config.Principals, resourcePolicy: document.policy,
+		service: "execute-api", region: config.Region, account: config.AccountID,
+		apiARN: "arn:aws:execute-api:" + config.Region + ":" + config.AccountID + ":" + config.APIID,
+		now:    config.Now, principals: config.Principals, resourcePolicy: document.policy,
 	}); err != nil {
 		problems = append(problems, err)
 	}
-	if document.usesIAM() {
-		problems = append(problems, errors.New("the document asks for AWS_IAM authorization, which is not realised on this machine yet"))
+	if document.usesIAM() && len(config.Principals) == 0 {
+		problems = append(problems, errors.New("the document asks for AWS_IAM but there are no credentials: nobody could call the API"))
 	}
 	if api.bucket, err = newBucket(config.Throttle, config.Now); err != nil {
 		problems = append(problems, err)

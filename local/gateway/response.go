@@ -293,6 +293,7 @@ func (x *exchange) reply(payload []byte) *failure {
 			return failIntegration.because("the body is not the base64 text that isBase64Encoded promises: %w", err)
 		}
 	}
+	x.functionStatus = a.status
 	x.setHeaders(a, true)
 	h := x.w.Header()
 	x.addIDs(h)
