@@ -35,12 +35,12 @@ type adapter struct {
 	hooks     hooks
 	workers   []*worker
 
-	inFlight atomic.Int32
+	inFlight *atomic.Int32
 	deadApp  atomic.Int32 // invocations in a row that found nobody at the app's address
 }
 
-func newAdapter(config settings.Settings, log *journal.Journal, started time.Time) *adapter {
-	a := &adapter{config: config, log: log, started: started, hooks: newHooks(&config)}
+func newAdapter(config settings.Settings, log *journal.Journal, inFlight *atomic.Int32, started time.Time) *adapter {
+	a := &adapter{config: config, log: log, started: started, inFlight: inFlight, hooks: newHooks(&config)}
 	a.readiness = webapp.NewReadiness(webapp.Check{
 		Address:     webapp.Address{Host: config.Host, Port: config.ReadinessPort},
 		TCP:         config.ReadinessTCP,
@@ -144,6 +144,6 @@ func (a *adapter) countDeadApp(f *failure.Failure) error {
 	if a.deadApp.Add(1) < deadAppLimit {
 		return nil
 	}
-	return errors.New("nobody listened at the app's address for " + strconv.Itoa(deadAppLimit) +
+	return errors.New("nobody listened at the app's address " + a.appAddress().String() + " for " + strconv.Itoa(deadAppLimit) +
 		" invocations in a row; exiting, so that Lambda starts a new environment")
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"errors"
 	"io"
 	"strconv"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"lambda-web/adapter/internal/failure"
 	"lambda-web/adapter/internal/http1"
 	"lambda-web/adapter/internal/journal"
+	"lambda-web/adapter/internal/lambdaapi"
 	"lambda-web/adapter/internal/reply"
 	"lambda-web/adapter/internal/webapp"
 )
@@ -42,7 +42,7 @@ func (w *worker) exchange() error {
 		return err
 	}
 	if err := w.app.Do(&w.composer.Request, w.limits(deadline)); err != nil {
-		return err
+		return w.named(err)
 	}
 	w.response = reply.Response{
 		Status: w.app.Status, Fields: w.app.Fields, Length: w.app.Length,
@@ -116,7 +116,7 @@ func (w *worker) buffer(compress bool) error {
 	case reply.IsTooLarge(err):
 		return err
 	case err != nil:
-		return w.app.BodyFailed(err)
+		return w.named(w.app.BodyFailed(err))
 	}
 	if w.event.Kind == event.ALB && len(body) > albLimit {
 		w.log.Once("alb limit", journal.Warn, w.invocation.ID, "a response of "+strconv.Itoa(len(body))+
@@ -139,7 +139,7 @@ func (w *worker) stream(contentType string) error {
 	}
 	if w.app.HasBody() && w.app.Buffered() > 0 {
 		if first, err = w.app.Next(); err != nil && err != io.EOF {
-			return w.app.BodyFailed(err)
+			return w.named(w.app.BodyFailed(err))
 		}
 	}
 	whole := !w.app.HasBody()
@@ -154,7 +154,7 @@ func (w *worker) stream(contentType string) error {
 			break
 		}
 		if err != nil {
-			return w.failStream(out.Fail, w.app.BodyFailed(err))
+			return w.failStream(out, w.named(w.app.BodyFailed(err)))
 		}
 		if err := out.Write(piece); err != nil {
 			return err
@@ -165,15 +165,11 @@ func (w *worker) stream(contentType string) error {
 }
 
 // failStream ends a response that has begun with an error.
-func (w *worker) failStream(end func(*failure.Failure) error, cause error) error {
-	var f *failure.Failure
-	if !errors.As(cause, &f) {
-		return cause
-	}
+func (w *worker) failStream(out lambdaapi.Stream, f *failure.Failure) error {
 	w.state = answered
-	w.log.Write(journal.Error, w.invocation.ID, f.Type+": "+w.describe()+f.Message)
+	w.log.Write(journal.Error, w.invocation.ID, f.Type+": "+f.Message)
 	w.app.Abort()
-	return end(f)
+	return out.Fail(f)
 }
 
 // answerSelf answers without the app.
@@ -209,11 +205,15 @@ func (w *worker) warnOfIgnoredStatus() {
 }
 
 func (w *worker) logRemarks() {
-	for _, warning := range w.composer.Warnings {
-		w.log.Write(journal.Warn, w.invocation.ID, warning)
-	}
-	for _, note := range w.composer.Notes {
-		w.log.Write(journal.Debug, w.invocation.ID, note)
+	for _, remark := range w.composer.Remarks {
+		switch {
+		case remark.Minor:
+			w.log.Write(journal.Debug, w.invocation.ID, remark.Text)
+		case remark.Topic != "":
+			w.log.Once(remark.Topic, journal.Warn, w.invocation.ID, remark.Text)
+		default:
+			w.log.Write(journal.Warn, w.invocation.ID, remark.Text)
+		}
 	}
 }
 

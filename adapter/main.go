@@ -9,6 +9,7 @@ package main
 import (
 	"errors"
 	"os"
+	"sync/atomic"
 	"time"
 
 	"lambda-web/adapter/internal/journal"
@@ -27,10 +28,11 @@ func main() {
 
 // run is the life of the process; it returns the exit code.
 func run(extension *lambdaapi.Extension) int {
+	var inFlight atomic.Int32
+	exitOnTermination(&inFlight)
+	ignoreBrokenPipes()
 	config, warnings, mistakes := settings.Read(os.Environ())
 	log := journal.New(os.Stdout, config.LogLevel, config.LogJSON)
-	ignoreBrokenPipes()
-
 	if err := register(extension, &config, mistakes); err != nil {
 		log.Write(journal.Fatal, nil, err.Error())
 		return 1
@@ -40,8 +42,7 @@ func run(extension *lambdaapi.Extension) int {
 	}
 	go extension.Park()
 
-	a := newAdapter(config, log, processStart)
-	exitOnTermination(&a.inFlight)
+	a := newAdapter(config, log, &inFlight, processStart)
 	if err := a.awaitApp(); err != nil {
 		log.Write(journal.Fatal, nil, err.Error())
 		return 1

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"time"
 
@@ -43,9 +44,9 @@ func (h hooks) guards(target []byte) bool {
 
 // canonical decodes a path and resolves what apps may resolve: `//`, `.`, `..` and a slash at the end.
 func canonical(target string) string {
-	path, _, _ := strings.Cut(target, "?")
+	path, _, _ := strings.Cut(unescape(target), "?")
 	var segments []string
-	for segment := range strings.SplitSeq(unescape(path), "/") {
+	for segment := range strings.SplitSeq(path, "/") {
 		switch segment {
 		case "", ".":
 		case "..":
@@ -102,9 +103,11 @@ func (w *worker) callHook(path string) error {
 	}
 	post := request.Post(path, w.appAddress().HostField())
 	end := time.Now().Add(hookLimit)
-	err := w.app.Do(&post, webapp.Limits{Deadline: end, GiveUp: end})
-	if err == nil && w.app.Status/100 != 2 {
-		err = errors.New("the app answered with a status other than 2xx")
+	var err error
+	if f := w.app.Do(&post, webapp.Limits{Deadline: end, GiveUp: end}); f != nil {
+		err = f
+	} else if w.app.Status/100 != 2 {
+		err = errors.New("the app answered with status " + strconv.Itoa(w.app.Status) + ", and it must be 2xx")
 	}
 	if err != nil {
 		w.app.Abort()

@@ -117,7 +117,7 @@ func panicText(cause any) string {
 
 // fail reports the invocation as failed, unless a part of its answer has left already.
 func (w *worker) fail(f *failure.Failure) error {
-	w.log.Write(journal.Error, w.invocation.ID, f.Type+": "+w.describe()+f.Message)
+	w.log.Write(journal.Error, w.invocation.ID, f.Type+": "+f.Message)
 	if w.state != unanswered {
 		w.runtime.Drop()
 		return nil
@@ -128,6 +128,11 @@ func (w *worker) fail(f *failure.Failure) error {
 		w.log.Write(journal.Error, w.invocation.ID, err.Error())
 	}
 	return err
+}
+
+// named puts the request's name before the message of the app's failure.
+func (w *worker) named(f *failure.Failure) *failure.Failure {
+	return failure.New(f.Type, w.describe()+f.Message)
 }
 
 // describe names the request without its query, which may hold secrets.

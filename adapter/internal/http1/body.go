@@ -10,7 +10,7 @@ import (
 // frame finds out from the head where the body ends (RFC 9112 section 6.3).
 func (c *Conn) frame(head bool) error {
 	c.Length = -1
-	var hasCoding, chunkedLast bool
+	var hasCoding, chunkedLast, neverIdle bool
 	for i := range c.Fields {
 		name, value := c.Fields[i].Name, c.Fields[i].Value
 		switch string(name) {
@@ -24,7 +24,9 @@ func (c *Conn) frame(head bool) error {
 		case "connection":
 			c.readConnection(value)
 		case "keep-alive":
-			c.IdleLimit = keepAliveTimeout(value)
+			var given bool
+			c.IdleLimit, given = keepAliveTimeout(value)
+			neverIdle = given && c.IdleLimit == 0
 		}
 	}
 	switch {
@@ -39,7 +41,7 @@ func (c *Conn) frame(head bool) error {
 	default:
 		c.framing = untilClose
 	}
-	if c.framing == untilClose {
+	if c.framing == untilClose || neverIdle {
 		c.KeepAlive = false
 	}
 	c.finished = c.framing == noBody || c.framing == byLength && c.remaining == 0
@@ -80,17 +82,17 @@ func (c *Conn) readConnection(value []byte) {
 }
 
 // keepAliveTimeout reads `timeout=5, max=100`.
-func keepAliveTimeout(value []byte) time.Duration {
+func keepAliveTimeout(value []byte) (limit time.Duration, given bool) {
 	for part := range bytes.SplitSeq(value, []byte{','}) {
 		key, seconds, _ := bytes.Cut(trim(part), []byte{'='})
 		if !EqualFold(key, "timeout") {
 			continue
 		}
 		if n, err := strconv.Atoi(string(trim(seconds))); err == nil && n >= 0 && n < 1<<30 {
-			return time.Duration(n) * time.Second
+			return time.Duration(n) * time.Second, true
 		}
 	}
-	return 0
+	return 0, false
 }
 
 func lastOf(list []byte) []byte {

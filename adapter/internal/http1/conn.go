@@ -123,6 +123,16 @@ func (c *Conn) writeVectors(n int) (sent int64, err error) {
 	return sent, err
 }
 
+// WriteBeside writes while the response is read. The channel gives the outcome; closing the connection brings it about.
+func (c *Conn) WriteBeside(body []byte) <-chan error {
+	sock, done := c.sock, make(chan error, 1)
+	go func() {
+		_, err := sock.Write(body)
+		done <- err
+	}()
+	return done
+}
+
 // Received is the number of bytes read since the last request was sent.
 func (c *Conn) Received() int64 { return c.received }
 

@@ -73,8 +73,8 @@ func (c *Conn) headEnd() (int, error) {
 	for from := 0; ; {
 		line := bytes.IndexByte(c.in[from:], '\n')
 		if line < 0 {
-			if err := c.fill(firstBuffer, MaxHead); err != nil {
-				return 0, c.cutOff(err)
+			if err := c.fillHead(); err != nil {
+				return 0, err
 			}
 			continue
 		}
@@ -86,8 +86,8 @@ func (c *Conn) headEnd() (int, error) {
 		case len(rest) > 1 && rest[0] == '\r' && rest[1] == '\n':
 			return at + 2, nil
 		case len(rest) == 0, len(rest) == 1 && rest[0] == '\r':
-			if err := c.fill(firstBuffer, MaxHead); err != nil {
-				return 0, c.cutOff(err)
+			if err := c.fillHead(); err != nil {
+				return 0, err
 			}
 			from = at - 1
 		default:
@@ -96,9 +96,15 @@ func (c *Conn) headEnd() (int, error) {
 	}
 }
 
-// cutOff tells an end in the middle of a message from an end before it.
-func (c *Conn) cutOff(err error) error {
-	if err == io.EOF && c.Buffered() > 0 {
+// fillHead reads more of a head. A peer that speaks another protocol is recognised by its first bytes: it may wait for
+// an answer now.
+func (c *Conn) fillHead() error {
+	err := c.fill(firstBuffer, MaxHead)
+	const protocol = "HTTP/"
+	if n := min(len(c.in), len(protocol)); string(c.in[:n]) != protocol[:n] {
+		return malformed("the answer does not begin with " + protocol)
+	}
+	if err == io.EOF && len(c.in) > 0 {
 		return io.ErrUnexpectedEOF
 	}
 	return err

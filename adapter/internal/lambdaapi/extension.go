@@ -89,7 +89,7 @@ func (e *Extension) readRegistration() (again bool, err error) {
 	if status != 200 {
 		text := "status " + strconv.Itoa(status) + ", " + string(body)
 		if status < 500 {
-			text += ". The binary's file in /opt/extensions must be named " + ExtensionName
+			text += "; the binary must be the file /opt/extensions/" + ExtensionName
 		}
 		return status >= 500, errors.New(text)
 	}

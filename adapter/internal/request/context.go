@@ -80,7 +80,7 @@ func (c *Composer) appendRequestContext(dst []byte, context jsontext.Value) []by
 		dst = jsontext.AppendASCII(dst, context)
 	}
 	if size := len(dst) - start; size > largeHeader {
-		c.warn("the header x-amzn-request-context has " + strconv.Itoa(size) + " bytes, more than many servers accept; " +
+		c.warnOnce("context", "the header x-amzn-request-context has "+strconv.Itoa(size)+" bytes, more than many servers accept; "+
 			"AWS_LWA_CONTEXT_HEADERS=none turns the context headers off")
 	}
 	return append(dst, "\r\n"...)

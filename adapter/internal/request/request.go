@@ -61,13 +61,11 @@ func (r *Request) Repeatable() bool {
 // Composer composes requests in reused buffers; it belongs to one worker.
 type Composer struct {
 	Request
-	Warnings []string // about the last event; mostly none
-	Notes    []string // of interest only when looking for a fault
+	Remarks []Remark // about the last event; mostly none
 
 	options     Options
 	passThrough []byte
 	envConfig   []byte
-	authMissing bool
 
 	fields []field
 	names  []byte // the fields' names
@@ -84,15 +82,25 @@ func NewComposer(options Options) *Composer {
 	}
 }
 
-func (c *Composer) warn(message string) { c.Warnings = append(c.Warnings, message) }
-func (c *Composer) note(message string) { c.Notes = append(c.Notes, message) }
+// Remark is something odd about an event.
+type Remark struct {
+	Topic string // a remark with a topic is worth a warning once, and only a note afterwards
+	Text  string
+	Minor bool // of interest only when looking for a fault
+}
+
+func (c *Composer) warn(text string) { c.Remarks = append(c.Remarks, Remark{Text: text}) }
+func (c *Composer) note(text string) { c.Remarks = append(c.Remarks, Remark{Text: text, Minor: true}) }
+func (c *Composer) warnOnce(topic, text string) {
+	c.Remarks = append(c.Remarks, Remark{Topic: topic, Text: text})
+}
 
 func badEvent(message string) error { return failure.New(failure.BadEvent, message) }
 
 // Compose makes c.Request from an event. A body is decoded within the payload, so the event's Body must not be used
 // afterwards. An error means that no request can be made of the event; it is for the caller, as status 400.
 func (c *Composer) Compose(e *event.Event, inv *lambdaapi.Invocation) error {
-	c.Warnings, c.Notes = c.Warnings[:0], c.Notes[:0]
+	c.Remarks = c.Remarks[:0]
 	c.Request = Request{Head: c.Head[:0]}
 	if e.Kind == event.PassThrough {
 		c.composePassThrough(e, inv)
@@ -228,14 +236,8 @@ func (c *Composer) authorization() int {
 	if i >= 0 && !firstValue(c.fields[i].value).IsNull() {
 		return i
 	}
-	message := "the header " + c.options.AuthorizationSource +
-		" named by AWS_LWA_AUTHORIZATION_SOURCE is missing; authorization stays as it is"
-	if c.authMissing {
-		c.note(message)
-	} else {
-		c.authMissing = true
-		c.warn(message)
-	}
+	c.warnOnce("authorization", "the header "+c.options.AuthorizationSource+
+		" named by AWS_LWA_AUTHORIZATION_SOURCE is missing; authorization stays as it is")
 	return -1
 }
 

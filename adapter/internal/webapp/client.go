@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"syscall"
 	"time"
 
 	"lambda-web/adapter/internal/failure"
@@ -46,7 +47,7 @@ type Client struct {
 	slept     time.Duration // how long the environment was idle by the deadlines of two invocations
 
 	started time.Time
-	writing chan error // of the body that is being sent, nil if none is
+	writing <-chan error // of the body that is being sent, nil if none is
 }
 
 // NewClient returns a client that keeps an idle connection for at most idleLimit; 0 means that no connection is used
@@ -62,7 +63,7 @@ func (c *Client) Slept(d time.Duration) { c.slept = d }
 //
 // A kept connection that dies before the first byte of a response is replaced once, if the method may be repeated or
 // nothing was sent. That is the only case in which the app can see a request twice.
-func (c *Client) Do(r *request.Request, limits Limits) error {
+func (c *Client) Do(r *request.Request, limits Limits) *failure.Failure {
 	c.started = time.Now()
 	reused := c.reusable()
 	for {
@@ -103,7 +104,7 @@ func (c *Client) reusable() bool {
 
 // connect opens a new connection in the place of the kept one; an app that serves one connection at a time must not
 // see two.
-func (c *Client) connect(limits Limits) error {
+func (c *Client) connect(limits Limits) *failure.Failure {
 	c.Close()
 	patience := restartPatience
 	if !limits.Deadline.IsZero() {
@@ -119,6 +120,9 @@ func (c *Client) connect(limits Limits) error {
 			return nil
 		}
 		waited := time.Since(c.started)
+		if errors.Is(err, syscall.ECONNRESET) { // somebody took the connection
+			return c.failed(err, "before it had answered")
+		}
 		if !isRefused(err) || waited >= patience {
 			return failure.New(failure.AppConnect, "no connection to the app at "+c.address.String()+" within "+
 				milliseconds(waited)+": "+dialReason(err)+listenHint(c.address, c.LambdaPorts))
@@ -142,12 +146,7 @@ func (c *Client) send(r *request.Request) (sent int64, err error) {
 	if err != nil {
 		return sent, err
 	}
-	sending := make(chan error, 1)
-	c.writing = sending
-	go func() {
-		_, err := c.Write(r.Body, nil)
-		sending <- err
-	}()
+	c.writing = c.WriteBeside(r.Body)
 	return sent, nil
 }
 
@@ -186,9 +185,11 @@ func (c *Client) drop() {
 func (c *Client) Abort() { c.drop() }
 
 // BodyFailed names an error of Next.
-func (c *Client) BodyFailed(err error) error { return c.failed(err, "in the middle of its answer") }
+func (c *Client) BodyFailed(err error) *failure.Failure {
+	return c.failed(err, "in the middle of its answer")
+}
 
-func (c *Client) failed(err error, when string) error {
+func (c *Client) failed(err error, when string) *failure.Failure {
 	after := milliseconds(time.Since(c.started))
 	at := "the app at " + c.address.String()
 	switch {

@@ -44,8 +44,9 @@ type Readiness struct {
 	done chan struct{}
 	err  error // valid once done is closed
 
-	mu    sync.Mutex
-	cause string
+	mu      sync.Mutex
+	cause   string    // of the last attempt that came to an end
+	pending time.Time // since when an answer is waited for; zero if none is
 }
 
 // NewReadiness prepares a check whose times count from started.
@@ -54,7 +55,7 @@ func NewReadiness(check Check, started time.Time, log *journal.Journal) *Readine
 		check: check, log: log, started: started,
 		dialer: newDialer(check.Address),
 		done:   make(chan struct{}),
-		cause:  "not tried yet",
+		cause:  notTried,
 	}
 	r.probe = append(append([]byte("GET "), request.EscapeTarget(check.Path)...), " HTTP/1.1\r\nhost: "...)
 	r.probe = append(r.probe, check.Address.HostField()+
@@ -87,59 +88,85 @@ func (r *Readiness) Run() {
 
 // attempt asks once. connected is true if the app took the connection.
 func (r *Readiness) attempt() (connected, ready bool) {
-	sock, err := r.dialer.dial(dialTimeout)
-	if err != nil {
-		r.because(dialReason(err))
-		return false, false
+	if !r.conn.Reusable() || !r.conn.Quiet() {
+		sock, err := r.dialer.dial(dialTimeout)
+		if err != nil {
+			r.conn.Close()
+			r.because(dialReason(err))
+			return false, false
+		}
+		r.conn.Attach(sock)
 	}
-	r.conn.Attach(sock)
 	if r.check.TCP {
 		r.conn.Close()
 		return true, true
 	}
-	r.because("connected, but no answer yet")
-	if ready = r.ask(); !ready {
-		r.conn.Close()
+	cause := r.ask()
+	if cause != "" {
+		r.because(cause)
 	}
-	return true, ready
+	return true, cause == ""
 }
 
 // ask sends the GET request and waits for its answer: a pre-fork server takes connections long before a worker can
-// answer, and probes that are given up early would pile up in its queue.
-func (r *Readiness) ask() bool {
+// answer, and probes that are given up early would pile up in its queue. It returns why the app is not ready, or an
+// empty text. The connection stays open if it can be used again.
+func (r *Readiness) ask() (cause string) {
 	limit := time.Now().Add(probeCap)
 	if r.check.Limit > 0 {
 		if end := r.started.Add(r.check.Limit); end.Before(limit) {
 			limit = end
 		}
 	}
+	r.wait(time.Now())
+	defer r.wait(time.Time{})
 	r.conn.SetDeadline(limit)
 	_, sendErr := r.conn.Send(r.probe, nil)
 	err := r.conn.ReadHead(false)
-	switch {
-	case err != nil && sendErr != nil && !errors.Is(err, http1.ErrMalformed):
-		r.because(http1.Reason(sendErr))
-		return false
-	case errors.Is(err, http1.ErrMalformed):
-		r.because("bad HTTP (" + http1.Reason(err) + ")")
-		return false
-	case err != nil:
-		r.because(http1.Reason(err))
-		return false
-	case !r.check.Healthy(r.conn.Status):
-		r.because("status " + strconv.Itoa(r.conn.Status))
-		return false
-	}
 	for err == nil { // read the body, so that the connection can be kept
 		_, err = r.conn.Next()
 	}
-	if err != io.EOF {
-		r.conn.Close()
-	} else {
-		r.conn.SetDeadline(time.Time{})
+	if err == io.EOF && r.conn.HasBody() {
+		err = io.ErrUnexpectedEOF
 	}
-	return true
+	switch {
+	case http1.IsTimeout(err):
+		r.conn.Close()
+		return r.timedOut()
+	case errors.Is(err, http1.ErrMalformed):
+		r.conn.Close()
+		return "bad HTTP (" + http1.Reason(err) + ")"
+	case err != io.EOF || r.conn.Status == 0:
+		r.conn.Close()
+		if sendErr != nil {
+			err = sendErr
+		}
+		return http1.Reason(err)
+	case !r.check.Healthy(r.conn.Status):
+		return "status " + strconv.Itoa(r.conn.Status)
+	}
+	r.conn.SetDeadline(time.Time{})
+	return ""
 }
+
+// timedOut says so in the log at once: the wait was long, and the next probe may be answered.
+func (r *Readiness) timedOut() (cause string) {
+	r.mu.Lock()
+	cause, waited := r.cause, time.Since(r.pending)
+	r.mu.Unlock()
+	timeout := "timeout, no answer within " + seconds(waited)
+	if waited > probeCap/2 {
+		r.log.Write(journal.Info, nil, "a readiness probe of "+r.check.Address.String()+" was given up: "+timeout)
+		return timeout
+	}
+	if cause == notTried {
+		return timeout
+	}
+	return cause + ", then " + timeout
+}
+
+// notTried is the cause before the first attempt has ended.
+const notTried = "not tried yet"
 
 func (r *Readiness) because(cause string) {
 	r.mu.Lock()
@@ -147,11 +174,29 @@ func (r *Readiness) because(cause string) {
 	r.mu.Unlock()
 }
 
+func (r *Readiness) wait(since time.Time) {
+	r.mu.Lock()
+	r.pending = since
+	r.mu.Unlock()
+}
+
+// lastCause is what the last attempt came to, and whether another one waits for its answer.
+func (r *Readiness) lastCause() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.pending.IsZero() {
+		return r.cause
+	}
+	waiting := "connected, but no answer for " + seconds(time.Since(r.pending))
+	if r.cause == notTried || time.Since(r.pending) > time.Second {
+		return waiting
+	}
+	return r.cause
+}
+
 // describe says what was asked, what came back, and where the app listens instead.
 func (r *Readiness) describe() string {
-	r.mu.Lock()
-	cause := r.cause
-	r.mu.Unlock()
+	cause := r.lastCause()
 	what := "GET http://" + r.check.Address.String() + r.check.Path
 	if r.check.TCP {
 		what = "connect to " + r.check.Address.String()
