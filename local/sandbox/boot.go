@@ -40,7 +40,7 @@ func (sb *sandbox) tryBoot(limit time.Duration) *failure {
 	return sb.await(nil, timer, limit)
 }
 
-// open makes the listener and reserves the app's port.
+// open makes the listener and chooses the app's port.
 func (sb *sandbox) open() error {
 	sb.mu.Lock()
 	defer sb.mu.Unlock()
@@ -54,13 +54,13 @@ func (sb *sandbox) open() error {
 	if sb.number == 1 {
 		preferred = sb.cfg.AppPort
 	}
-	lease, err := leasePort(preferred)
+	port, err := leasePort(preferred)
 	if err != nil {
 		return err
 	}
-	sb.lease = lease
-	if preferred != 0 && lease.port != preferred {
-		sb.log.printf("port %d is in use on this machine; the app is told PORT=%d", preferred, lease.port)
+	sb.port = port
+	if preferred != 0 && port != preferred {
+		sb.log.printf("port %d is in use on this machine; the app is told PORT=%d", preferred, port)
 	}
 	return nil
 }
@@ -68,7 +68,7 @@ func (sb *sandbox) open() error {
 func (sb *sandbox) environment() environment {
 	e := environment{
 		runtimeAPI: sb.server.listener.Addr().String(), logStream: sb.logStream,
-		initType: "on-demand", port: sb.lease.port,
+		initType: "on-demand", port: sb.port,
 	}
 	if sb.provisioned {
 		e.initType = "provisioned-concurrency"
@@ -121,7 +121,6 @@ func (sb *sandbox) startApp() *failure {
 	variables := sb.cfg.runtimeVariables(sb.environment())
 	path, err := lookPath(sb.cfg.Command[0], variables["PATH"], sb.cfg.Dir)
 	if err == nil {
-		sb.lease.yield()
 		sb.app, err = sb.start(command{path: path, args: sb.cfg.Command, dir: sb.cfg.Dir, env: environ(variables)})
 	}
 	if err != nil {

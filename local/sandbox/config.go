@@ -138,7 +138,7 @@ func (c Config) validate() error {
 func (c Config) extensionMistakes() []error {
 	var mistakes []error
 	if len(c.Extensions) > maxExtensions {
-		mistakes = append(mistakes, fmt.Errorf("Extensions has %d entries; Lambda allows at most %d", len(c.Extensions), maxExtensions))
+		mistakes = append(mistakes, fmt.Errorf("the list Extensions has %d entries; Lambda allows at most %d", len(c.Extensions), maxExtensions))
 	}
 	var names []string
 	for _, path := range c.Extensions {

@@ -65,13 +65,13 @@ func (b *logBook) String() string {
 }
 
 // await returns the submatches of the first match.
-func (b *logBook) await(t *testing.T, pattern string) []string {
+func (b *logBook) await(t testing.TB, pattern string) []string {
 	t.Helper()
 	return b.awaitN(t, pattern, 1)[0]
 }
 
 // awaitN waits for n matches.
-func (b *logBook) awaitN(t *testing.T, pattern string, n int) [][]string {
+func (b *logBook) awaitN(t testing.TB, pattern string, n int) [][]string {
 	t.Helper()
 	expression := regexp.MustCompile("(?m)" + pattern)
 	limit := time.After(patience)
@@ -162,12 +162,12 @@ type extensionScripts map[string]string
 // freeAppPort is a declared port that nothing else on the machine uses.
 func freeAppPort(t *testing.T) int {
 	t.Helper()
-	lease, err := leasePort(0)
+	port, err := leasePort(0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	lease.release()
-	return lease.port
+	releasePort(port)
+	return port
 }
 
 // testConfig is a function whose app plays the steps.
@@ -179,7 +179,8 @@ func testConfig(t *testing.T, g *gates, log *logBook, extensions extensionScript
 		MemorySize: 512, Timeout: 20 * time.Second,
 		Command: append([]string{actor}, steps...), Dir: dir, Handler: "app:app",
 		AppPort: freeAppPort(t), Log: log,
-		Env: map[string]string{"PATH": os.Getenv("PATH"), "GATES": g.URL},
+		Limits: Limits{FinishWait: patience}, // no further sandbox because this machine is slow
+		Env:    map[string]string{"PATH": os.Getenv("PATH"), "GATES": g.URL},
 	}
 	for name, script := range extensions {
 		link := filepath.Join(dir, name)
@@ -255,6 +256,18 @@ func (f *fixture) invoke(t *testing.T, event string) Result {
 		t.Fatalf("invoke with %s: %v\n%s", event, err, f.log)
 	}
 	return r
+}
+
+// eventually waits until the counts are as wanted.
+func (f *fixture) eventually(t *testing.T, want string, is func(Stats) bool) {
+	t.Helper()
+	limit := time.Now().Add(patience)
+	for !is(f.Stats()) {
+		if time.Now().After(limit) {
+			t.Fatalf("stats %+v, want %s", f.Stats(), want)
+		}
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // start invokes in the background.

@@ -202,11 +202,14 @@ func (p *pool) start() {
 	}
 	sb := p.add()
 	go func() {
-		if f := p.boot(sb, p.cfg.Limits.Init); f != nil {
+		switch f := p.boot(sb, p.cfg.Limits.Init); f {
+		case nil:
+			p.booted(sb)
+		case surplus:
+			p.drop(sb)
+		default:
 			p.bootFailed(sb, f)
-			return
 		}
-		p.booted(sb)
 	}()
 }
 
@@ -221,7 +224,11 @@ func (p *pool) add() *sandbox {
 	return sb
 }
 
-var closedFailure = &failure{errorType: "Sandbox.Closed", message: errEnds.Error(), reason: spindown}
+// Reasons why a boot did not begin.
+var (
+	closedFailure = &failure{errorType: "Sandbox.Closed", message: errEnds.Error(), reason: spindown}
+	surplus       = &failure{errorType: "Sandbox.Surplus", message: "the sandbox is not needed any more", reason: spindown}
+)
 
 // boot waits for its turn and boots. It takes no lock.
 func (p *pool) boot(sb *sandbox, limit time.Duration) *failure {
@@ -238,7 +245,21 @@ func (p *pool) boot(sb *sandbox, limit time.Duration) *failure {
 		return closedFailure
 	}
 	defer func() { <-p.boots }()
+	p.mu.Lock()
+	needed := len(p.sandboxes) <= p.limit && (sb.provisioned || len(p.waiters) > 0)
+	p.mu.Unlock()
+	if !needed {
+		return surplus
+	}
 	return sb.boot(limit)
+}
+
+// drop forgets a sandbox that did not boot. It takes the lock.
+func (p *pool) drop(sb *sandbox) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.starting--
+	delete(p.sandboxes, sb.number)
 }
 
 // booted offers a sandbox whose init succeeded. It takes the lock.
@@ -262,7 +283,7 @@ func (p *pool) booted(sb *sandbox) {
 
 func (p *pool) works(sb *sandbox) {
 	sb.place.works = true
-	if sb.lease.port != p.cfg.AppPort {
+	if sb.port != p.cfg.AppPort {
 		p.portKnown = true // the app listens where PORT says
 		p.limit = p.cfg.MaxConcurrency
 	}
@@ -384,9 +405,13 @@ func (p *pool) provision() error {
 	sb.provisioned = true
 	p.mu.Unlock()
 	f := p.boot(sb, p.cfg.Limits.ProvisionedInit)
-	if f == nil {
+	switch f {
+	case nil:
 		sb.logInit("init", nil)
 		p.booted(sb)
+		return nil
+	case surplus:
+		p.drop(sb)
 		return nil
 	}
 	p.mu.Lock()
@@ -464,6 +489,10 @@ func (p *pool) stopAll() {
 	}
 	stops.Wait()
 	p.stops.Wait()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.out = 0
+	p.checkDrained()
 }
 
 // close refuses new invocations and lists the sandboxes to stop. It takes the lock.

@@ -24,57 +24,44 @@ var leases = struct {
 	taken map[int]bool
 }{taken: map[int]bool{}}
 
-// portLease reserves a port for one app. The listener holds it until the app is about to start.
-type portLease struct {
-	port     int
-	listener net.Listener
-}
-
-// leasePort reserves the preferred port if it is not 0 and free on this machine, else any free one.
-func leasePort(preferred int) (*portLease, error) {
+// leasePort gives the preferred port to one sandbox if it is not 0 and free on this machine, else any
+// free one. Nothing listens on it until the app does: whoever waits for the app would take that for
+// the app. If another program takes the port in that moment, the init fails and is repeated with
+// another port.
+func leasePort(preferred int) (int, error) {
 	leases.Lock()
 	defer leases.Unlock()
-	if preferred != 0 {
-		if lease := tryPort(preferred); lease != nil {
-			return lease, nil
-		}
+	if preferred != 0 && tryPort(preferred) {
+		return preferred, nil
 	}
 	for range 1000 {
-		if lease := tryPort(firstFreePort + rand.IntN(lastFreePort-firstFreePort+1)); lease != nil {
-			return lease, nil
+		if port := firstFreePort + rand.IntN(lastFreePort-firstFreePort+1); tryPort(port) {
+			return port, nil
 		}
 	}
-	return nil, fmt.Errorf("find a port for the app: none was free between %d and %d", firstFreePort, lastFreePort)
+	return 0, fmt.Errorf("find a port for the app: none was free between %d and %d", firstFreePort, lastFreePort)
 }
 
 // tryPort needs the lock of leases. Apps listen on the loopback address or on all: both must be
 // free, and some systems allow the one beside the other.
-func tryPort(port int) *portLease {
+func tryPort(port int) bool {
 	if leases.taken[port] {
-		return nil
+		return false
 	}
-	loopback, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil {
-		return nil
-	}
-	loopback.Close()
-	all, err := net.Listen("tcp", net.JoinHostPort("", strconv.Itoa(port)))
-	if err != nil {
-		return nil
+	for _, host := range []string{"127.0.0.1", ""} {
+		l, err := net.Listen("tcp", net.JoinHostPort(host, strconv.Itoa(port)))
+		if err != nil {
+			return false
+		}
+		l.Close()
 	}
 	leases.taken[port] = true
-	return &portLease{port: port, listener: all}
+	return true
 }
 
-// yield lets the app bind the port; no other sandbox gets it.
-func (l *portLease) yield() {
-	l.listener.Close()
-}
-
-// release gives the port back.
-func (l *portLease) release() {
-	l.listener.Close()
+// releasePort gives a port back.
+func releasePort(port int) {
 	leases.Lock()
 	defer leases.Unlock()
-	delete(leases.taken, l.port)
+	delete(leases.taken, port)
 }

@@ -23,7 +23,7 @@ type sandbox struct {
 	log         *lineWriter
 	logStream   string
 	server      server
-	lease       *portLease // of the app's port, from boot on
+	port        int // of the app, from boot on
 	ended       chan struct{}
 	ending      sync.Once
 

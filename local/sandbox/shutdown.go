@@ -43,7 +43,7 @@ func (sb *sandbox) shutdown(reason string) {
 		defer close(sb.ended)
 		sb.mu.Lock()
 		sb.shutdownBy, sb.shutdownFor = time.Now().Add(sb.cfg.Limits.Shutdown), reason
-		app, extensions, lease := sb.app, sb.extensions, sb.lease
+		app, extensions := sb.app, sb.extensions
 		if sb.timer != nil {
 			sb.timer.Stop()
 		}
@@ -63,9 +63,7 @@ func (sb *sandbox) shutdown(reason string) {
 		}
 		sb.drainOutput()
 		sb.closeOutput()
-		if lease != nil {
-			lease.release()
-		}
+		releasePort(sb.port)
 	})
 	<-sb.ended
 }
