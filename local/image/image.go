@@ -8,6 +8,7 @@ package image
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -58,6 +59,15 @@ func Prepare(ctx context.Context, src Source) (*Image, error) {
 		return nil, err
 	}
 	return finish(r, root, environment)
+}
+
+// Remove deletes the files of one tag from the cache. Packages stay: other tags may use them.
+func Remove(cache, tag string) error {
+	root := filepath.Join(cache, "rootfs", tag)
+	if err := errors.Join(os.RemoveAll(root+readyMark), os.RemoveAll(root)); err != nil {
+		return fmt.Errorf("remove image %s: %w", tag, err)
+	}
+	return nil
 }
 
 // fill carries out the recipe's steps. The files are copied once per tag; a mark says that all are there.
