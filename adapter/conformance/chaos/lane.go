@@ -1,0 +1,392 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"lambda-web/adapter/conformance"
+)
+
+// lane is one adapter with its own Runtime API, application and part of the schedule.
+type lane struct {
+	name    string
+	seed    uint64
+	number  int
+	count   int // of invocations
+	workers int
+
+	api     *conformance.RuntimeAPI
+	app     *conformance.WebApp
+	adapter *conformance.Process
+	polls   atomic.Int32  // that wait now
+	polled  chan struct{} // has a value when polls has changed
+	again   chan *conformance.Invocation
+	still   sync.Mutex // held while the adapter is frozen
+
+	mu         sync.Mutex
+	records    map[int]*record
+	outcomes   map[string]int
+	faults     map[string]int
+	findings   []string
+	further    int // findings beyond those kept
+	start, end conformance.Usage
+	early      int // largest RSS in the first half, KiB
+	late       int // largest RSS in the second half, KiB
+	took       time.Duration
+}
+
+// record is what was seen of one invocation.
+type record struct {
+	plan      plan
+	delivered int
+	sent      int
+	answers   []string
+	answered  chan struct{}
+}
+
+func newLane(seed uint64, number int, name string, count int) *lane {
+	l := &lane{name: name, seed: seed, number: number, count: count, workers: 1, again: make(chan *conformance.Invocation, 16), polled: make(chan struct{}, 1),
+		records: map[int]*record{}, outcomes: map[string]int{}, faults: map[string]int{}}
+	if name == "concurrent" {
+		l.workers = 4
+	}
+	return l
+}
+
+// The margin before the deadline at which the adapter ends an exchange, and the deadlines of hanging and of other invocations.
+const (
+	margin       = 50 * time.Millisecond
+	hangDeadline = margin + 40*time.Millisecond
+	downDeadline = 230 * time.Millisecond // the adapter waits for the application until 200 ms before it
+	farDeadline  = time.Minute
+)
+
+// patience is how long an invocation may take before it counts as lost.
+const patience = 20 * time.Second
+
+// run runs the lane's part of the schedule.
+func (l *lane) run(binary string) {
+	begin := time.Now()
+	defer func() { l.took = time.Since(begin) }()
+	if err := l.open(binary); err != nil {
+		l.finding("%v", err)
+		return
+	}
+	defer l.close()
+	slots := make(chan struct{}, l.workers)
+	var running sync.WaitGroup
+	for n := range l.count {
+		if l.dead() {
+			break
+		}
+		slots <- struct{}{}
+		running.Go(func() {
+			l.invoke(n)
+			<-slots
+		})
+		if n%200 == 199 && l.workers == 1 {
+			l.sample(n)
+		}
+	}
+	running.Wait()
+	if !l.dead() {
+		l.measure(&l.end)
+		l.checkUsage()
+	}
+}
+
+// dead tells whether the adapter has ended, which it must not.
+func (l *lane) dead() bool {
+	select {
+	case <-l.adapter.Exited():
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if !slices.Contains(l.findings, deadAdapter) {
+			l.findings = append(l.findings, deadAdapter, l.adapter.Log().Text())
+		}
+		return true
+	default:
+		return l.wrongs() > 100
+	}
+}
+
+const deadAdapter = "the adapter has ended; it wrote:"
+
+func (l *lane) open(binary string) error {
+	l.api, l.app = conformance.NewRuntimeAPI(), conformance.NewWebApp()
+	l.api.Intercept = l.intercept
+	l.app.OnHead(l.serve)
+	l.api.Forget()
+	l.app.Forget()
+	port, err := conformance.FreePort()
+	if err != nil {
+		return err
+	}
+	if err := l.api.Listen("tcp", "127.0.0.1:0"); err != nil {
+		return err
+	}
+	if err := l.app.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err != nil {
+		return err
+	}
+	env := []string{
+		"AWS_LAMBDA_RUNTIME_API=" + l.api.Address(), "AWS_LWA_PORT=" + strconv.Itoa(port), "AWS_LAMBDA_FUNCTION_NAME=f",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+		fmt.Sprintf("AWS_LWA_DEADLINE_MARGIN_MS=%d", margin.Milliseconds()),
+	}
+	switch l.name {
+	case "streaming":
+		env = append(env, "AWS_LWA_INVOKE_MODE=response_stream")
+	case "concurrent":
+		env = append(env, fmt.Sprintf("AWS_LAMBDA_MAX_CONCURRENCY=%d", l.workers))
+	}
+	l.adapter, err = conformance.StartProcess([]string{binary}, "", env)
+	return err
+}
+
+func (l *lane) close() {
+	l.adapter.Kill()
+	log := l.adapter.Log().Text()
+	for _, trouble := range []string{"DATA RACE", "panic:", "goroutine "} {
+		if strings.Contains(log, trouble) {
+			l.finding("%q is in the adapter's log", trouble)
+		}
+	}
+	l.app.Close()
+	l.api.Close()
+	for _, violation := range append(l.app.Violations(), l.api.Violations()...) {
+		l.finding("the adapter sent something malformed: %s", violation)
+	}
+}
+
+// invoke runs one invocation and judges it.
+func (l *lane) invoke(n int) {
+	p := planFor(l.seed, l.number, n, l.workers == 1)
+	r := &record{plan: p, answered: make(chan struct{})}
+	l.mu.Lock()
+	l.records[n] = r
+	l.mu.Unlock()
+	if l.workers == 1 && (p.before != beforeNothing || p.freeze == freezeIdle || p.freeze == freezeClosed) {
+		l.prepare(p)
+	}
+	i := conformance.NewInvocation(strconv.Itoa(n), []byte(l.event(n, p)), time.Now().Add(deadlineOf(p)))
+	i.Chunked = p.chunked
+	l.api.Push(i)
+	select {
+	case <-r.answered:
+	case <-l.adapter.Exited():
+	case <-time.After(patience):
+	}
+	if p.before == beforeRefusing {
+		if err := l.app.Resume(); err != nil {
+			l.finding("%v", err)
+		}
+	}
+	if l.workers == 1 && p.app != appServes {
+		l.awaitPolls() // so that an answer sent twice is seen before the verdict
+	}
+	l.judge(n, r)
+}
+
+func deadlineOf(p plan) time.Duration {
+	switch {
+	case p.before == beforeRefusing:
+		return downDeadline
+	case p.app == appHangs || p.app == appHangsInBody:
+		return hangDeadline + 2*p.pause
+	}
+	return farDeadline
+}
+
+func (l *lane) event(n int, p plan) string {
+	path, build := "/n/"+strconv.Itoa(n), conformance.HTTPEvent
+	if l.name == "streaming" {
+		build = conformance.URLEvent
+	}
+	if p.binary {
+		return conformance.Binary(build(p.method, path, ""), p.request)
+	}
+	return build(p.method, path, string(p.request))
+}
+
+// prepare strikes the application or the adapter between two invocations.
+func (l *lane) prepare(p plan) {
+	l.awaitPolls()
+	switch p.before {
+	case beforeRefusing:
+		l.app.Refuse()
+		l.app.CloseIdle()
+	case beforeRestart:
+		l.app.Refuse()
+		l.app.CloseIdle()
+		time.AfterFunc(p.pause, func() {
+			if err := l.app.Resume(); err != nil {
+				l.finding("%v", err)
+			}
+		})
+	}
+	if p.freeze == freezeIdle || p.freeze == freezeClosed {
+		l.freezeFor(p.pause)
+		if p.freeze == freezeClosed {
+			l.app.CloseIdle()
+		}
+	}
+}
+
+// freezeFor stops the adapter and lets it go on after a while.
+func (l *lane) freezeFor(pause time.Duration) {
+	l.still.Lock()
+	if err := l.adapter.Freeze(); err != nil {
+		l.still.Unlock()
+		l.finding("%v", err)
+		return
+	}
+	time.AfterFunc(pause, func() {
+		_ = l.adapter.Thaw()
+		l.still.Unlock()
+	})
+}
+
+// awaitPolls waits until every worker asks for an event.
+func (l *lane) awaitPolls() {
+	expired := time.After(patience)
+	for int(l.polls.Load()) != l.workers {
+		select {
+		case <-l.polled:
+		case <-l.adapter.Exited():
+			return
+		case <-expired:
+			l.finding("%d of %d workers ask for an event after %v", l.polls.Load(), l.workers, patience)
+			return
+		}
+	}
+}
+
+func (l *lane) notePoll(change int32) {
+	l.polls.Add(change)
+	select {
+	case l.polled <- struct{}{}:
+	default:
+	}
+}
+
+// judge compares what was seen of an invocation with what its plan allows.
+func (l *lane) judge(n int, r *record) {
+	l.mu.Lock()
+	delete(l.records, n)
+	p, answers, sent := r.plan, r.answers, r.sent
+	l.faults[string(p.app)]++
+	for _, answer := range answers {
+		l.outcomes[answer]++
+	}
+	l.mu.Unlock()
+	if len(answers) != 1 {
+		l.finding("invocation %d had %d answers %v; %s", n, len(answers), answers, p)
+		return
+	}
+	if answers[0] != lost && !slices.Contains(p.outcomes(), answers[0]) {
+		l.finding("invocation %d was answered with %s, want %v; %s", n, answers[0], p.outcomes(), p)
+	}
+	if sent > p.mostSent() {
+		l.finding("invocation %d was sent %d times; %s", n, sent, p)
+	}
+}
+
+func (p plan) String() string {
+	return fmt.Sprintf("%s with %d bytes; application: %s; next: %s; answer: %s; freeze: %s; before: %s; reply %d bytes",
+		p.method, len(p.request), p.app, p.next, p.answer, p.freeze, p.before, len(p.reply))
+}
+
+func (l *lane) plan(n int) plan {
+	l.mu.Lock()
+	r := l.records[n]
+	l.mu.Unlock()
+	if r == nil { // late: judged already
+		l.finding("invocation %d was touched after it had been answered", n)
+		return planFor(l.seed, l.number, n, l.workers == 1)
+	}
+	return r.plan
+}
+
+func (l *lane) note(n int, change func(*record)) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r := l.records[n]; r != nil {
+		change(r)
+	}
+}
+
+func (l *lane) noteSent(n int) (sent int) {
+	l.note(n, func(r *record) {
+		r.sent++
+		sent = r.sent
+	})
+	return sent
+}
+
+func (l *lane) noteDelivery(n int) (delivered int) {
+	l.note(n, func(r *record) {
+		r.delivered++
+		delivered = r.delivered
+	})
+	return delivered
+}
+
+func (l *lane) noteAnswer(n int, outcome string) {
+	l.note(n, func(r *record) {
+		r.answers = append(r.answers, outcome)
+		if len(r.answers) == 1 {
+			close(r.answered)
+		}
+	})
+}
+
+// giveAgain keeps an invocation whose poll failed for the next poll; takeAgain returns it.
+func (l *lane) giveAgain(i *conformance.Invocation) { l.again <- i }
+
+func (l *lane) takeAgain() *conformance.Invocation {
+	select {
+	case i := <-l.again:
+		return i
+	default:
+		return nil
+	}
+}
+
+func (l *lane) finding(format string, arguments ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.findings) < 20 {
+		l.findings = append(l.findings, fmt.Sprintf(format, arguments...))
+		return
+	}
+	l.further++
+}
+
+func (l *lane) wrongs() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.findings) + l.further
+}
+
+func (l *lane) report(out io.Writer) {
+	fmt.Fprintf(out, "%s: %d invocations in %v\n", l.name, l.count, l.took.Round(time.Millisecond))
+	for _, table := range []map[string]int{l.outcomes, l.faults} {
+		for _, name := range slices.Sorted(maps.Keys(table)) {
+			fmt.Fprintf(out, "  %7d %s\n", table[name], name)
+		}
+	}
+	fmt.Fprintf(out, "  at the start %+v, at the end %+v\n", l.start, l.end)
+	for _, finding := range l.findings {
+		fmt.Fprintf(out, "  FINDING: %s\n", finding)
+	}
+	if l.further > 0 {
+		fmt.Fprintf(out, "  and %d findings more\n", l.further)
+	}
+}

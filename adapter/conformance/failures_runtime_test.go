@@ -1,0 +1,462 @@
+package conformance
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The failure table, third part: the Runtime API, signals, and clients that leave.
+
+func TestNextFailsForGood(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{403, 500} {
+		e := newEnvironment(t)
+		e.api.Intercept = func(x *Exchange) bool {
+			if x.Path() == PathNext {
+				x.Reply(status, nil, []byte(`{"errorMessage":"the state is wrong","errorType":"Some.Reason"}`))
+			}
+			return x.Path() == PathNext
+		}
+		e.startReady()
+		e.exits(1)
+		e.logs(fmt.Sprint(status), "the state is wrong")
+	}
+}
+
+func TestNextFailsForAWhile(t *testing.T) {
+	t.Parallel()
+	faults := map[string]func(*Exchange){
+		"reset":         func(x *Exchange) { x.Reset() },
+		"closed":        func(x *Exchange) { x.Close() },
+		"503":           func(x *Exchange) { x.Reply(503, nil, nil) },
+		"404":           func(x *Exchange) { x.Reply(404, nil, []byte("not found")) },
+		"half a head":   func(x *Exchange) { _ = x.Write("HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Req"); x.Close() },
+		"half an event": func(x *Exchange) { _ = x.Write(halfEvent("Content-Length: 9000") + `{"version"`); x.Close() },
+		"half a chunk":  func(x *Exchange) { _ = x.Write(halfEvent("Transfer-Encoding: chunked") + "a\r\n{\"v"); x.Reset() },
+		"garbage":       func(x *Exchange) { _ = x.Write("garbage\r\n\r\n"); x.Close() },
+		"no length":     func(x *Exchange) { _ = x.Write("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"); x.Close() },
+	}
+	for name, fault := range faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEnvironment(t)
+			var polls atomic.Int32
+			e.api.Intercept = func(x *Exchange) bool {
+				failing := x.Path() == PathNext && polls.Add(1)%4 != 0
+				if failing {
+					fault(x)
+				}
+				return failing
+			}
+			e.start()
+			for range 3 {
+				e.invoke(HTTPEvent("GET", "/", "")).status(200)
+			}
+			if n := len(e.app.Served()); n != 3 {
+				t.Errorf("the application was called %d times", n)
+			}
+		})
+	}
+}
+
+func halfEvent(framing string) string {
+	return "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: broken\r\nLambda-Runtime-Deadline-Ms: 1\r\n" + framing + "\r\n\r\n"
+}
+
+func TestNextWithoutRequestID(t *testing.T) {
+	t.Parallel()
+	e := newEnvironment(t)
+	e.startReady()
+	lost := e.invocation(HTTPEvent("GET", "/lost", ""))
+	lost.Omit = true
+	e.api.Push(lost)
+	e.invoke(HTTPEvent("GET", "/", "")).status(200)
+	e.logs("Lambda-Runtime-Aws-Request-Id")
+	if countPath(e.app, "/lost") != 0 {
+		t.Error("an event that cannot be answered was handed to the application")
+	}
+}
+
+func TestNextWithOddHeaders(t *testing.T) {
+	t.Parallel()
+	deadlines := map[string][]string{"missing": nil, "empty": {""}, "letters": {"soon"}, "negative": {"-5"}, "huge": {"99999999999999999999"}}
+	for name, values := range deadlines {
+		t.Run("deadline "+name, func(t *testing.T) {
+			t.Parallel()
+			e := newEnvironment(t)
+			e.variables["AWS_LWA_DEADLINE_MARGIN_MS"] = "100"
+			e.startReady()
+			i := e.invocation(HTTPEvent("GET", "/", ""))
+			i.Header = i.Header[1:]
+			for _, value := range values {
+				i.Header = append(i.Header, Field{"Lambda-Runtime-Deadline-Ms", value})
+			}
+			e.run(i).status(200)
+		})
+	}
+	t.Run("nothing but the request id", func(t *testing.T) {
+		t.Parallel()
+		e := newEnvironment(t)
+		e.startReady()
+		i := e.invocation(HTTPEvent("GET", "/", ""))
+		i.Header = nil
+		e.run(i).status(200)
+		checkJSON(t, "the Lambda context", []byte(e.app.Served()[0].Header.Get("x-amzn-lambda-context")), map[string]any{
+			"request_id": i.ID, "invoked_function_arn": "", "xray_trace_id": nil, "client_context": nil, "identity": nil, "tenant_id": nil})
+	})
+}
+
+// The event may come in any framing and in any number of pieces.
+func TestEventDelivery(t *testing.T) {
+	t.Parallel()
+	event := HTTPEvent("POST", "/", strings.Repeat("böse \"Grüße\"\n", 9000))
+	t.Run("chunked", func(t *testing.T) {
+		t.Parallel()
+		e := newEnvironment(t)
+		e.startReady()
+		i := e.invocation(event)
+		i.Chunked = true
+		e.run(i).status(200)
+		checkBody(t, e.app.Served()[0], strings.Repeat("böse \"Grüße\"\n", 9000))
+		e.invoke(HTTPEvent("POST", "/", "next")).status(200)
+	})
+	t.Run("byte by byte", func(t *testing.T) {
+		t.Parallel()
+		e := newEnvironment(t)
+		e.api.Intercept = func(x *Exchange) bool {
+			if x.Path() != PathNext {
+				return false
+			}
+			if i := e.api.Take(x); i != nil {
+				e.api.Expect(i)
+				head, body := i.Wire()
+				for _, b := range []byte(head + body) {
+					_ = x.Write(string([]byte{b}))
+				}
+			}
+			return true
+		}
+		e.startReady()
+		for _, chunked := range []bool{false, true} {
+			i := e.invocation(HTTPEvent("POST", "/", "größer"))
+			i.Chunked = chunked
+			e.run(i).status(200)
+			checkBody(t, e.app.Served()[len(e.app.Served())-1], "größer")
+		}
+	})
+	t.Run("pieces and pauses", func(t *testing.T) {
+		t.Parallel()
+		e := newEnvironment(t)
+		e.api.Intercept = func(x *Exchange) bool {
+			if x.Path() != PathNext {
+				return false
+			}
+			if i := e.api.Take(x); i != nil {
+				e.api.Expect(i)
+				head, body := i.Wire()
+				for piece := range slices.Chunk([]byte(head+body), 7001) {
+					_ = x.Write(string(piece))
+					time.Sleep(time.Millisecond)
+				}
+			}
+			return true
+		}
+		e.startReady()
+		e.invoke(event).status(200)
+		checkBody(t, e.app.Served()[0], strings.Repeat("böse \"Grüße\"\n", 9000))
+	})
+}
+
+func checkBody(t testing.TB, r *Request, want string) {
+	t.Helper()
+	if string(r.Body) != want {
+		t.Errorf("the application got %d bytes %.60q, want %d bytes %.60q", len(r.Body), r.Body, len(want), want)
+	}
+}
+
+// A Runtime API connection that ends between event and answer costs no invocation: the answer goes out once, on a new connection.
+func TestRuntimeConnectionEndsBeforeTheAnswer(t *testing.T) {
+	t.Parallel()
+	ends := map[string]func(*Exchange, *Invocation){
+		"announced": func(x *Exchange, i *Invocation) { i.Header = append(i.Header, Field{"Connection", "close"}) },
+		"FIN":       func(*Exchange, *Invocation) {},
+	}
+	for name, prepare := range ends {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEnvironment(t)
+			e.api.Intercept = func(x *Exchange) bool {
+				if x.Path() != PathNext {
+					return false
+				}
+				if i := e.api.Take(x); i != nil {
+					prepare(x, i)
+					e.api.Deliver(x, i)
+					x.Close()
+				}
+				return true
+			}
+			e.startReady()
+			for range 3 {
+				i := e.invocation(HTTPEvent("POST", "/", "x"))
+				e.run(i).status(200)
+				e.awaitNext(e.count + 1)
+				if len(i.Answers) != 0 {
+					t.Error("the answer was posted twice")
+				}
+			}
+		})
+	}
+}
+
+// An upload that breaks is not repeated, because the API may have taken it; the adapter asks for the next event.
+func TestAnswerUploadBreaks(t *testing.T) {
+	t.Parallel()
+	faults := map[string]func(*Exchange){
+		"before the body":    func(x *Exchange) { x.Reset() },
+		"after the body":     func(x *Exchange) { _ = x.ReadBody(); x.Reset() },
+		"instead of a reply": func(x *Exchange) { _ = x.ReadBody(); x.Close() },
+		"half a reply":       func(x *Exchange) { _ = x.ReadBody(); _ = x.Write("HTTP/1.1 202 Acc"); x.Close() },
+		"500":                func(x *Exchange) { _ = x.ReadBody(); x.Reply(500, nil, nil) },
+		"400":                func(x *Exchange) { _ = x.ReadBody(); x.Reply(400, nil, []byte(`{"errorType":"InvalidRequestID"}`)) },
+		"413":                func(x *Exchange) { _ = x.ReadBody(); x.Reply(413, nil, nil) },
+	}
+	for name, fault := range faults {
+		for _, size := range []int{10, 3 << 20} {
+			t.Run(fmt.Sprintf("%s %d", name, size), func(t *testing.T) {
+				t.Parallel()
+				e := newEnvironment(t)
+				e.api.Intercept = func(x *Exchange) bool {
+					broken := strings.HasPrefix(x.Path(), PathInvocation+"broken/")
+					if broken {
+						fault(x)
+					}
+					return broken
+				}
+				e.app.OnRequest(func(x *Exchange) { x.Reply(200, nil, []byte(strings.Repeat("a", size))) })
+				e.startReady()
+				i := e.invocation(HTTPEvent("GET", "/", ""))
+				i.ID = "broken"
+				e.api.Push(i)
+				if name == "500" { // fatal: to go on and to let the environment be rebuilt are both right
+					e.must(e.api.Await(patience, "the answer", func() bool { return len(e.api.Calls(PathInvocation+"broken/response")) > 0 }))
+					e.awaitNextOrExit(2)
+				} else {
+					e.invoke(HTTPEvent("GET", "/", "")).status(200)
+				}
+				if n := len(e.api.Calls(PathInvocation + "broken/response")); n != 1 {
+					t.Errorf("the answer was posted %d times", n)
+				}
+			})
+		}
+	}
+}
+
+// After a truncated upload Lambda answers every poll with 403: only a new environment helps.
+func TestForbiddenAfterABrokenUpload(t *testing.T) {
+	t.Parallel()
+	e := newEnvironment(t)
+	var wedged atomic.Bool
+	e.api.Intercept = func(x *Exchange) bool {
+		switch {
+		case strings.HasSuffix(x.Path(), "/response"):
+			wedged.Store(true)
+			x.Reset()
+			return true
+		case wedged.Load():
+			x.Reply(403, nil, []byte(`{"errorType":"InvalidStateTransition"}`))
+			return true
+		}
+		return false
+	}
+	e.startReady()
+	e.api.Push(e.invocation(HTTPEvent("GET", "/", "")))
+	e.exits(1)
+	e.logs("403", "InvalidStateTransition")
+}
+
+func TestSIGTERM(t *testing.T) {
+	t.Parallel()
+	t.Run("idle", func(t *testing.T) {
+		t.Parallel()
+		e := newEnvironment(t)
+		e.startReady()
+		e.invoke(HTTPEvent("GET", "/", "")).status(200)
+		e.awaitNext(2)
+		e.must(e.adapter.Signal(syscall.SIGTERM))
+		e.exits(0)
+	})
+	t.Run("before the application is ready", func(t *testing.T) {
+		t.Parallel()
+		e := newEnvironment(t)
+		e.app.Refuse()
+		e.start()
+		e.must(e.api.Await(patience, "event/next", func() bool { return len(e.api.Calls(PathEventNext)) > 0 }))
+		e.must(e.adapter.Signal(syscall.SIGTERM))
+		e.exits(0)
+	})
+	t.Run("with an invocation in flight", func(t *testing.T) {
+		t.Parallel()
+		e := newEnvironment(t)
+		called, finish := make(chan struct{}), make(chan struct{})
+		e.app.OnRequest(func(x *Exchange) {
+			close(called)
+			<-finish
+			x.Reply(200, nil, []byte("done"))
+		})
+		e.startReady()
+		i := e.invocation(HTTPEvent("POST", "/", "x"))
+		e.api.Push(i)
+		<-called
+		e.must(e.adapter.Signal(syscall.SIGTERM))
+		if _, err := e.adapter.AwaitExit(200 * time.Millisecond); err == nil {
+			t.Fatal("ended with an invocation in flight")
+		}
+		close(finish)
+		if reply := e.answered(i).status(200); reply.Body != "done" {
+			t.Errorf("body %q", reply.Body)
+		}
+		// To end now and to ask for the next event are both right; a second SIGTERM finds nothing in flight.
+		e.awaitNextOrExit(2)
+		_ = e.adapter.Signal(syscall.SIGTERM)
+		e.exits(0)
+	})
+}
+
+// A client that leaves while a reply streams: Lambda stops reading, so the application's connection is closed and the next event
+// asked for.
+func TestClientLeavesWhileStreaming(t *testing.T) {
+	t.Parallel()
+	for _, how := range []string{"FIN", "RST"} {
+		t.Run(how, func(t *testing.T) {
+			t.Parallel()
+			e := newEnvironment(t)
+			e.variables["AWS_LWA_INVOKE_MODE"] = "response_stream"
+			appStopped := make(chan struct{})
+			e.app.OnRequest(func(x *Exchange) {
+				if x.Path() != "/endless" {
+					x.Reply(200, nil, []byte("short"))
+					return
+				}
+				_ = x.Write("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n")
+				chunk := "10000\r\n" + strings.Repeat("a", 0x10000) + "\r\n"
+				for x.Write(chunk) == nil {
+				}
+				close(appStopped)
+				x.Close()
+			})
+			e.api.Intercept = func(x *Exchange) bool {
+				left := strings.HasPrefix(x.Path(), PathInvocation+"left/")
+				if left {
+					_, _ = x.conn.in.Discard(200000)
+					if how == "RST" {
+						x.Reset()
+					}
+					x.Close()
+				}
+				return left
+			}
+			e.startReady()
+			i := e.invocation(URLEvent("GET", "/endless", ""))
+			i.ID = "left"
+			e.api.Push(i)
+			select {
+			case <-appStopped:
+			case <-time.After(patience):
+				t.Fatal("the application streams on")
+			}
+			got := e.invoke(URLEvent("GET", "/short", ""))
+			if _, body, _ := strings.Cut(string(got.Body), nuls); body != "short" {
+				t.Errorf("the next reply is %q", got.Body)
+			}
+		})
+	}
+}
+
+// Events that are no events: whatever the bytes, there is one answer and the loop goes on.
+func TestMalformedEvents(t *testing.T) {
+	t.Parallel()
+	e := newEnvironment(t)
+	e.startReady()
+	events := []string{"", " ", "{", `{"version":"2.0"`, "nul", "\x00", "\xff\xfe", `{"requestContext":{"http":{"method":"GET"}},"rawPath":`,
+		`{"httpMethod":"GET","requestContext":{"httpMethod":"GET"},"path":"/\ud800"}`, `{"a":1}{"b":2}`, strings.Repeat("[", 100000),
+		strings.Repeat(`{"requestContext":`, 5000), `{"requestContext":{"http":{"method":"GET"}},"body":5}`,
+		`{"requestContext":{"http":{"method":"GET"}},"headers":[1,2],"rawPath":7,"cookies":"x","rawQueryString":{}}`,
+		`{"httpMethod":"GET","requestContext":{"httpMethod":"GET"},"multiValueHeaders":{"a":"b","c":[1,null,true,{"x":1}]},"multiValueQueryStringParameters":{"q":"x","r":[null,2]}}`}
+	for _, event := range events {
+		i := e.invocation(event)
+		got := e.run(i)
+		if got.isError() {
+			got.failed("Function.BadEvent")
+		}
+		e.awaitNext(e.count + 1)
+		if len(i.Answers) != 0 {
+			t.Errorf("event %.40q was answered twice", event)
+		}
+	}
+	e.invoke(HTTPEvent("GET", "/", "")).status(200)
+}
+
+// No event can make the application see a second request, or a header that the event did not have as a header.
+func TestNothingIsSmuggled(t *testing.T) {
+	t.Parallel()
+	const second = " HTTP/1.1\r\nhost: evil\r\ninjected: 1\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: evil\r\n\r\n"
+	events := map[string]string{
+		"method":       HTTPEvent("GET /smuggled"+second, "/", ""),
+		"path":         HTTPEvent("GET", "/"+second, ""),
+		"path only":    HTTPEvent("GET", second, ""),
+		"content":      HTTPEvent("POST", "/", second),
+		"query":        strings.Replace(HTTPEvent("GET", "/", ""), `"rawQueryString":""`, `"rawQueryString":`+quote(second), 1),
+		"header value": strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`, `"headers":{"x-a":`+quote("1"+second)+`,`, 1),
+		"header name":  strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`, `"headers":{`+quote("x-a: 1"+second)+`:"1",`, 1),
+		"host":         strings.Replace(HTTPEvent("GET", "/", ""), `api.example.com`, strings.Trim(quote("a"+second), `"`), 1),
+		"no host":      strings.Replace(strings.Replace(HTTPEvent("GET", "/", ""), `"host":"api.example.com"`, ``, 1), "abc123.execute-api.us-east-1.amazonaws.com", strings.Trim(quote("a"+second), `"`), 1),
+		"cookies":      strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`, `"cookies":[`+quote("a=1"+second)+`],"headers":{`, 1),
+		"context":      strings.Replace(HTTPEvent("GET", "/", ""), `"stage":"$default"`, `"stage":`+quote(second), 1),
+		"latin":        strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`, `"headers":{"x-a":"1\u010d\u010ainjected: 1",`, 1),
+		"separators":   strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`, `"headers":{"x-a":"1\u2028\u0085\u000b\u000cinjected: 1","x b":"","x\t":"","":"1","\u0000":"1","é":"1",`, 1),
+		"v1 query":     `{"httpMethod":"GET","path":"/","requestContext":{"httpMethod":"GET"},"queryStringParameters":{` + quote(second) + `:` + quote(second) + `}}`,
+		"alb query":    `{"httpMethod":"GET","path":"/","requestContext":{"elb":{"targetGroupArn":"a"}},"queryStringParameters":{` + quote(second) + `:` + quote(second) + `}}`,
+	}
+	for name, event := range events {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEnvironment(t)
+			e.app.OnRequest(func(x *Exchange) { x.Reply(200, nil, nil) })
+			e.startReady()
+			i := e.invocation(event)
+			i.Header = append(i.Header, Field{"Lambda-Runtime-Client-Context", `{"a":"\r\ninjected: 1"}`})
+			got := e.run(i)
+			if got.isError() {
+				got.failed("Function.BadEvent")
+			}
+			e.invoke(HTTPEvent("GET", "/after", "")).status(200)
+			calls := e.app.Served()
+			if len(calls) > 2 || countPath(e.app, "/after") != 1 || len(e.app.Probes()) != 1 {
+				t.Errorf("the application saw %d requests and %d without context", len(calls), len(e.app.Probes()))
+			}
+			for _, call := range e.app.Requests() {
+				if call.Header.Has("injected") || slices.Contains(call.Header.Values("host"), "evil") {
+					t.Errorf("the application saw a header that no event had: %q", call.Head)
+				}
+			}
+		})
+	}
+}
+
+// The Runtime API may be named by host name as well, and may be far slower than the loopback.
+func TestRuntimeAPIByName(t *testing.T) {
+	t.Parallel()
+	e := newEnvironment(t)
+	_, port, err := net.SplitHostPort(e.api.Address())
+	e.must(err)
+	e.variables["AWS_LAMBDA_RUNTIME_API"] = "localhost:" + port
+	e.startReady()
+	e.invoke(HTTPEvent("GET", "/", "")).status(200)
+}

@@ -1,0 +1,24 @@
+package conformance
+
+import (
+	"net"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// segments is the number of TCP segments with data that have arrived on the exchange's connection.
+func (x *Exchange) segments(t testing.TB) int {
+	raw, err := x.conn.Conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var info *unix.TCPInfo
+	if fault := raw.Control(func(fd uintptr) { info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) }); fault != nil {
+		t.Fatal(fault)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return int(info.Data_segs_in)
+}
