@@ -12,20 +12,21 @@ import (
 
 // restAPI is the REST API and the stage callers see.
 type restAPI struct {
-	api   *apigateway.RestApi
-	stage *apigateway.Stage
+	api       *apigateway.RestApi
+	stage     *apigateway.Stage
+	domainURL pulumi.StringOutput
 }
 
 func (b builder) api(fn *appFunction) (*restAPI, error) {
-	body := fn.alias.InvokeArn.ApplyT(func(uri string) (string, error) {
-		return apiDocument(b.name, uri, b.args)
+	body := pulumi.All(fn.alias.Arn, fn.alias.InvokeArn).ApplyT(func(v []any) (string, error) {
+		return apiDocument(b.name, v[0].(string), v[1].(string), b.args)
 	}).(pulumi.StringOutput)
 	api, err := apigateway.NewRestApi(b.ctx, b.name, &apigateway.RestApiArgs{
 		Name:                  pulumi.String(b.name), // the document's title, or every plan has a difference
 		Description:           pulumi.String("The web app " + b.name),
 		Body:                  body,
 		EndpointConfiguration: apigateway.RestApiEndpointConfigurationArgs{Types: pulumi.String("REGIONAL")},
-	}, b.parent)
+	}, b.parent, when(b.args.Protect, pulumi.Protect(true))) // another API would be another URL
 	if err != nil {
 		return nil, fmt.Errorf("REST API: %w", err)
 	}
@@ -42,15 +43,11 @@ func (b builder) api(fn *appFunction) (*restAPI, error) {
 	if err != nil {
 		return nil, fmt.Errorf("deployment: %w", err)
 	}
-	stage, err := apigateway.NewStage(b.ctx, b.name, &apigateway.StageArgs{
-		RestApi:    api.ID(),
-		Deployment: deployment.ID(),
-		StageName:  pulumi.String(b.args.Stage),
-	}, b.parent)
-	if err != nil {
-		return nil, fmt.Errorf("stage: %w", err)
+	made := &restAPI{api: api}
+	if made.stage, err = b.stage(api, deployment); err != nil {
+		return nil, err
 	}
-	return &restAPI{api: api, stage: stage}, nil
+	return made, b.domain(made)
 }
 
 // permission lets this API's stage invoke the alias, and nothing else.

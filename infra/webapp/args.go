@@ -23,17 +23,26 @@ const (
 	X8664 = "x86_64"
 )
 
+// Values of Args.InvokeMode, as the adapter names them.
+const (
+	Buffered       = "buffered"
+	ResponseStream = "response_stream"
+)
+
 // Args is what can be chosen for a web app. The tags are the contract with the stack's
 // configuration: the key, the default of a field left empty, and what is allowed, either a range of
-// whole numbers or a list of words. Rules that involve more than one field are in rules.go.
+// whole numbers or a list of words. Rules that involve more than one field are in rules.go. What
+// another resource may make, such as an ARN, can be an output; then AWS is the first to check it.
 type Args struct {
 	// The image.
 
-	App            string            `config:"app" default:"app"`               // folder of the app, relative to Pulumi.yaml
-	Dockerfile     string            `config:"dockerfile" default:"Dockerfile"` // relative to App
-	BuildArgs      map[string]string `config:"buildArgs"`
-	Architecture   string            `config:"architecture" default:"x86_64" allowed:"x86_64|arm64"`
-	ImageRetention int               `config:"imageRetention" default:"10" allowed:"2..1000" unit:"images"`
+	App                string             `config:"app" default:"app"`               // folder of the app, relative to Pulumi.yaml
+	Dockerfile         string             `config:"dockerfile" default:"Dockerfile"` // relative to App
+	BuildArgs          map[string]string  `config:"buildArgs"`
+	Architecture       string             `config:"architecture" default:"x86_64" allowed:"x86_64|arm64"`
+	ImageRetention     int                `config:"imageRetention" default:"10" allowed:"2..1000" unit:"images"`
+	ImageTagMutability string             `config:"imageTagMutability" default:"MUTABLE" allowed:"MUTABLE|IMMUTABLE"`
+	RepositoryKMSKey   pulumi.StringInput `config:"repositoryKmsKeyArn"`
 
 	// The app.
 
@@ -41,23 +50,82 @@ type Args struct {
 	ReadinessPath     string `config:"readinessPath" default:"/"`
 	ReadinessProtocol string `config:"readinessProtocol" default:"http" allowed:"http|tcp"`
 	AsyncInit         bool   `config:"asyncInit"`
+	InvokeMode        string `config:"invokeMode" default:"buffered" allowed:"buffered|response_stream"`
 	// Environment is given to the app. A value may be an output of another resource; a secret
 	// one is encrypted in the state.
-	Environment pulumi.StringMap `config:"environment"`
+	Environment       pulumi.StringMap   `config:"environment"`
+	EnvironmentKMSKey pulumi.StringInput `config:"environmentKmsKeyArn"`
 
 	// The function.
 
-	Memory                 int    `config:"memory" default:"512" allowed:"128..10240" unit:"MB"`
-	Timeout                int    `config:"timeout" default:"30" allowed:"1..900" unit:"seconds"`
-	EphemeralStorage       int    `config:"ephemeralStorage" default:"512" allowed:"512..10240" unit:"MB"`
-	ProvisionedConcurrency int    `config:"provisionedConcurrency" allowed:"0..10000" unit:"environments"`
-	LogRetention           int    `config:"logRetention" default:"14"`
-	LogFormat              string `config:"logFormat" default:"Text" allowed:"Text|JSON"`
+	Memory              int                `config:"memory" default:"512" allowed:"128..10240" unit:"MB"`
+	Timeout             int                `config:"timeout" default:"30" allowed:"1..900" unit:"seconds"`
+	EphemeralStorage    int                `config:"ephemeralStorage" default:"512" allowed:"512..10240" unit:"MB"`
+	Tracing             bool               `config:"tracing"`
+	Statements          []Statement        `config:"iamStatements" shape:"a list of objects with actions, resources and, if need be, conditions"`
+	PermissionsBoundary pulumi.StringInput `config:"permissionsBoundaryArn"`
+	SubnetIDs           pulumi.StringArray `config:"vpcSubnetIds" shape:"a list of subnet ids"`
+	SecurityGroupIDs    pulumi.StringArray `config:"vpcSecurityGroupIds" shape:"a list of security group ids"`
+
+	// Concurrency and rollout.
+
+	ReservedConcurrency       int        `config:"reservedConcurrency" allowed:"0..10000" unit:"environments"`
+	ProvisionedConcurrency    int        `config:"provisionedConcurrency" allowed:"0..10000" unit:"environments"`
+	ProvisionedConcurrencyMax int        `config:"provisionedConcurrencyMax" allowed:"0..10000" unit:"environments"`
+	ProvisionedUtilization    int        `config:"provisionedUtilization" default:"70" allowed:"10..90" unit:"percent"`
+	ProvisionedSchedule       []Schedule `config:"provisionedSchedule" shape:"a list of objects with schedule, min, max and, if need be, timezone"`
+	LiveVersion               int        `config:"liveVersion" allowed:"0..1000000000"` // 0 is the newest
+	CanaryWeight              int        `config:"canaryWeight" allowed:"0..100" unit:"percent"`
+
+	// Logs.
+
+	LogRetention   int                `config:"logRetention" default:"14"`
+	LogFormat      string             `config:"logFormat" default:"Text" allowed:"Text|JSON"`
+	LogsKMSKey     pulumi.StringInput `config:"logsKmsKeyArn"`
+	RetainLogs     bool               `config:"retainLogs"`
+	AccessLog      bool               `config:"accessLog"`
+	AccountLogRole bool               `config:"accountLogRole"`
 
 	// The REST API.
 
-	Stage string `config:"stage" default:"v1"`
-	Auth  string `config:"auth" default:"NONE" allowed:"NONE|AWS_IAM"`
+	Stage               string             `config:"stage" default:"v1"`
+	Auth                string             `config:"auth" default:"NONE" allowed:"NONE|AWS_IAM"`
+	AllowedPrincipals   []string           `config:"allowedPrincipals" shape:"a list of account ids and ARNs of roles or users"`
+	AllowedSourceRanges []string           `config:"allowedSourceRanges" shape:"a list of address ranges"`
+	APITimeout          int                `config:"apiTimeout" allowed:"0..900" unit:"seconds"` // 0 is the most that needs no raised quota
+	ThrottleRate        int                `config:"throttleRate" allowed:"0..1000000" unit:"requests a second"`
+	ThrottleBurst       int                `config:"throttleBurst" allowed:"0..1000000" unit:"requests"`
+	WebACL              pulumi.StringInput `config:"webAclArn"`
+	DomainName          string             `config:"domainName"`
+	DomainCertificate   pulumi.StringInput `config:"domainCertificateArn"`
+	DomainHostedZone    pulumi.StringInput `config:"domainHostedZoneId"`
+	DomainBasePath      string             `config:"domainBasePath"`
+
+	// Operations.
+
+	AlarmTopic       pulumi.StringInput `config:"alarmTopicArn"`
+	AlarmEmail       string             `config:"alarmEmail"`
+	AlarmErrors      int                `config:"alarmErrors" default:"5" allowed:"1..100" unit:"percent of requests"`
+	AlarmLatency     int                `config:"alarmLatency" default:"5000" allowed:"1..900000" unit:"milliseconds"`
+	AlarmConcurrency int                `config:"alarmConcurrency" default:"800" allowed:"1..1000000" unit:"environments"`
+	Dashboard        bool               `config:"dashboard"`
+	Protect          bool               `config:"protect"`
+}
+
+// Statement is something the app may do in AWS, beside writing its log.
+type Statement struct {
+	Actions    []string                       `json:"actions"`
+	Resources  []string                       `json:"resources"`
+	Conditions map[string]map[string][]string `json:"conditions,omitempty"`
+}
+
+// Schedule sets the bounds of the provisioned concurrency from a point in time on
+// (https://docs.aws.amazon.com/autoscaling/application/userguide/scheduled-scaling-using-cron-expressions.html).
+type Schedule struct {
+	Schedule string `json:"schedule"` // cron(...), rate(...) or at(...)
+	Timezone string `json:"timezone,omitempty"`
+	Min      int    `json:"min"`
+	Max      int    `json:"max"`
 }
 
 // fields calls do for each field that has a configuration key.
@@ -94,6 +162,44 @@ func (a Args) goArchitecture() string {
 		return "arm64"
 	}
 	return "amd64"
+}
+
+// timeouts of API Gateway in seconds
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html).
+const (
+	bufferedTimeout = 29  // without a raised quota
+	raisedTimeout   = 300 // with one
+	streamTimeout   = 900
+)
+
+// apiTimeout is how long API Gateway waits for the app's answer, in seconds.
+func (a Args) apiTimeout() int {
+	switch {
+	case a.APITimeout > 0:
+		return a.APITimeout
+	case a.InvokeMode == ResponseStream:
+		return streamTimeout
+	}
+	return bufferedTimeout
+}
+
+// alarmed reports whether somebody wants to hear of trouble.
+func (a Args) alarmed() bool { return a.AlarmTopic != nil || a.AlarmEmail != "" }
+
+// autoscaled reports whether the provisioned concurrency moves by itself.
+func (a Args) autoscaled() bool {
+	return a.ProvisionedConcurrencyMax > a.ProvisionedConcurrency || len(a.ProvisionedSchedule) > 0
+}
+
+// optional is the input as the AWS resources want one that may be absent.
+func optional(value pulumi.StringInput) pulumi.StringPtrInput {
+	switch v := value.(type) {
+	case nil:
+		return nil
+	case pulumi.String:
+		return v
+	}
+	return value.ToStringOutput().ToStringPtrOutput()
 }
 
 // permits reports whether a field's tag allows the value.

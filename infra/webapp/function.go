@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
@@ -15,6 +16,7 @@ const AliasName = "live"
 // appFunction is the function and the alias everything else points at.
 type appFunction struct {
 	logs     *cloudwatch.LogGroup
+	role     *iam.Role
 	function *lambda.Function
 	alias    *lambda.Alias
 }
@@ -24,7 +26,8 @@ func (b builder) function(image *appImage) (*appFunction, error) {
 	logs, err := cloudwatch.NewLogGroup(b.ctx, b.name, &cloudwatch.LogGroupArgs{
 		Name:            pulumi.String("/aws/lambda/" + b.name),
 		RetentionInDays: pulumi.Int(b.args.LogRetention),
-	}, b.parent)
+		KmsKeyId:        optional(b.args.LogsKMSKey),
+	}, b.parent, when(b.args.RetainLogs, pulumi.RetainOnDelete(true)))
 	if err != nil {
 		return nil, fmt.Errorf("log group: %w", err)
 	}
@@ -32,7 +35,21 @@ func (b builder) function(image *appImage) (*appFunction, error) {
 	if err != nil {
 		return nil, err
 	}
-	function, err := lambda.NewFunction(b.ctx, b.name, &lambda.FunctionArgs{
+	function, err := lambda.NewFunction(b.ctx, b.name, b.functionArgs(image, logs, role), b.parent,
+		pulumi.DependsOn(append(policies, image.pull)))
+	if err != nil {
+		return nil, fmt.Errorf("function: %w", err)
+	}
+	alias, err := lambda.NewAlias(b.ctx, b.name+"-"+AliasName, b.aliasArgs(function), b.parent)
+	if err != nil {
+		return nil, fmt.Errorf("alias: %w", err)
+	}
+	fn := &appFunction{logs: logs, role: role, function: function, alias: alias}
+	return fn, b.concurrency(fn)
+}
+
+func (b builder) functionArgs(image *appImage, logs *cloudwatch.LogGroup, role *iam.Role) *lambda.FunctionArgs {
+	args := &lambda.FunctionArgs{
 		Description:      pulumi.String("The web app " + b.name),
 		PackageType:      pulumi.String("Image"),
 		ImageUri:         image.image.RepoDigest,
@@ -42,39 +59,48 @@ func (b builder) function(image *appImage) (*appFunction, error) {
 		Timeout:          pulumi.Int(b.args.Timeout),
 		EphemeralStorage: lambda.FunctionEphemeralStorageArgs{Size: pulumi.Int(b.args.EphemeralStorage)},
 		Environment:      lambda.FunctionEnvironmentArgs{Variables: b.environment()},
+		KmsKeyArn:        optional(b.args.EnvironmentKMSKey),
 		LoggingConfig:    lambda.FunctionLoggingConfigArgs{LogFormat: pulumi.String(b.args.LogFormat), LogGroup: logs.Name},
 		Publish:          pulumi.Bool(true), // an alias and provisioned concurrency need a version
-	}, b.parent, pulumi.DependsOn(append(policies, image.pull)))
-	if err != nil {
-		return nil, fmt.Errorf("function: %w", err)
 	}
-	alias, err := lambda.NewAlias(b.ctx, b.name+"-"+AliasName, &lambda.AliasArgs{
+	if b.args.ReservedConcurrency > 0 {
+		args.ReservedConcurrentExecutions = pulumi.Int(b.args.ReservedConcurrency)
+	}
+	if b.args.Tracing {
+		args.TracingConfig = lambda.FunctionTracingConfigArgs{Mode: pulumi.String("Active")}
+	}
+	if len(b.args.SubnetIDs) > 0 {
+		args.VpcConfig = lambda.FunctionVpcConfigArgs{SubnetIds: b.args.SubnetIDs, SecurityGroupIds: b.args.SecurityGroupIDs}
+	}
+	return args
+}
+
+// aliasArgs point the alias at the newest version, or at a chosen one with a share of the requests
+// for the newest.
+func (b builder) aliasArgs(function *lambda.Function) *lambda.AliasArgs {
+	args := &lambda.AliasArgs{
 		Name:            pulumi.String(AliasName),
 		Description:     pulumi.String("The version that serves requests"),
 		FunctionName:    function.Name,
 		FunctionVersion: function.Version,
-	}, b.parent)
-	if err != nil {
-		return nil, fmt.Errorf("alias: %w", err)
 	}
-	fn := &appFunction{logs: logs, function: function, alias: alias}
-	return fn, b.concurrency(fn)
-}
-
-// concurrency keeps execution environments started before requests come.
-func (b builder) concurrency(fn *appFunction) error {
-	if b.args.ProvisionedConcurrency == 0 {
-		return nil
+	if b.args.LiveVersion == 0 {
+		return args
 	}
-	_, err := lambda.NewProvisionedConcurrencyConfig(b.ctx, b.name+"-"+AliasName, &lambda.ProvisionedConcurrencyConfigArgs{
-		FunctionName:                    fn.function.Name,
-		Qualifier:                       fn.alias.Name,
-		ProvisionedConcurrentExecutions: pulumi.Int(b.args.ProvisionedConcurrency),
-	}, b.parent)
-	if err != nil {
-		return fmt.Errorf("provisioned concurrency: %w", err)
+	live := strconv.Itoa(b.args.LiveVersion)
+	args.FunctionVersion = pulumi.String(live)
+	if b.args.CanaryWeight > 0 {
+		weight := float64(b.args.CanaryWeight) / 100
+		args.RoutingConfig = lambda.AliasRoutingConfigArgs{
+			AdditionalVersionWeights: function.Version.ApplyT(func(newest string) map[string]float64 {
+				if newest == live {
+					return nil // Lambda refuses a version that shares with itself
+				}
+				return map[string]float64{newest: weight}
+			}).(pulumi.Float64MapOutput),
+		}
 	}
-	return nil
+	return args
 }
 
 // environment is the user's map with the adapter's variables laid in. checkEnvironment saw to it
@@ -85,9 +111,7 @@ func (b builder) environment() pulumi.StringMap {
 		variables[name] = value
 	}
 	for name, variable := range b.args.variables() {
-		if variable.value != "" {
-			variables[name] = pulumi.String(variable.value)
-		}
+		variables[name] = pulumi.String(variable.value)
 	}
 	return variables
 }
@@ -95,7 +119,7 @@ func (b builder) environment() pulumi.StringMap {
 // variable is an environment variable of the app or the adapter that a setting stands behind.
 type variable struct {
 	key   string // the setting's configuration key
-	value string // empty when the adapter's default is meant
+	value string
 }
 
 func (a Args) variables() map[string]variable {
@@ -106,6 +130,11 @@ func (a Args) variables() map[string]variable {
 		"AWS_LWA_READINESS_CHECK_PATH":     {"readinessPath", a.ReadinessPath},
 		"AWS_LWA_READINESS_CHECK_PROTOCOL": {"readinessProtocol", a.ReadinessProtocol},
 		"AWS_LWA_ASYNC_INIT":               {"asyncInit", strconv.FormatBool(a.AsyncInit)},
+		"AWS_LWA_INVOKE_MODE":              {"invokeMode", a.InvokeMode},
+	}
+	if a.DomainBasePath != "" {
+		// API Gateway leaves the base path in the path it hands on.
+		v["AWS_LWA_REMOVE_BASE_PATH"] = variable{"domainBasePath", "/" + a.DomainBasePath}
 	}
 	return v
 }

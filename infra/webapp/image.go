@@ -20,16 +20,7 @@ type appImage struct {
 // image builds the staged context and pushes it. The tag is the content's, so the same content is
 // neither built nor pushed twice; what the function runs is the digest.
 func (b builder) image(staged stagedImage) (*appImage, error) {
-	repository, err := ecr.NewRepository(b.ctx, b.name, &ecr.RepositoryArgs{
-		ForceDelete:                pulumi.Bool(true),
-		ImageTagMutability:         pulumi.String("MUTABLE"),
-		ImageScanningConfiguration: awsecr.RepositoryImageScanningConfigurationArgs{ScanOnPush: pulumi.Bool(true)},
-		LifecyclePolicy: &ecr.LifecyclePolicyArgs{Rules: ecr.LifecyclePolicyRuleArray{ecr.LifecyclePolicyRuleArgs{
-			Description:           pulumi.Sprintf("Keep the newest %d images", b.args.ImageRetention),
-			TagStatus:             ecr.LifecycleTagStatusAny,
-			MaximumNumberOfImages: pulumi.Float64(b.args.ImageRetention),
-		}}},
-	}, b.parent)
+	repository, err := b.repository()
 	if err != nil {
 		return nil, fmt.Errorf("repository: %w", err)
 	}
@@ -52,6 +43,26 @@ func (b builder) image(staged stagedImage) (*appImage, error) {
 		return nil, fmt.Errorf("build: %w", err)
 	}
 	return &appImage{repository: repository, pull: pull, image: image}, nil
+}
+
+func (b builder) repository() (*ecr.Repository, error) {
+	args := &ecr.RepositoryArgs{
+		ForceDelete:                pulumi.Bool(true), // or destroy would stop at the images
+		ImageTagMutability:         pulumi.String(b.args.ImageTagMutability),
+		ImageScanningConfiguration: awsecr.RepositoryImageScanningConfigurationArgs{ScanOnPush: pulumi.Bool(true)},
+		LifecyclePolicy: &ecr.LifecyclePolicyArgs{Rules: ecr.LifecyclePolicyRuleArray{ecr.LifecyclePolicyRuleArgs{
+			Description:           pulumi.Sprintf("Keep the newest %d images", b.args.ImageRetention),
+			TagStatus:             ecr.LifecycleTagStatusAny,
+			MaximumNumberOfImages: pulumi.Float64(b.args.ImageRetention),
+		}}},
+	}
+	if b.args.RepositoryKMSKey != nil {
+		args.EncryptionConfigurations = awsecr.RepositoryEncryptionConfigurationArray{awsecr.RepositoryEncryptionConfigurationArgs{
+			EncryptionType: pulumi.String("KMS"),
+			KmsKey:         optional(b.args.RepositoryKMSKey),
+		}}
+	}
+	return ecr.NewRepository(b.ctx, b.name, args, b.parent, when(b.args.Protect, pulumi.Protect(true)))
 }
 
 // registry is where and as whom the image is pushed. The password is a token of twelve hours.

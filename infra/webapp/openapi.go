@@ -2,6 +2,7 @@ package webapp
 
 import (
 	"encoding/json"
+	"fmt"
 )
 
 // The REST API is described by one OpenAPI 3.0.1 document with API Gateway's extensions
@@ -12,6 +13,7 @@ type openAPI struct {
 	Paths            map[string]pathItem `json:"paths"`
 	Components       *components         `json:"components,omitempty"`
 	BinaryMediaTypes []string            `json:"x-amazon-apigateway-binary-media-types"`
+	Policy           *policy             `json:"x-amazon-apigateway-policy,omitempty"`
 }
 
 type openAPIInfo struct {
@@ -53,6 +55,7 @@ type integration struct {
 	URI                 string `json:"uri"`
 	PassthroughBehavior string `json:"passthroughBehavior"`
 	TimeoutInMillis     int    `json:"timeoutInMillis"`
+	TransferMode        string `json:"responseTransferMode,omitempty"` // BUFFERED when left out
 }
 
 type components struct {
@@ -68,23 +71,29 @@ type securityScheme struct {
 
 const sigV4 = "sigv4"
 
-// apiDocument describes an API whose every path and method goes to the function at uri.
-func apiDocument(title, uri string, args Args) (string, error) {
+// apiDocument describes an API whose every path and method goes to the alias. invokeURI is where
+// API Gateway calls it for a buffered answer.
+func apiDocument(title, aliasARN, invokeURI string, args Args) (string, error) {
 	root := operation{
 		Responses: map[string]response{"default": {Description: "What the app answers"}},
 		Integration: integration{
 			Type:                "aws_proxy",
 			HTTPMethod:          "POST",
-			URI:                 uri,
+			URI:                 invokeURI,
 			PassthroughBehavior: "when_no_match",
-			TimeoutInMillis:     integrationTimeout * 1000,
+			TimeoutInMillis:     args.apiTimeout() * 1000,
 		},
+	}
+	if args.InvokeMode == ResponseStream {
+		root.Integration.URI = streamURI(aliasARN)
+		root.Integration.TransferMode = "STREAM"
 	}
 	doc := openAPI{
 		OpenAPI: "3.0.1",
 		Info:    openAPIInfo{Title: title, Version: "1"},
 		// Every body is handed over as the bytes it is.
 		BinaryMediaTypes: []string{"*/*"},
+		Policy:           callers(args),
 	}
 	if args.Auth == AuthIAM {
 		root.Security = []map[string][]string{{sigV4: {}}}
@@ -98,4 +107,11 @@ func apiDocument(title, uri string, args Args) (string, error) {
 	doc.Paths = map[string]pathItem{"/": {root}, "/{proxy+}": {proxy}}
 	text, err := json.Marshal(doc)
 	return string(text), err
+}
+
+// streamURI is where API Gateway calls the alias for a streamed answer
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html).
+func streamURI(aliasARN string) string {
+	return fmt.Sprintf("arn:%s:apigateway:%s:lambda:path/2021-11-15/functions/%s/response-streaming-invocations",
+		cutARN(aliasARN, arnPartition), cutARN(aliasARN, arnRegion), aliasARN)
 }

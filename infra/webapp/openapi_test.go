@@ -3,22 +3,35 @@ package webapp
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/getkin/kin-openapi/openapi3"
 )
 
 // The document is read back without the types it was made from.
 func TestDocument(t *testing.T) {
+	const (
+		alias  = "arn:aws-cn:lambda:cn-north-1:123456789012:function:web:live"
+		invoke = "arn:aws-cn:apigateway:cn-north-1:lambda:path/2015-03-31/functions/" + alias + "/invocations"
+		stream = "arn:aws-cn:apigateway:cn-north-1:lambda:path/2021-11-15/functions/" + alias + "/response-streaming-invocations"
+	)
 	tests := []struct {
-		name   string
-		args   Args
-		signed bool
+		name        string
+		args        Args
+		signed      bool
+		integration map[string]any
 	}{
-		{"open", Args{}, false},
-		{"signed", Args{Auth: AuthIAM}, true},
+		{"open", Args{}, false, map[string]any{"uri": invoke, "timeoutInMillis": 29000.0, "responseTransferMode": nil}},
+		{"signed", Args{Auth: AuthIAM}, true, map[string]any{"uri": invoke}},
+		{"streamed", Args{InvokeMode: ResponseStream}, false,
+			map[string]any{"uri": stream, "timeoutInMillis": 900000.0, "responseTransferMode": "STREAM"}},
+		{"shorter", Args{APITimeout: 3}, false, map[string]any{"timeoutInMillis": 3000.0}},
+		{"streamed and shorter", Args{InvokeMode: ResponseStream, APITimeout: 60}, false, map[string]any{"timeoutInMillis": 60000.0}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			text, err := apiDocument(`a "title"`, "arn:uri", tt.args.withDefaults())
+			text, err := apiDocument(`a "title"`, alias, invoke, tt.args.withDefaults())
 			must(t, err)
 			var doc map[string]any
 			must(t, json.Unmarshal([]byte(text), &doc))
@@ -35,7 +48,7 @@ func TestDocument(t *testing.T) {
 				t.Errorf("%d paths, want / and /{proxy+}", got)
 			}
 			for _, path := range []string{"/", "/{proxy+}"} {
-				checkOperation(t, doc, path, tt.signed)
+				checkOperation(t, doc, path, tt.signed, tt.integration)
 			}
 			if got := at(doc, "components", "securitySchemes", "sigv4", "x-amazon-apigateway-authtype"); (got == "awsSigv4") != tt.signed {
 				t.Errorf("security scheme %v", got)
@@ -44,10 +57,33 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-func checkOperation(t *testing.T, doc map[string]any, path string, signed bool) {
+// What API Gateway calls ANY is an extension that no validator looks into, and {proxy+} is no name
+// OpenAPI knows; under names it knows the document has to be valid OpenAPI 3.0.
+func TestDocumentIsOpenAPI(t *testing.T) {
+	for _, args := range []Args{
+		{}, {Auth: AuthIAM}, {InvokeMode: ResponseStream}, {AllowedSourceRanges: []string{"203.0.113.0/24"}},
+	} {
+		text, err := apiDocument("web", "arn:aws:lambda:eu-central-1:123456789012:function:web:live", "arn:uri", args.withDefaults())
+		must(t, err)
+		text = strings.NewReplacer(`"x-amazon-apigateway-any-method"`, `"get"`, "{proxy+}", "{proxy}").Replace(text)
+		doc, err := openapi3.NewLoader().LoadFromData([]byte(text))
+		must(t, err)
+		if err := doc.Validate(t.Context()); err != nil {
+			t.Errorf("%+v: %v", args, err)
+		}
+		if doc.Paths.Len() != 2 || doc.Paths.Find("/{proxy}").Get == nil {
+			t.Errorf("the validator saw %v", doc.Paths.Map())
+		}
+	}
+}
+
+func checkOperation(t *testing.T, doc map[string]any, path string, signed bool, integration map[string]any) {
 	t.Helper()
 	operation := at(doc, "paths", path, "x-amazon-apigateway-any-method").(map[string]any)
-	for key, want := range map[string]any{"type": "aws_proxy", "httpMethod": "POST", "uri": "arn:uri", "timeoutInMillis": 29000.0} {
+	for key, want := range map[string]any{"type": "aws_proxy", "httpMethod": "POST", "passthroughBehavior": "when_no_match"} {
+		integration[key] = want
+	}
+	for key, want := range integration {
 		if got := at(operation, "x-amazon-apigateway-integration", key); got != want {
 			t.Errorf("%s: %s is %v, want %v", path, key, got, want)
 		}

