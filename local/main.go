@@ -15,6 +15,8 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -46,43 +48,114 @@ func run(args []string) error {
 		return fmt.Errorf("port %d on %s cannot be used (%w); choose another one with PORT, for example: make local PORT=%d", o.port, o.host, cause(err), o.port+1)
 	}
 	defer listener.Close()
+	p := &place{options: o, baseURL: "http://" + listener.Addr().String()}
 	started := time.Now()
-	cloud, err := deploy(ctx, o, "http://"+listener.Addr().String())
+	err = p.deploy(ctx)
 	if ctx.Err() != nil {
-		return nil // asked to stop before anything was served
+		return p.close(ctx) // asked to stop before anything was served
 	}
 	if err != nil {
 		return err
 	}
 	fmt.Printf("\nReady in %s. Stop with Ctrl-C.\n\n", time.Since(started).Round(10*time.Millisecond))
-	return serve(ctx, cloud, listener)
+	if o.watch {
+		go p.follow(ctx)
+	}
+	return p.serve(ctx, listener)
+}
+
+// place is the local cloud and what runs in it now.
+type place struct {
+	options
+	baseURL    string
+	app        string // the app's folder
+	deployment *monitor.Deployment
+	cloud      *monitor.Cloud
 }
 
 // deploy runs the Pulumi program and makes real what it registers.
-func deploy(ctx context.Context, o options, baseURL string) (*monitor.Cloud, error) {
-	program, err := o.program(baseURL)
+func (p *place) deploy(ctx context.Context) error {
+	fmt.Printf("Running the Pulumi program for stack %s\n", p.stack)
+	deployment, err := p.run(ctx)
 	if err != nil {
-		return nil, err
-	}
-	fmt.Printf("Running the Pulumi program for stack %s\n", o.stack)
-	deployment, err := monitor.Run(ctx, program)
-	if err != nil {
-		return nil, err
+		return err
 	}
 	fmt.Printf("Realising %d resources on this machine\n", len(deployment.Resources))
-	cloud, err := monitor.Realise(ctx, deployment, monitor.Settings{
-		Program: program, Adapter: o.adapter, Cache: o.cache, Log: os.Stdout,
+	program, err := p.program(p.baseURL)
+	if err != nil {
+		return err
+	}
+	p.cloud, err = monitor.Realise(ctx, deployment, monitor.Settings{
+		Program: program, Adapter: p.adapter, Cache: p.cache, Log: os.Stdout,
 	})
+	if err != nil {
+		return err
+	}
+	p.deployment = deployment
+	printOutputs(os.Stdout, deployment.Outputs)
+	return nil
+}
+
+func (p *place) run(ctx context.Context) (*monitor.Deployment, error) {
+	program, err := p.program(p.baseURL)
 	if err != nil {
 		return nil, err
 	}
-	printOutputs(os.Stdout, deployment.Outputs)
-	return cloud, nil
+	p.app = filepath.Join(p.root, filepath.FromSlash(program.Config[program.Project+":app"]))
+	program.Previous = p.deployment
+	return monitor.Run(ctx, program)
+}
+
+// follow redeploys on every change of a file until the context ends.
+func (p *place) follow(ctx context.Context) {
+	w, err := watch(p.root, p.app)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "local: changes of files are not noticed:", err)
+		return
+	}
+	defer w.close()
+	for {
+		changed, err := w.next(ctx)
+		if err != nil {
+			return
+		}
+		fmt.Printf("\nChanged: %s\n", strings.Join(changed, ", "))
+		started := time.Now()
+		what, err := p.redeploy(ctx, changed)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			fmt.Printf("Not deployed; what served before goes on serving. %v\n\n", err)
+		default:
+			fmt.Printf("%s, %s after the change.\n\n", what, time.Since(started).Round(10*time.Millisecond))
+		}
+	}
+}
+
+// redeploy brings a change up beside what serves now and then moves over to it. It says what is new.
+func (p *place) redeploy(ctx context.Context, changed []string) (string, error) {
+	if err := rebuild(ctx, p.options, changed); err != nil {
+		return "", err
+	}
+	deployment, err := p.run(ctx)
+	if err != nil {
+		return "", err
+	}
+	if err := p.cloud.Update(ctx, deployment); err != nil {
+		return "", err
+	}
+	differences := deployment.Differences(p.deployment)
+	p.deployment = deployment
+	if len(differences) == 0 {
+		return "Nothing to deploy", nil
+	}
+	return "Deployed " + strings.Join(differences, ", "), nil
 }
 
 // serve answers requests until the context ends, then stops every sandbox.
-func serve(ctx context.Context, cloud *monitor.Cloud, listener net.Listener) error {
-	server := &http.Server{Handler: cloud, MaxHeaderBytes: 1 << 20, ReadHeaderTimeout: 30 * time.Second}
+func (p *place) serve(ctx context.Context, listener net.Listener) error {
+	server := &http.Server{Handler: p.cloud, MaxHeaderBytes: 1 << 20, ReadHeaderTimeout: 30 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	var err error
@@ -97,7 +170,14 @@ func serve(ctx context.Context, cloud *monitor.Cloud, listener net.Listener) err
 	if server.Shutdown(grace) != nil {
 		server.Close()
 	}
-	return errors.Join(err, cloud.Close(context.WithoutCancel(ctx)))
+	return errors.Join(err, p.close(ctx))
+}
+
+func (p *place) close(ctx context.Context) error {
+	if p.cloud == nil {
+		return nil
+	}
+	return p.cloud.Close(context.WithoutCancel(ctx))
 }
 
 // cause is the operating system's part of a network error: "address already in use".

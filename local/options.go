@@ -22,13 +22,14 @@ import (
 type options struct {
 	root    string // folder of Pulumi.yaml
 	stack   string
-	app     string // folder of the app; empty is the stack's own setting
+	appFlag string // folder of the app; empty is the stack's own setting
 	host    string
 	port    int
 	infra   string // the built Pulumi program
 	adapter string // the built adapter
 	cache   string
 	config  map[string]string // settings that win over the stack's
+	watch   bool              // redeploy when files change
 }
 
 func readOptions(args []string) (options, error) {
@@ -36,9 +37,10 @@ func readOptions(args []string) (options, error) {
 	set := flag.NewFlagSet("local", flag.ContinueOnError)
 	set.StringVar(&o.root, "root", ".", "folder of Pulumi.yaml")
 	set.StringVar(&o.stack, "stack", "dev", "stack to run: its settings are in Pulumi.<stack>.yaml")
-	set.StringVar(&o.app, "app", "", "folder of the app, with a Dockerfile (default: the stack's setting)")
+	set.StringVar(&o.appFlag, "app", "", "folder of the app, with a Dockerfile (default: the stack's setting)")
 	set.StringVar(&o.host, "host", "127.0.0.1", "address to listen on")
 	set.IntVar(&o.port, "port", 3000, "port to listen on, 0 for a free one")
+	set.BoolVar(&o.watch, "watch", true, "redeploy when the app, the adapter, the program or the settings change")
 	bin := set.String("bin", "", "folder of the built programs (default: .lambda-web/bin)")
 	o.config = map[string]string{}
 	set.Func("c", "setting of the stack, KEY=VALUE; may be repeated", func(text string) error {
@@ -80,9 +82,9 @@ func (o options) check(rest []string) error {
 	if net.ParseIP(o.host) == nil {
 		mistakes = append(mistakes, fmt.Errorf("HOST is %q; it must be an IP address such as 127.0.0.1 or 0.0.0.0", o.host))
 	}
-	if o.app != "" {
-		if info, err := os.Stat(o.app); err != nil || !info.IsDir() {
-			mistakes = append(mistakes, fmt.Errorf("APP is %q, which is not a folder; name the folder that holds the app and its Dockerfile", o.app))
+	if o.appFlag != "" {
+		if info, err := os.Stat(o.appFlag); err != nil || !info.IsDir() {
+			mistakes = append(mistakes, fmt.Errorf("APP is %q, which is not a folder; name the folder that holds the app and its Dockerfile", o.appFlag))
 		}
 	}
 	for _, program := range []string{o.infra, o.adapter} {
@@ -107,8 +109,8 @@ func (o options) program(baseURL string) (monitor.Program, error) {
 		}
 		stack.Config[key] = value
 	}
-	if o.app != "" {
-		folder, err := o.relative(o.app)
+	if o.appFlag != "" {
+		folder, err := o.relative(o.appFlag)
 		if err != nil {
 			return monitor.Program{}, err
 		}

@@ -26,6 +26,10 @@ type Program struct {
 	Config  map[string]string // settings of the stack by "namespace:key"; objects as JSON
 	BaseURL string            // scheme and host under which stages answer, for example http://127.0.0.1:3000
 	Output  io.Writer         // what the program prints
+
+	// Previous is the deployment that this one replaces: a function that changed since gets the next
+	// version number. Nil starts at version 1.
+	Previous *Deployment
 }
 
 // Run runs the program against this machine instead of an AWS account and returns what it registered.

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 
@@ -43,6 +44,37 @@ func (d *Deployment) OfType(token string) []*Resource {
 		}
 	}
 	return list
+}
+
+// Differences lists the resources whose inputs are new or changed since another deployment, by name and
+// type, and those that are gone.
+func (d *Deployment) Differences(before *Deployment) []string {
+	var list []string
+	old := map[string]*Resource{}
+	for _, r := range before.Resources {
+		old[r.URN] = r
+	}
+	for _, r := range d.Resources {
+		if was := old[r.URN]; was == nil || !reflect.DeepEqual(was.Inputs, r.Inputs) {
+			list = append(list, r.label())
+		}
+		delete(old, r.URN)
+	}
+	for _, r := range before.Resources {
+		if old[r.URN] != nil {
+			list = append(list, r.label()+" (removed)")
+		}
+	}
+	return list
+}
+
+// label is a resource in a word or two: "function", "restApi", with the version where there is one.
+func (r *Resource) label() string {
+	kind := r.Type[strings.LastIndex(r.Type, ":")+1:]
+	if version := text(r.Outputs, "version"); version != "" {
+		kind += " version " + version
+	}
+	return kind
 }
 
 // registry is the resource monitor: it answers each registration with the outputs that AWS would give.

@@ -3,7 +3,9 @@ package monitor
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -129,10 +131,31 @@ func roleOutputs(a account, r *Resource) map[string]any {
 func functionOutputs(a account, r *Resource) map[string]any {
 	r.ID = physicalName(r)
 	arn := a.arn("lambda", "function:"+r.ID)
+	version := nextVersion(a.program.Previous, r)
 	return map[string]any{
-		"name": r.ID, "arn": arn, "version": "1",
-		"qualifiedArn": arn + ":1", "invokeArn": a.invokeARN(arn), "qualifiedInvokeArn": a.invokeARN(arn + ":1"),
+		"name": r.ID, "arn": arn, "version": version,
+		"qualifiedArn": arn + ":" + version, "invokeArn": a.invokeARN(arn), "qualifiedInvokeArn": a.invokeARN(arn + ":" + version),
 	}
+}
+
+// nextVersion is the version a function's code and settings are published as: the one before if nothing
+// changed, else one more.
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html
+func nextVersion(previous *Deployment, r *Resource) string {
+	if previous == nil {
+		return "1"
+	}
+	for _, old := range previous.OfType(r.Type) {
+		if old.URN != r.URN {
+			continue
+		}
+		version := text(old.Outputs, "version")
+		if n, err := strconv.Atoi(version); err == nil && !reflect.DeepEqual(old.Inputs, r.Inputs) {
+			return strconv.Itoa(n + 1)
+		}
+		return version
+	}
+	return "1"
 }
 
 func aliasOutputs(a account, r *Resource) map[string]any {

@@ -1,0 +1,133 @@
+package monitor
+
+import (
+	"context"
+	"fmt"
+	"lambda-web/local/image"
+	"lambda-web/local/sandbox"
+	"maps"
+	"path/filepath"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// updateFunction prepares a function's image and brings up a new version if anything about it changed.
+func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource) error {
+	config, err := c.functionConfig(ctx, d, r)
+	if err != nil {
+		return err
+	}
+	arn := text(r.Outputs, "arn")
+	now := c.functions[arn]
+	if now != nil && reflect.DeepEqual(now.config, config) {
+		return nil
+	}
+	next := config
+	next.Log = c.settings.Log
+	if now != nil {
+		// A sandbox that is ready proves that the new version works before it takes over.
+		next.ProvisionedConcurrency = max(1, config.ProvisionedConcurrency)
+	}
+	version, err := sandbox.New(next)
+	if err != nil {
+		return err
+	}
+	if now != nil {
+		if err := now.alias.Update(ctx, sandbox.Route{Function: version}); err != nil {
+			return err
+		}
+		now.config = config
+		return nil
+	}
+	c.functions[arn] = &function{config: config, alias: sandbox.NewAlias(aliasName(d, r), version)}
+	return version.Start(ctx)
+}
+
+// functionConfig is what a function's resource says about its sandboxes.
+func (c *Cloud) functionConfig(ctx context.Context, d *Deployment, r *Resource) (sandbox.Config, error) {
+	app, err := prepareImage(ctx, d, r, c.settings)
+	if err != nil {
+		return sandbox.Config{}, err
+	}
+	env := maps.Clone(app.Env)
+	maps.Copy(env, texts(object(object(r.Inputs, "environment"), "variables")))
+	a := account{c.settings.Program}
+	return sandbox.Config{
+		Name:                   r.ID,
+		Version:                text(r.Outputs, "version"),
+		Region:                 a.region(),
+		AccountID:              a.id(),
+		MemorySize:             int(number(r.Inputs, "memorySize", 128)),
+		Timeout:                time.Duration(number(r.Inputs, "timeout", 3)) * time.Second,
+		Command:                app.Command,
+		Dir:                    app.Dir,
+		Env:                    env,
+		Extensions:             []string{c.settings.Adapter},
+		AppPort:                appPort(env),
+		MaxConcurrency:         maxConcurrency(r, provisioned(d, r)),
+		ProvisionedConcurrency: provisioned(d, r),
+		LogFormat:              sandbox.LogFormat(text(object(r.Inputs, "loggingConfig"), "logFormat")),
+	}, nil
+}
+
+// prepareImage finds the image that a function is pinned to and makes it ready to start here.
+func prepareImage(ctx context.Context, d *Deployment, function *Resource, s Settings) (*image.Image, error) {
+	uri := text(function.Inputs, "imageUri")
+	for _, r := range d.OfType("docker:index/image:Image") {
+		if text(r.Outputs, "repoDigest") != uri {
+			continue
+		}
+		build := object(r.Inputs, "build")
+		_, tag, _ := strings.Cut(filepath.Base(text(r.Inputs, "imageName")), ":")
+		return image.Prepare(ctx, image.Source{
+			Context:    filepath.Join(s.Program.Dir, text(build, "context")),
+			Dockerfile: filepath.Join(s.Program.Dir, text(build, "dockerfile")),
+			Args:       texts(object(build, "args")),
+			Tag:        tag,
+			Cache:      s.Cache,
+			Log:        s.Log,
+		})
+	}
+	return nil, fmt.Errorf("imageUri %q is not the digest of an image that this program builds", uri)
+}
+
+// provisioned is the number of sandboxes that a function keeps ready, over all its aliases.
+func provisioned(d *Deployment, function *Resource) int {
+	total := 0
+	for _, r := range d.OfType("aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig") {
+		if name := text(r.Inputs, "functionName"); name == function.ID || name == text(function.Outputs, "arn") {
+			total += int(number(r.Inputs, "provisionedConcurrentExecutions", 0))
+		}
+	}
+	return total
+}
+
+// maxConcurrency is the number of sandboxes a function may have at once, 0 for the default.
+func maxConcurrency(r *Resource, provisioned int) int {
+	if reserved := int(number(r.Inputs, "reservedConcurrentExecutions", -1)); reserved > 0 {
+		return max(reserved, provisioned)
+	}
+	return 0
+}
+
+// aliasName is the name of the function's alias, or empty.
+func aliasName(d *Deployment, function *Resource) string {
+	for _, r := range d.OfType("aws:lambda/alias:Alias") {
+		if strings.TrimSuffix(r.ID, ":"+physicalNameOf(r)) == text(function.Outputs, "arn") {
+			return physicalNameOf(r)
+		}
+	}
+	return ""
+}
+
+// appPort is the port that the function's environment sets for the app, or 0.
+func appPort(env map[string]string) int {
+	for _, name := range []string{"AWS_LWA_PORT", "PORT"} {
+		if port, err := strconv.Atoi(env[name]); err == nil {
+			return port
+		}
+	}
+	return 0
+}

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+)
+
+// watcher tells which files changed: the app, the adapter, the Pulumi program and the settings.
+type watcher struct {
+	root    string
+	folders []string // watched with everything below
+	notify  *fsnotify.Watcher
+}
+
+// settle is how long files must be quiet before a change counts as complete: editors and version
+// control write several files one after the other.
+const settle = 100 * time.Millisecond
+
+// watch starts to watch the app's folder and the sources under root.
+func watch(root, app string) (*watcher, error) {
+	notify, err := fsnotify.NewWatcher()
+	if err != nil {
+		return nil, fmt.Errorf("watch files: %w", err)
+	}
+	w := &watcher{root: root, notify: notify, folders: []string{app, filepath.Join(root, "adapter"), filepath.Join(root, "infra")}}
+	for _, folder := range w.folders {
+		if err := w.add(folder); err != nil {
+			notify.Close()
+			return nil, fmt.Errorf("watch %s: %w", folder, err)
+		}
+	}
+	if err := notify.Add(root); err != nil { // for the files beside Pulumi.yaml
+		notify.Close()
+		return nil, fmt.Errorf("watch %s: %w", root, err)
+	}
+	return w, nil
+}
+
+// add watches a folder and those below it, as the operating system reports one folder at a time.
+func (w *watcher) add(folder string) error {
+	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return nil // gone already, or not ours to read
+		}
+		if !entry.IsDir() {
+			return nil
+		}
+		if path != folder && ignored(entry.Name()) {
+			return filepath.SkipDir
+		}
+		return w.notify.Add(path)
+	})
+}
+
+// ignored are folders that tools write to while an app runs, and that hold no sources.
+func ignored(name string) bool {
+	return slices.Contains([]string{".git", ".lambda-web", "__pycache__", "node_modules", ".venv", "venv", ".pytest_cache", ".idea", ".vscode"}, name)
+}
+
+// next waits for changes and returns the files, relative to root where they are below it.
+func (w *watcher) next(ctx context.Context) ([]string, error) {
+	var changed []string
+	quiet := time.NewTimer(time.Hour)
+	defer quiet.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case err := <-w.notify.Errors:
+			return nil, fmt.Errorf("watch files: %w", err)
+		case event := <-w.notify.Events:
+			if name, ok := w.relevant(event); ok {
+				if !slices.Contains(changed, name) {
+					changed = append(changed, name)
+				}
+				quiet.Reset(settle)
+			}
+		case <-quiet.C:
+			slices.Sort(changed)
+			return changed, nil
+		}
+	}
+}
+
+func (w *watcher) relevant(event fsnotify.Event) (string, bool) {
+	name := filepath.Base(event.Name)
+	if event.Op == fsnotify.Chmod || ignored(name) || strings.HasSuffix(name, "~") || strings.HasSuffix(name, ".swp") || strings.HasSuffix(name, ".pyc") {
+		return "", false
+	}
+	if filepath.Dir(event.Name) == w.root && !slices.Contains(w.folders, w.root) &&
+		!strings.HasPrefix(name, "Pulumi.") && name != "go.mod" && name != "go.sum" {
+		return "", false
+	}
+	if info, err := os.Stat(event.Name); err == nil && info.IsDir() {
+		w.add(event.Name)
+	}
+	if relative, err := filepath.Rel(w.root, event.Name); err == nil && !strings.HasPrefix(relative, "..") {
+		return filepath.ToSlash(relative), true
+	}
+	return event.Name, true
+}
+
+func (w *watcher) close() { w.notify.Close() }
+
+// rebuild compiles the programs whose sources are among the changed files.
+func rebuild(ctx context.Context, o options, changed []string) error {
+	in := func(folder string) bool {
+		return slices.ContainsFunc(changed, func(file string) bool {
+			return strings.HasPrefix(file, folder+"/") || strings.HasPrefix(file, "go.")
+		})
+	}
+	if in("adapter") {
+		if err := build(ctx, o, "-static", "lambda-adapter=./adapter"); err != nil {
+			return err
+		}
+	}
+	if in("infra") {
+		return build(ctx, o, "./infra")
+	}
+	return nil
+}
+
+func build(ctx context.Context, o options, args ...string) error {
+	command := exec.CommandContext(ctx, "go", append([]string{"run", "./local/build", "-o", filepath.Dir(o.infra)}, args...)...)
+	command.Dir = o.root
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("build %s: %w\n%s", args[len(args)-1], err, strings.TrimSpace(string(out)))
+	}
+	return nil
+}
