@@ -16,7 +16,8 @@ type Alias struct {
 	name string
 
 	mu     sync.RWMutex
-	routes []*route // the primary version first
+	routes []*route      // the primary version first
+	paused chan struct{} // not nil while invocations wait for an update
 	closed bool
 
 	updating sync.Mutex // one Update or Close at a time
@@ -48,44 +49,105 @@ func (a *Alias) Invoke(ctx context.Context, in Invocation) (Result, error) {
 	if in.Qualifier == "" {
 		in.Qualifier = a.name
 	}
-	a.mu.RLock()
-	if a.closed {
-		a.mu.RUnlock()
-		return Result{}, ErrClosed
+	to, err := a.enter(ctx)
+	if err != nil {
+		return Result{}, err
 	}
-	to := a.routes[0]
-	if len(a.routes) == 2 && rand.Float64() < a.routes[1].Weight {
-		to = a.routes[1]
-	}
-	to.calls.Add(1)
-	a.mu.RUnlock()
 	defer to.calls.Done()
 	return to.Function.Invoke(ctx, in)
 }
 
-// Update moves the alias. It starts the versions that are new, sends new invocations to them, waits
-// until the versions that are gone have finished theirs, and closes them. If a new version does not
-// start, the alias stays as it is and the new version is closed. The context cuts waiting short.
+// enter chooses the version for an invocation and counts it in.
+func (a *Alias) enter(ctx context.Context) (*route, error) {
+	for {
+		a.mu.RLock()
+		paused := a.paused
+		switch {
+		case a.closed:
+			a.mu.RUnlock()
+			return nil, ErrClosed
+		case paused == nil:
+			to := a.routes[0]
+			if len(a.routes) == 2 && rand.Float64() < a.routes[1].Weight {
+				to = a.routes[1]
+			}
+			to.calls.Add(1)
+			a.mu.RUnlock()
+			return to, nil
+		}
+		a.mu.RUnlock()
+		select {
+		case <-paused:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Update moves the alias. It warms the versions that are new (one sandbox at least, so that a version
+// that cannot start never replaces one that can), sends new invocations to them, waits until the
+// versions that are gone have finished theirs, and closes them. If a new version does not start, the
+// alias stays as it is and the new version is closed. The context cuts waiting short.
 func (a *Alias) Update(ctx context.Context, routes ...Route) error {
 	if err := validateRoutes(routes); err != nil {
 		return fmt.Errorf("update the alias %s: %w", a.name, err)
 	}
 	a.updating.Lock()
 	defer a.updating.Unlock()
+	defer a.resume()
 	for i, r := range routes {
-		if a.find(r.Function) != nil {
+		if a.has(r.Function) {
 			continue
 		}
-		if err := r.Function.Start(ctx); err != nil {
+		err := r.Function.warm(ctx)
+		if err != nil && ctx.Err() == nil && a.holdsPort() {
+			err = a.takePort(ctx, r.Function)
+		}
+		if err != nil {
 			for _, started := range routes[:i+1] {
-				if a.find(started.Function) == nil {
+				if !a.has(started.Function) {
 					err = errors.Join(err, started.Function.Close(ctx))
 				}
 			}
 			return fmt.Errorf("update the alias %s: %w", a.name, err)
 		}
 	}
-	return a.retire(ctx, a.swap(routes))
+	gone := a.swap(routes)
+	a.resume()
+	return a.retire(ctx, gone)
+}
+
+// holdsPort is true when a version behind the alias may keep an app that ignores PORT from starting.
+func (a *Alias) holdsPort() bool {
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	return slices.ContainsFunc(a.routes, func(r *route) bool { return r.Function.pool.holdsPort() })
+}
+
+// takePort warms a version whose app may know no port but the declared one: invocations wait while
+// the versions behind the alias give it up. They start over if the new version cannot start.
+func (a *Alias) takePort(ctx context.Context, f *Function) error {
+	a.mu.Lock()
+	a.paused = make(chan struct{})
+	routes := a.routes
+	a.mu.Unlock()
+	for _, r := range routes {
+		if err := r.drain(ctx); err != nil {
+			return err
+		}
+		r.Function.pool.suspend()
+	}
+	return f.warm(ctx)
+}
+
+// resume lets invocations go on.
+func (a *Alias) resume() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.paused != nil {
+		close(a.paused)
+		a.paused = nil
+	}
 }
 
 func validateRoutes(routes []Route) error {
@@ -98,16 +160,10 @@ func validateRoutes(routes []Route) error {
 	return nil
 }
 
-// find returns the route to a function, if the alias has one.
-func (a *Alias) find(f *Function) *route {
+func (a *Alias) has(f *Function) bool {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
-	for _, r := range a.routes {
-		if r.Function == f {
-			return r
-		}
-	}
-	return nil
+	return slices.ContainsFunc(a.routes, func(r *route) bool { return r.Function == f })
 }
 
 // swap sets the routes and returns those that are gone.

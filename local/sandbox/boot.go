@@ -65,6 +65,13 @@ func (sb *sandbox) open() error {
 	return nil
 }
 
+// appPort is 0 before boot.
+func (sb *sandbox) appPort() int {
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	return sb.port
+}
+
 func (sb *sandbox) environment() environment {
 	e := environment{
 		runtimeAPI: sb.server.listener.Addr().String(), logStream: sb.logStream,
@@ -84,6 +91,7 @@ func (sb *sandbox) start(c command) (*process, error) {
 	if sb.phase == ending {
 		return nil, errEnds
 	}
+	c.dir, c.runtimeAPI = sb.cfg.Dir, sb.server.listener.Addr().String()
 	p, err := startProcess(c, sb.log, sb.exited)
 	if err == nil {
 		sb.processes = append(sb.processes, p)
@@ -107,7 +115,7 @@ func (sb *sandbox) startExtensions() *failure {
 	env := environ(sb.cfg.extensionVariables(sb.environment()))
 	for _, x := range sb.extensions {
 		var err error
-		x.process, err = sb.start(command{path: x.path, args: []string{x.path}, dir: sb.cfg.Dir, env: env})
+		x.process, err = sb.start(command{path: x.path, args: []string{x.path}, env: env})
 		if err != nil {
 			return &failure{errorType: "Extension.LaunchError", message: err.Error(), reason: failed}
 		}
@@ -121,7 +129,7 @@ func (sb *sandbox) startApp() *failure {
 	variables := sb.cfg.runtimeVariables(sb.environment())
 	path, err := lookPath(sb.cfg.Command[0], variables["PATH"], sb.cfg.Dir)
 	if err == nil {
-		sb.app, err = sb.start(command{path: path, args: sb.cfg.Command, dir: sb.cfg.Dir, env: environ(variables)})
+		sb.app, err = sb.start(command{path: path, args: sb.cfg.Command, env: environ(variables)})
 	}
 	if err != nil {
 		return &failure{errorType: "Runtime.InvalidEntrypoint", message: err.Error(), reason: failed}

@@ -11,6 +11,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 )
@@ -56,37 +57,41 @@ func (f *Function) Start(ctx context.Context) error {
 	if f.cfg.ProvisionedConcurrency == 0 {
 		return nil
 	}
+	err := f.warm(ctx)
+	if err != nil {
+		f.pool.stopAll()
+	}
+	return err
+}
+
+// warm boots the provisioned sandboxes, or a single one if there are none. It may be repeated after
+// an error, unless the context has ended: that closes the function.
+func (f *Function) warm(ctx context.Context) error {
 	stop := context.AfterFunc(ctx, f.pool.stopAll)
 	defer stop()
-	err := f.provision()
+	err := f.warmAll(max(1, f.cfg.ProvisionedConcurrency), f.cfg.ProvisionedConcurrency > 0)
 	if ctx.Err() != nil {
 		err = ctx.Err()
 	}
 	if err != nil {
-		f.pool.stopAll()
-		return fmt.Errorf("start provisioned concurrency of %s version %s: %w", f.cfg.Name, f.cfg.Version, err)
+		return fmt.Errorf("start %s version %s: %w", f.cfg.Name, f.cfg.Version, err)
 	}
 	return nil
 }
 
-// provision boots the first sandbox alone, so that an app that ignores its PORT has it, and then
-// the others together.
-func (f *Function) provision() error {
-	if err := f.pool.provision(); err != nil {
+// warmAll boots the first sandbox alone, so that an app that ignores its PORT has it, and then the
+// others together.
+func (f *Function) warmAll(n int, provisioned bool) error {
+	if err := f.pool.warm(provisioned); err != nil {
 		return err
 	}
-	errs := make([]error, f.cfg.ProvisionedConcurrency-1)
+	errs := make([]error, n-1)
 	var wg sync.WaitGroup
 	for i := range errs {
-		wg.Go(func() { errs[i] = f.pool.provision() })
+		wg.Go(func() { errs[i] = f.pool.warm(provisioned) })
 	}
 	wg.Wait()
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // Invoke implements Invoker.

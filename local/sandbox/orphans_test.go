@@ -21,7 +21,7 @@ func runParent() {
 	f, err := New(Config{
 		Name: "doomed", Version: "1", Region: "eu-central-1", AccountID: "123456789012",
 		MemorySize: 512, Timeout: time.Minute, Dir: folder, Log: os.Stdout,
-		Command: []string{filepath.Join(folder, "actor"), "pid", "spawn same", "serve"},
+		Command: []string{filepath.Join(folder, "actor"), "pid", "spawn same", "spawn own", "serve"},
 		Env:     map[string]string{"PATH": os.Getenv("PATH")},
 	})
 	if err == nil {
@@ -35,7 +35,7 @@ func runParent() {
 }
 
 // TestCheck64_NoOrphansAfterKill [D]: nothing outlives a program that was killed, also not the
-// children of an app's process (the workers of a pre-forking server).
+// children of an app's process (the workers of a pre-forking server) and daemons it started.
 func TestCheck64_NoOrphansAfterKill(t *testing.T) {
 	program, err := os.Executable()
 	if err != nil {
@@ -50,17 +50,17 @@ func TestCheck64_NoOrphansAfterKill(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	pids := map[string]string{}
+	var pids []string
 	lines := bufio.NewScanner(out)
-	for len(pids) < 2 && lines.Scan() {
-		if found := regexp.MustCompile(`(actor:|child) pid (\d+)`).FindStringSubmatch(lines.Text()); found != nil {
-			pids[found[1]] = found[2]
+	for len(pids) < 3 && lines.Scan() {
+		if found := regexp.MustCompile(`(?:actor:|child) pid (\d+)`).FindStringSubmatch(lines.Text()); found != nil {
+			pids = append(pids, found[1])
 		}
 	}
 	cmd.Process.Kill()
 	go io.Copy(io.Discard, out)
 	cmd.Wait()
-	if len(pids) < 2 {
+	if len(pids) < 3 {
 		t.Fatalf("the program told only %v", pids)
 	}
 	for _, pid := range pids {

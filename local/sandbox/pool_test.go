@@ -253,3 +253,62 @@ func TestLinesStayWhole(t *testing.T) {
 		t.Errorf("got %d bytes, want %d: %.80q", got.Len(), len(want), got.String())
 	}
 }
+
+// TestAliasUpdateOfAnAppThatIgnoresItsPort: the new version cannot start beside the old one, so that
+// it takes over the port while invocations wait. A version that cannot start gives it back.
+func TestAliasUpdateOfAnAppThatIgnoresItsPort(t *testing.T) {
+	one := newFixture(t, func(c *Config) { c.Command = append(c.Command, "listen "+strconv.Itoa(c.AppPort), "block") },
+		extensionScripts{"lambda-adapter": adapterScript})
+	version := func(v string, steps ...string) *Function {
+		cfg := one.cfg
+		cfg.Version = v
+		if steps != nil {
+			cfg.Command = append([]string{actor}, steps...)
+		}
+		f, err := New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return f
+	}
+	alias := NewAlias("live", one.Function)
+	defer alias.Close(context.Background())
+	answers := make(chan Result, 1)
+	ask := func() {
+		r, err := alias.Invoke(context.Background(), Invocation{Event: []byte("g")})
+		if err != nil {
+			t.Error(err)
+		}
+		answers <- r
+	}
+	answered := func(version string) {
+		t.Helper()
+		close(one.gates.arrived(t, "g"))
+		if r := receive(t, answers); r.Version != version || r.FunctionError != "" {
+			t.Errorf("version %s answered %q, want version %s", r.Version, r.Payload, version)
+		}
+	}
+	go ask()
+	answered("3")
+
+	go ask()
+	leave := one.gates.arrived(t, "g") // in progress while the update begins
+	updated := make(chan error, 1)
+	go func() { updated <- alias.Update(context.Background(), Route{Function: version("4")}) }()
+	one.log.await(t, "address already in use")
+	close(leave)
+	if r := receive(t, answers); r.Version != "3" || r.FunctionError != "" {
+		t.Errorf("version %s answered %q to the request in progress", r.Version, r.Payload)
+	}
+	if err := receive(t, updated); err != nil {
+		t.Fatal(err)
+	}
+	go ask()
+	answered("4")
+
+	if err := alias.Update(context.Background(), Route{Function: version("5", "exit 9")}); err == nil || !strings.Contains(err.Error(), "exit status 9") {
+		t.Errorf("the update to a broken version gave %v", err)
+	}
+	go ask()
+	answered("4")
+}

@@ -24,6 +24,8 @@ type command struct {
 	args []string // including the name
 	dir  string
 	env  []string
+
+	runtimeAPI string // its mark: every descendant inherits it
 }
 
 // startProcess starts a command in a process group of its own. exited runs once when the leader has
@@ -41,7 +43,7 @@ func startProcess(c command, lines *lineWriter, exited func(*process)) (*process
 		return nil, err
 	}
 	p := &process{pid: cmd.Process.Pid, ended: make(chan struct{}), out: out}
-	guard.add(p.pid)
+	guard.add(p.pid, c.runtimeAPI)
 	go out.follow()
 	go func() {
 		p.err = cmd.Wait()

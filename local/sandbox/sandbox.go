@@ -20,6 +20,7 @@ type sandbox struct {
 	number      int  // in the pool, from 1
 	suppressed  bool // follows a failed init or a reset: its init is part of the next invocation
 	provisioned bool
+	warmed      bool // it boots ahead of its first invocation
 	log         *lineWriter
 	logStream   string
 	server      server

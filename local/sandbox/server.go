@@ -27,7 +27,8 @@ type server struct {
 // conn is one connection of a process in the sandbox.
 type conn struct {
 	net.Conn
-	in *bufio.Reader
+	in   *bufio.Reader
+	last bool // the client wants no further answer after this one
 }
 
 // answers are buffers for heads and small bodies. A buffer cannot belong to the connection: its
@@ -86,9 +87,9 @@ func (s *server) serve(c *conn) {
 		if request.Header.Get("Expect") == "100-continue" {
 			io.WriteString(c, "HTTP/1.1 100 Continue\r\n\r\n")
 		}
+		c.last = request.Close
 		s.handle(c, request)
-		_, err = io.Copy(io.Discard, request.Body)
-		if err != nil || request.Close {
+		if _, err = io.Copy(io.Discard, request.Body); err != nil {
 			return
 		}
 	}
@@ -111,9 +112,14 @@ func (s *server) close() {
 // field is one header line of an answer.
 type field struct{ name, value string }
 
-// reply writes an answer. Fields without a value are left out: runtimes parse the optional ones
+// reply writes an answer. If that fails the client has gone: its process ends, or it calls again. Fields without a value are left out: runtimes parse the optional ones
 // whenever they are present.
-func (c *conn) reply(status int, body []byte, fields ...field) error {
+func (c *conn) reply(status int, body []byte, fields ...field) {
+	if c.last {
+		fields = append(fields, field{"Connection", "close"})
+		// The reading side ends with the client: closing it here could cost the answer.
+		defer c.Conn.(*net.TCPConn).CloseWrite()
+	}
 	buffer := answers.Get().(*[]byte)
 	defer answers.Put(buffer)
 	b := append((*buffer)[:0], "HTTP/1.1 "...)
@@ -138,12 +144,11 @@ func (c *conn) reply(status int, body []byte, fields ...field) error {
 	}
 	*buffer = b
 	if body == nil {
-		_, err := c.Write(b)
-		return err
+		c.Write(b)
+		return
 	}
 	buffers := net.Buffers{b, body}
-	_, err := buffers.WriteTo(c.Conn)
-	return err
+	buffers.WriteTo(c.Conn)
 }
 
 // accepted is the answer to every successful POST.

@@ -15,7 +15,8 @@ import (
 
 // watchdog kills the process groups of a program that was itself killed and could not do it. It is
 // this very program, started once more, holding the read end of a pipe: the program tells it each
-// group that starts ("+ 123") and ends ("- 123"). When the pipe breaks, what is left is killed.
+// group that starts, with the Runtime API it was given ("+ 123 127.0.0.1:9001"), and each that has
+// ended ("- 123"). When the pipe breaks, what is left is killed.
 type watchdog struct {
 	mu      sync.Mutex
 	enabled bool // the program calls RunWatchdog, so starting it again is safe
@@ -43,33 +44,37 @@ func RunWatchdog() {
 	for group := range groups {
 		syscall.Kill(-group, syscall.SIGKILL)
 	}
+	for _, runtimeAPI := range groups {
+		killStrays(runtimeAPI)
+	}
 	os.Exit(0)
 }
 
-// watch follows the pipe until it breaks and returns the groups that are left.
-func watch(pipe io.Reader) map[int]bool {
-	groups := map[int]bool{}
+// watch follows the pipe until it breaks and returns the groups that are left with their Runtime API.
+func watch(pipe io.Reader) map[int]string {
+	groups := map[int]string{}
 	lines := bufio.NewScanner(pipe)
 	for lines.Scan() {
-		verb, number, _ := strings.Cut(lines.Text(), " ")
-		group, err := strconv.Atoi(number)
-		if err != nil || group <= 1 {
+		words := strings.Fields(lines.Text())
+		if len(words) < 2 {
 			continue
 		}
-		switch verb {
-		case "+":
-			groups[group] = true
-		case "-":
+		group, err := strconv.Atoi(words[1])
+		switch {
+		case err != nil || group <= 1: // never all processes of the user
+		case words[0] == "+" && len(words) == 3:
+			groups[group] = words[2]
+		case words[0] == "-":
 			delete(groups, group)
 		}
 	}
 	return groups
 }
 
-func (w *watchdog) add(group int)    { w.tell("+", group) }
-func (w *watchdog) remove(group int) { w.tell("-", group) }
+func (w *watchdog) add(group int, runtimeAPI string) { w.tell("+ %d %s\n", group, runtimeAPI) }
+func (w *watchdog) remove(group int)                 { w.tell("- %d\n", group) }
 
-func (w *watchdog) tell(verb string, group int) {
+func (w *watchdog) tell(format string, args ...any) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if !w.enabled {
@@ -83,7 +88,7 @@ func (w *watchdog) tell(verb string, group int) {
 		}
 		w.pipe = pipe
 	}
-	fmt.Fprintf(w.pipe, "%s %d\n", verb, group)
+	fmt.Fprintf(w.pipe, format, args...)
 }
 
 func startWatchdog() (io.Writer, error) {
