@@ -25,12 +25,12 @@ type lane struct {
 	api     *conformance.RuntimeAPI
 	app     *conformance.WebApp
 	adapter *conformance.Process
-	polls   atomic.Int32  // that wait now
-	polled  chan struct{} // has a value when polls has changed
+	polls   atomic.Int32 // that wait now
 	again   chan *conformance.Invocation
 	still   sync.Mutex // held while the adapter is frozen
 
 	mu         sync.Mutex
+	events     chan struct{} // see happened
 	records    map[int]*record
 	outcomes   map[string]int
 	faults     map[string]int
@@ -47,12 +47,14 @@ type record struct {
 	plan      plan
 	delivered int
 	sent      int
+	handled   int // times that the application is done with it
 	answers   []string
 	answered  chan struct{}
+	handedOut chan struct{} // closed when the Runtime API has delivered the event, and closed the connection if that is planned
 }
 
 func newLane(seed uint64, number int, name string, count int) *lane {
-	l := &lane{name: name, seed: seed, number: number, count: count, workers: 1, again: make(chan *conformance.Invocation, 16), polled: make(chan struct{}, 1),
+	l := &lane{name: name, seed: seed, number: number, count: count, workers: 1, again: make(chan *conformance.Invocation, 16), events: make(chan struct{}),
 		records: map[int]*record{}, outcomes: map[string]int{}, faults: map[string]int{}}
 	if name == "concurrent" {
 		l.workers = 4
@@ -168,7 +170,7 @@ func (l *lane) close() {
 // invoke runs one invocation and judges it.
 func (l *lane) invoke(n int) {
 	p := planFor(l.seed, l.number, n, l.workers == 1)
-	r := &record{plan: p, answered: make(chan struct{})}
+	r := &record{plan: p, answered: make(chan struct{}), handedOut: make(chan struct{})}
 	l.mu.Lock()
 	l.records[n] = r
 	l.mu.Unlock()
@@ -188,6 +190,11 @@ func (l *lane) invoke(n int) {
 			l.finding("%v", err)
 		}
 	}
+	l.await("the application's part", func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		return r.handled == r.sent
+	})
 	if l.workers == 1 && p.app != appServes {
 		l.awaitPolls() // so that an answer sent twice is seen before the verdict
 	}
@@ -255,25 +262,40 @@ func (l *lane) freezeFor(pause time.Duration) {
 
 // awaitPolls waits until every worker asks for an event.
 func (l *lane) awaitPolls() {
+	l.await("the polls of all workers", func() bool { return int(l.polls.Load()) == l.workers })
+}
+
+// await waits until condition holds. It is asked again whenever something has happened on either side of the adapter.
+func (l *lane) await(what string, condition func() bool) {
 	expired := time.After(patience)
-	for int(l.polls.Load()) != l.workers {
+	for {
+		happened := l.happened()
+		if condition() {
+			return
+		}
 		select {
-		case <-l.polled:
+		case <-happened:
 		case <-l.adapter.Exited():
 			return
 		case <-expired:
-			l.finding("%d of %d workers ask for an event after %v", l.polls.Load(), l.workers, patience)
+			l.finding("%s did not come within %v", what, patience)
 			return
 		}
 	}
 }
 
-func (l *lane) notePoll(change int32) {
-	l.polls.Add(change)
-	select {
-	case l.polled <- struct{}{}:
-	default:
-	}
+// happened is closed when something happens; happen closes it.
+func (l *lane) happened() <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.events
+}
+
+func (l *lane) happen() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	close(l.events)
+	l.events = make(chan struct{})
 }
 
 // judge compares what was seen of an invocation with what its plan allows.
@@ -345,6 +367,22 @@ func (l *lane) noteAnswer(n int, outcome string) {
 			close(r.answered)
 		}
 	})
+}
+
+func (l *lane) noteHandled(n int) {
+	l.note(n, func(r *record) { r.handled++ })
+	l.happen()
+}
+
+func (l *lane) handedOut(n int) <-chan struct{} {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if r := l.records[n]; r != nil {
+		return r.handedOut
+	}
+	done := make(chan struct{})
+	close(done)
+	return done
 }
 
 // giveAgain keeps an invocation whose poll failed for the next poll; takeAgain returns it.

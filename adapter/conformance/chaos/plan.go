@@ -135,6 +135,9 @@ func planFor(seed uint64, laneNumber, n int, alone bool) plan {
 	if p.app == appHalfBody {
 		p.reply = append(p.reply, "two halves"...)
 	}
+	if p.next == nextCloses && (p.before == beforeRefusing || p.app == appResetsHead || p.app == appEarly) {
+		p.next = nextDelivers // the application has no say in when the answer is sent
+	}
 	if p.before != beforeNothing && (p.app == appHangs || p.app == appHangsInBody) {
 		p.app = appServes // a short deadline leaves no time to wait for the application
 	}

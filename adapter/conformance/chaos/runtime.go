@@ -24,8 +24,10 @@ func (l *lane) intercept(x *conformance.Exchange) bool {
 
 // next answers a poll with the next invocation, or with the fault that the plan has for its first poll.
 func (l *lane) next(x *conformance.Exchange) {
-	l.notePoll(1)
-	defer l.notePoll(-1)
+	l.polls.Add(1)
+	l.happen()
+	defer l.happen()
+	defer l.polls.Add(-1)
 	i := l.takeAgain()
 	if i == nil {
 		if i = l.api.Take(x); i == nil {
@@ -53,6 +55,7 @@ func (l *lane) next(x *conformance.Exchange) {
 			return
 		}
 	}
+	defer l.note(n, func(r *record) { close(r.handedOut) })
 	switch p.next {
 	case nextDribbles:
 		for whole := head + event; whole != ""; {
