@@ -1,0 +1,277 @@
+package request
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"lambda-web/adapter/internal/event"
+	"lambda-web/adapter/internal/lambdaapi"
+)
+
+var plain = Options{AppAddress: "127.0.0.1:8080", PassThroughPath: "/events", RequestContext: true, LambdaContext: true,
+	Function: Function{Name: "f", MemoryMB: 128, Version: "$LATEST"}}
+
+func invocation(payload string) *lambdaapi.Invocation {
+	return &lambdaapi.Invocation{ID: []byte("id1"), DeadlineMs: 1773342243000, ARN: []byte("arn:x"), Payload: []byte(payload)}
+}
+
+// compose returns the request's bytes.
+func compose(t testing.TB, options Options, payload string) (wire []byte, c *Composer, err error) {
+	t.Helper()
+	inv := invocation(payload)
+	var e event.Event
+	e.Scan(inv.Payload)
+	c = NewComposer(options)
+	if err := c.Compose(&e, inv); err != nil {
+		return nil, c, err
+	}
+	return append(bytes.Clone(c.Head), c.Body...), c, nil
+}
+
+func TestPath(t *testing.T) {
+	rows := []struct{ path, base, want string }{
+		{"", "", "/"}, {"x", "", "/x"}, {"/a b", "", "/a%20b"}, {"/100%", "", "/100%25"}, {"/%zz%41", "", "/%25zz%41"},
+		{"/é", "", "/%C3%A9"}, {"/a?b#c", "", "/a%3Fb%23c"}, {"/a\r\nb", "", "/a%0D%0Ab"}, {"//a/./..", "", "//a/./.."},
+		{"/!$&'()*+,;=:@-._~", "", "/!$&'()*+,;=:@-._~"}, {"/a\\b", "", "/a%5Cb"}, {"/%", "", "/%25"}, {"/%4", "", "/%254"},
+		{"/api", "/api", "/"}, {"/api/x", "/api", "/x"}, {"/apix", "/api", "/apix"}, {"/api/api", "/api", "/api"}, {"/", "/api", "/"},
+	}
+	for _, row := range rows {
+		if got := string(appendPath(nil, []byte(row.path), row.base)); got != row.want {
+			t.Errorf("path %q without %q is %q, want %q", row.path, row.base, got, row.want)
+		}
+	}
+}
+
+func TestRequestLine(t *testing.T) {
+	rows := []struct{ rule, payload, want string }{
+		{"REST query is encoded", `{"httpMethod":"GET","path":"/","queryStringParameters":{"a":"x y","n":null,"i":7},"requestContext":{"resourcePath":"/"}}`, "GET /?a=x%20y&i=7 HTTP/1.1"},
+		{"REST query, multi-value wins", `{"httpMethod":"GET","path":"/","queryStringParameters":{"a":"2"},"multiValueQueryStringParameters":{"a":["1","2"],"&=":["/"]},"requestContext":{"resourcePath":"/"}}`, "GET /?a=1&a=2&%26%3D=%2F HTTP/1.1"},
+		{"ALB query stays", `{"httpMethod":"GET","path":"/","queryStringParameters":{"a":"%26 \n"},"requestContext":{"elb":{}}}`, "GET /?a=%26%20%0A HTTP/1.1"},
+		{"Lattice query", `{"version":"2.0","method":"GET","path":"/","queryStringParameters":{"a":["%41","%"]},"requestContext":{"serviceArn":"x"}}`, "GET /?a=%41&a=%25 HTTP/1.1"},
+		{"raw query stays", `{"rawPath":"/","rawQueryString":"a=%zz&b=\u0000\u00e9","requestContext":{"http":{"method":"GET"}}}`, "GET /?a=%zz&b=%00%C3%A9 HTTP/1.1"},
+		{"no method", `{"httpMethod":"","path":"/","requestContext":{"resourcePath":"/"}}`, "GET / HTTP/1.1"},
+		{"pass-through", `42`, "POST /events HTTP/1.1"},
+	}
+	for _, row := range rows {
+		t.Run(row.rule, func(t *testing.T) {
+			wire, _, err := compose(t, plain, row.payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if line, _, _ := strings.Cut(string(wire), "\r\n"); line != row.want {
+				t.Errorf("%s, want %s", line, row.want)
+			}
+		})
+	}
+}
+
+func TestRefusedEvents(t *testing.T) {
+	many := map[string]any{"requestContext": map[string]any{"http": map[string]any{"method": "GET"}}}
+	headers := map[string]string{}
+	for i := range 5000 {
+		headers["x-"+strings.Repeat("a", i%50)+string(rune('a'+i%26))+strings.Repeat("b", i/50)] = "1"
+	}
+	many["headers"] = headers
+	tooMany, _ := json.Marshal(many)
+	for rule, payload := range map[string]string{
+		"method with a space":    `{"requestContext":{"http":{"method":"GET /evil HTTP/1.1\r\nx:"}}}`,
+		"method with a line end": `{"httpMethod":"GET\n","requestContext":{"resourcePath":"/"}}`,
+		"body is not base64":     `{"body":"*","isBase64Encoded":true,"requestContext":{"http":{"method":"GET"}}}`,
+		"too many headers":       string(tooMany),
+	} {
+		if _, _, err := compose(t, plain, payload); err == nil {
+			t.Errorf("%s: no error", rule)
+		}
+	}
+}
+
+func TestFieldsOfARequest(t *testing.T) {
+	rows := []struct {
+		rule    string
+		options func(*Options)
+		payload string
+		want    map[string][]string // nil: absent
+	}{
+		{"host is sent once", nil, `{"headers":{"Host":"a","host":"b"},"requestContext":{"http":{"method":"GET"}}}`, map[string][]string{"Host": {"a"}}},
+		{"host from the domain", nil, `{"requestContext":{"domainName":"d.example.com","http":{"method":"GET"}}}`, map[string][]string{"Host": {"d.example.com"}}},
+		{"values of other types", nil, `{"headers":{"a":1,"b":true,"c":null,"d":{},"e":["x",null,2]},"requestContext":{"http":{"method":"GET"}}}`,
+			map[string][]string{"A": {"1"}, "B": {"true"}, "C": nil, "D": nil, "E": {"x", "2"}}},
+		{"listed in connection, in two spellings", nil, `{"headers":{"connection":"X-Drop","X-Drop":"1","x-drop":"2"},"requestContext":{"http":{"method":"GET"}}}`, map[string][]string{"X-Drop": nil}},
+		{"forged headers", nil, `{"headers":{"x-amzn-lambda-context":"a","x-amzn-request-context":"a","x-amz-tenant-id":"a"},"requestContext":{"http":{"method":"GET"}}}`,
+			map[string][]string{"X-Amz-Tenant-Id": nil, "X-Amzn-Request-Context": {`{"http":{"method":"GET"}}`}}},
+		{"authorization source", func(o *Options) { o.AuthorizationSource = "x-auth" }, `{"headers":{"Authorization":"a","X-Auth":"b","x-auth":"c"},"requestContext":{"http":{"method":"GET"}}}`,
+			map[string][]string{"Authorization": {"b"}, "X-Auth": nil}},
+		{"cookies of the event replace the header", nil, `{"headers":{"cookie":"z=0"},"cookies":["a=1","b=2"],"requestContext":{"http":{"method":"GET"}}}`, map[string][]string{"Cookie": {"a=1; b=2"}}},
+		{"ALB multi-value alone", nil, `{"httpMethod":"GET","headers":{"a":"1"},"multiValueHeaders":{"b":["2","3"]},"requestContext":{"elb":{}}}`, map[string][]string{"A": nil, "B": {"2", "3"}}},
+		{"no context headers", func(o *Options) { o.RequestContext, o.LambdaContext = false, false }, `{"requestContext":{"http":{"method":"GET"}}}`,
+			map[string][]string{"X-Amzn-Request-Context": nil, "X-Amzn-Lambda-Context": nil}},
+		{"a body that is JSON, not text", nil, `{"body":{"a":1},"requestContext":{"http":{"method":"POST"}}}`, map[string][]string{"Content-Length": {"7"}}},
+		{"closing", func(o *Options) { o.CloseAfter = true }, `{"requestContext":{"http":{"method":"GET"}}}`, map[string][]string{"Connection": {"close"}}},
+	}
+	for _, row := range rows {
+		t.Run(row.rule, func(t *testing.T) {
+			options := plain
+			if row.options != nil {
+				row.options(&options)
+			}
+			wire, _, err := compose(t, options, row.payload)
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(wire)))
+			if err != nil {
+				t.Fatalf("%v in %q", err, wire)
+			}
+			r.Header["Host"] = []string{r.Host}
+			if r.ContentLength > 0 {
+				r.Header["Content-Length"] = []string{"7"}
+			}
+			if r.Close {
+				r.Header["Connection"] = []string{"close"}
+			}
+			for name, want := range row.want {
+				if got := r.Header[name]; strings.Join(got, "|") != strings.Join(want, "|") {
+					t.Errorf("%s is %q, want %q", name, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestAcceptsGzip(t *testing.T) {
+	for value, want := range map[string]bool{
+		"gzip": true, "br, GZIP;q=0.5": true, "*": true, "x-gzip": true, "deflate, gzip ; q=1.0": true,
+		"": false, "br": false, "identity": false, "gzip;q=0": false, "gzip;q=0.000": false, "*;q=0": false, "gzip;q=0, *": false,
+	} {
+		if got := acceptsGzip([]byte(value)); got != want {
+			t.Errorf("%q: %v", value, got)
+		}
+	}
+}
+
+// Whatever an event holds, the app sees exactly one request, whose target is legal, whose fields are no others than the
+// event's and the adapter's own, and whose body is the client's.
+func FuzzRequest(f *testing.F) {
+	f.Add("GET", "/a b", "q=1", "x-a", "1\r\nx-evil: 1", "body", uint8(0))
+	f.Add("POST", "/%0d%0a", "a=\r\n", "x-b: 1\r\nx-evil", "\x00", "\r\n\r\nGET / HTTP/1.1\r\n\r\n", uint8(1))
+	f.Add("PUT", "", "é&=#", "content-length", "0", strings.Repeat("x", 20000), uint8(2))
+	f.Add("DELETE", "/\u2028", "%", "transfer-encoding", "chunked", "0\r\n\r\n", uint8(3))
+	f.Add("GET", "/", "", "host", "a\r\n\r\n", "", uint8(4))
+	f.Fuzz(func(t *testing.T, method, path, query, name, value, body string, kind uint8) {
+		e := map[string]any{"path": path, "rawPath": path, "rawQueryString": query, "httpMethod": method, "method": method,
+			"headers": map[string]any{name: value}, "queryStringParameters": map[string]any{query: value}, "version": "2.0",
+			"body": base64.StdEncoding.EncodeToString([]byte(body)), "isBase64Encoded": true}
+		switch kind % 4 {
+		case 0:
+			e["requestContext"] = map[string]any{"http": map[string]any{"method": method}, "x": value}
+			e["cookies"] = []string{value}
+		case 1:
+			e["requestContext"] = map[string]any{"httpMethod": method, name: value}
+			e["multiValueHeaders"] = map[string]any{name: []string{value, value}}
+		case 2:
+			e["requestContext"] = map[string]any{"elb": map[string]any{}}
+		case 3:
+			e["requestContext"] = map[string]any{"serviceArn": value}
+		}
+		payload, err := json.Marshal(e)
+		if err != nil {
+			t.Skip()
+		}
+		wire, c, err := compose(t, plain, string(payload))
+		if err != nil {
+			return
+		}
+		checkOneRequest(t, wire, c, name, body)
+	})
+}
+
+func checkOneRequest(t *testing.T, wire []byte, c *Composer, name, body string) {
+	in := bufio.NewReader(bytes.NewReader(wire))
+	r, err := http.ReadRequest(in)
+	if err != nil && (strings.Contains(err.Error(), "malformed Host") || strings.Contains(err.Error(), "invalid method")) {
+		return // net/http is stricter here than RFC 9112; nothing was smuggled
+	}
+	if err != nil {
+		t.Fatalf("not a request: %v\n%q", err, wire)
+	}
+	got, err := io.ReadAll(r.Body)
+	if err != nil || string(got) != body {
+		t.Fatalf("the body %q came out as %q, %v", body, got, err)
+	}
+	if rest, _ := io.ReadAll(in); len(rest) > 0 {
+		t.Fatalf("bytes behind the request: %q", rest)
+	}
+	for _, b := range []byte(r.RequestURI) {
+		if b <= ' ' || b >= 0x7F {
+			t.Fatalf("target %q", r.RequestURI)
+		}
+	}
+	for field := range r.Header {
+		switch field {
+		case "Content-Length", "Cookie", "X-Amzn-Request-Context", "X-Amzn-Lambda-Context":
+		default:
+			if !strings.EqualFold(field, name) {
+				t.Fatalf("field %q came from nowhere: %q", field, wire)
+			}
+		}
+	}
+}
+
+// Raw events, as they come from the network: one request, or one error, never a panic.
+func FuzzRawEvent(f *testing.F) {
+	f.Add([]byte(`{"httpMethod":"GET","path":"/\ud800","headers":{"a":["b"],"cookie":{}},"requestContext":{"resourcePath":"/"},"body":7}`))
+	f.Add([]byte(`{"rawPath":1,"rawQueryString":[],"cookies":[null,1,"a"],"headers":[],"requestContext":{"http":{"method":"POST"},"domainName":7},"body":"\u0000"}`))
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		wire, c, err := compose(t, plain, string(payload))
+		if err != nil || len(c.Method) == 0 {
+			return
+		}
+		head, _, found := bytes.Cut(wire, []byte("\r\n\r\n"))
+		if !found || len(wire)-len(head)-4 != c.Size {
+			t.Fatalf("body of %d bytes in %q", c.Size, wire)
+		}
+		for _, line := range bytes.Split(head, []byte("\r\n")) {
+			if bytes.ContainsAny(line, "\r\n\x00") {
+				t.Fatalf("control character in %q", line)
+			}
+		}
+	})
+}
+
+func BenchmarkCompose(b *testing.B) {
+	payload := []byte(`{"version":"2.0","routeKey":"$default","rawPath":"/api/hello","rawQueryString":"name=World","headers":{"host":"u1.lambda-url.us-east-1.on.aws","user-agent":"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36","accept":"text/html,application/xhtml+xml","accept-encoding":"gzip, br","x-forwarded-for":"192.0.2.1","x-forwarded-proto":"https","x-forwarded-port":"443"},"requestContext":{"accountId":"anonymous","apiId":"u1","domainName":"u1.lambda-url.us-east-1.on.aws","http":{"method":"GET","path":"/api/hello","protocol":"HTTP/1.1","sourceIp":"192.0.2.1","userAgent":"t"},"requestId":"rf"},"isBase64Encoded":false}`)
+	inv := invocation(string(payload))
+	var e event.Event
+	e.Scan(inv.Payload)
+	c := NewComposer(plain)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := c.Compose(&e, inv); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkBase64Body1MB(b *testing.B) {
+	body := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{1, 2, 3, 4}, 256<<10))
+	original := []byte(`{"requestContext":{"http":{"method":"POST"}},"isBase64Encoded":true,"body":"` + body + `"}`)
+	payload := make([]byte, len(original))
+	inv := invocation("")
+	var e event.Event
+	c := NewComposer(plain)
+	b.SetBytes(int64(len(payload)))
+	b.ReportAllocs()
+	for b.Loop() {
+		copy(payload, original)
+		e.Scan(payload)
+		if err := c.Compose(&e, inv); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
