@@ -93,6 +93,13 @@ func (p *place) deploy(ctx context.Context) error {
 	}
 	p.deployment = deployment
 	printOutputs(os.Stdout, deployment.Outputs)
+	if mute := deployment.Mute(); len(mute) > 0 {
+		fmt.Printf("\nWithout effect on this machine: %s\n", strings.Join(mute, ", "))
+	}
+	if deployment.Signed() {
+		fmt.Printf("\nThe API takes signed requests only. These credentials are valid here, and nowhere else:\n    export AWS_ACCESS_KEY_ID=%s\n    export AWS_SECRET_ACCESS_KEY=%s\n",
+			monitor.AccessKeyID, monitor.SecretAccessKey)
+	}
 	return nil
 }
 

@@ -17,7 +17,7 @@ import (
 // watcher tells which files changed: the app, the adapter, the Pulumi program and the settings.
 type watcher struct {
 	root    string
-	folders []string // watched with everything below
+	folders []string // watched with everything below; the app's first
 	notify  *fsnotify.Watcher
 }
 
@@ -103,10 +103,23 @@ func (w *watcher) relevant(event fsnotify.Event) (string, bool) {
 	if info, err := os.Stat(event.Name); err == nil && info.IsDir() {
 		w.add(event.Name)
 	}
+	if !w.source(event.Name) {
+		return "", false
+	}
 	if relative, err := filepath.Rel(w.root, event.Name); err == nil && !strings.HasPrefix(relative, "..") {
 		return filepath.ToSlash(relative), true
 	}
 	return event.Name, true
+}
+
+// source tells whether a file below adapter or infra goes into a program. In the app's folder every file may.
+func (w *watcher) source(file string) bool {
+	for _, folder := range w.folders[1:] {
+		if strings.HasPrefix(file, folder+string(filepath.Separator)) && !strings.HasPrefix(file, w.folders[0]+string(filepath.Separator)) {
+			return strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go")
+		}
+	}
+	return true
 }
 
 func (w *watcher) close() { w.notify.Close() }

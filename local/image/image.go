@@ -98,6 +98,9 @@ func fill(root rootfs, src Source, r *recipe) (installation, error) {
 				return installation{}, err
 			}
 		case stepSkipped:
+			if complete {
+				continue // said when the files were copied
+			}
 			fmt.Fprintf(src.Log, "Dockerfile line %d is left to the real image build: RUN %s\n", s.line, s.args[0])
 		}
 	}

@@ -68,14 +68,16 @@ func (d *Deployment) Differences(before *Deployment) []string {
 	return list
 }
 
-// label is a resource in a word or two: "function", "restApi", with the version where there is one.
+// label is a resource in a word or two: "RestApi", "Function version 2".
 func (r *Resource) label() string {
-	kind := r.Type[strings.LastIndex(r.Type, ":")+1:]
 	if version := text(r.Outputs, "version"); version != "" {
-		kind += " version " + version
+		return r.kind() + " version " + version
 	}
-	return kind
+	return r.kind()
 }
+
+// kind is the last part of the type: "Function".
+func (r *Resource) kind() string { return r.Type[strings.LastIndex(r.Type, ":")+1:] }
 
 // registry is the resource monitor: it answers each registration with the outputs that AWS would give.
 type registry struct {

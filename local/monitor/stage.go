@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"fmt"
+	"io"
 	"lambda-web/local/gateway"
 	"lambda-web/local/sandbox"
 	"log/slog"
@@ -27,6 +28,8 @@ func (c *Cloud) addStage(stages map[string]*gateway.API, d *Deployment, stage *R
 		Stage: name, StageVariables: texts(object(stage.Inputs, "variables")),
 		Integration: func(uri string) (sandbox.Invoker, error) { return c.invoker(d, apiID, uri) },
 		Throttle:    throttle(d, apiID, name),
+		AccessLog:   c.accessLog(stage),
+		Principals:  []gateway.Principal{caller(a, apiID)},
 		Log:         slog.New(slog.NewTextHandler(c.settings.Log, &slog.HandlerOptions{ReplaceAttr: withoutTime})),
 	})
 	if err != nil {
@@ -96,4 +99,26 @@ func withoutTime(groups []string, a slog.Attr) slog.Attr {
 		return slog.Attr{}
 	}
 	return a
+}
+
+// accessLog prints the lines that the stage would send to CloudWatch.
+func (c *Cloud) accessLog(stage *Resource) gateway.AccessLog {
+	settings := object(stage.Inputs, "accessLogSettings")
+	if settings == nil {
+		return gateway.AccessLog{}
+	}
+	return gateway.AccessLog{Format: text(settings, "format"), Writer: prefixed{"access    | ", c.settings.Log}}
+}
+
+// prefixed puts a word in front of each line, as the sandboxes do.
+type prefixed struct {
+	prefix string
+	to     io.Writer
+}
+
+func (p prefixed) Write(line []byte) (int, error) {
+	if _, err := p.to.Write(append([]byte(p.prefix), line...)); err != nil {
+		return 0, err
+	}
+	return len(line), nil
 }

@@ -1,12 +1,8 @@
 package monitor
 
 import (
-	"fmt"
 	"maps"
-	"reflect"
 	"slices"
-	"strconv"
-	"strings"
 )
 
 // kind is one type of resource that the local cloud has.
@@ -15,27 +11,37 @@ type kind struct {
 	outputs func(account, *Resource) map[string]any
 	// effect says what the resource does on this machine, for the list in the documentation.
 	effect string
+	// mute resources do nothing here that a user would miss at once, so a start names them.
+	mute bool
 }
 
 // types are the resources of a web app. Any other type is refused by its name.
 var types = map[string]kind{
-	"awsx:ecr:Repository":                                                  {repositoryOutputs, "gives the image its name; nothing is pushed"},
-	"aws:ecr/repository:Repository":                                        {repositoryOutputs, "gives the image its name; nothing is pushed"},
-	"aws:ecr/repositoryPolicy:RepositoryPolicy":                            {nothing, "recorded; there is no registry to guard"},
-	"aws:ecr/lifecyclePolicy:LifecyclePolicy":                              {nothing, "recorded; there is no registry to clean"},
-	"docker:index/image:Image":                                             {imageOutputs, "the staged build context becomes the app that is started"},
-	"aws:cloudwatch/logGroup:LogGroup":                                     {logGroupOutputs, "its lines are printed"},
-	"aws:iam/role:Role":                                                    {roleOutputs, "recorded; the app runs with your own rights"},
-	"aws:iam/rolePolicy:RolePolicy":                                        {nothing, "recorded; the app runs with your own rights"},
-	"aws:iam/rolePolicyAttachment:RolePolicyAttachment":                    {nothing, "recorded; the app runs with your own rights"},
-	"aws:lambda/function:Function":                                         {functionOutputs, "a pool of sandboxes"},
-	"aws:lambda/alias:Alias":                                               {aliasOutputs, "points the API at the function's version"},
-	"aws:lambda/permission:Permission":                                     {nothing, "without it the API may not invoke the alias"},
-	"aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig": {nothing, "sandboxes that are ready before the first request"},
-	"aws:apigateway/restApi:RestApi":                                       {restAPIOutputs, "its OpenAPI document is the routing table"},
-	"aws:apigateway/deployment:Deployment":                                 {nothing, "the snapshot of the API that the stage serves"},
-	"aws:apigateway/stage:Stage":                                           {stageOutputs, "the first segment of the URL's path"},
-	"aws:apigateway/methodSettings:MethodSettings":                         {nothing, "throttling of the stage"},
+	"awsx:ecr:Repository":                                                  {outputs: repositoryOutputs, effect: "gives the image its name; nothing is pushed"},
+	"aws:ecr/repository:Repository":                                        {outputs: repositoryOutputs, effect: "gives the image its name; nothing is pushed"},
+	"aws:ecr/repositoryPolicy:RepositoryPolicy":                            {outputs: nothing, effect: "recorded; there is no registry to guard"},
+	"aws:ecr/lifecyclePolicy:LifecyclePolicy":                              {outputs: nothing, effect: "recorded; there is no registry to clean"},
+	"docker:index/image:Image":                                             {outputs: imageOutputs, effect: "the staged build context becomes the app that is started"},
+	"aws:cloudwatch/logGroup:LogGroup":                                     {outputs: logGroupOutputs, effect: "its lines are printed"},
+	"aws:iam/role:Role":                                                    {outputs: roleOutputs, effect: "recorded; the app runs with your own rights"},
+	"aws:iam/rolePolicy:RolePolicy":                                        {outputs: nothing, effect: "recorded; the app runs with your own rights"},
+	"aws:iam/rolePolicyAttachment:RolePolicyAttachment":                    {outputs: nothing, effect: "recorded; the app runs with your own rights"},
+	"aws:lambda/function:Function":                                         {outputs: functionOutputs, effect: "a pool of sandboxes"},
+	"aws:lambda/alias:Alias":                                               {outputs: aliasOutputs, effect: "points the API at the function's version"},
+	"aws:lambda/permission:Permission":                                     {outputs: nothing, effect: "without it the API may not invoke the alias"},
+	"aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig": {outputs: nothing, effect: "sandboxes that are ready before the first request"},
+	"aws:apigateway/restApi:RestApi":                                       {outputs: restAPIOutputs, effect: "its OpenAPI document is the routing table"},
+	"aws:apigateway/deployment:Deployment":                                 {outputs: nothing, effect: "the snapshot of the API that the stage serves"},
+	"aws:apigateway/stage:Stage":                                           {outputs: stageOutputs, effect: "the first segment of the URL's path"},
+	"aws:apigateway/account:Account":                                       {outputs: nothing, effect: "recorded; access logs are printed"},
+	"aws:cloudwatch/metricAlarm:MetricAlarm":                               {outputs: nothing, effect: "recorded; there are no metrics to watch", mute: true},
+	"aws:cloudwatch/dashboard:Dashboard":                                   {outputs: nothing, effect: "recorded; there are no metrics to show", mute: true},
+	"aws:sns/topic:Topic":                                                  {outputs: topicOutputs, effect: "recorded; nothing is sent", mute: true},
+	"aws:sns/topicSubscription:TopicSubscription":                          {outputs: nothing, effect: "recorded; nothing is sent", mute: true},
+	"aws:appautoscaling/target:Target":                                     {outputs: nothing, effect: "recorded; sandboxes are started on demand", mute: true},
+	"aws:appautoscaling/policy:Policy":                                     {outputs: nothing, effect: "recorded; sandboxes are started on demand", mute: true},
+	"aws:appautoscaling/scheduledAction:ScheduledAction":                   {outputs: nothing, effect: "recorded; sandboxes are started on demand", mute: true},
+	"aws:apigateway/methodSettings:MethodSettings":                         {outputs: nothing, effect: "throttling of the stage"},
 }
 
 // invokes are the look-ups that the local cloud answers.
@@ -63,157 +69,13 @@ func Effects() []string {
 	return lines
 }
 
-// account is the AWS account that this machine plays.
-type account struct{ program Program }
-
-func (a account) id() string { return "000000000000" }
-
-func (a account) region() string {
-	if region := a.program.Config["aws:region"]; region != "" {
-		return region
-	}
-	return "us-east-1"
-}
-
-func (a account) arn(service, resource string) string {
-	region := a.region()
-	if service == "iam" {
-		region = ""
-	}
-	return fmt.Sprintf("arn:aws:%s:%s:%s:%s", service, region, a.id(), resource)
-}
-
-func (a account) registry() string {
-	return a.id() + ".dkr.ecr." + a.region() + ".amazonaws.com"
-}
-
-// invokeARN is the URI an API Gateway integration names to invoke a function.
-func (a account) invokeARN(function string) string {
-	return "arn:aws:apigateway:" + a.region() + ":lambda:path/2015-03-31/functions/" + function + "/invocations"
-}
-
-func nothing(account, *Resource) map[string]any { return nil }
-
-// physicalName is the name input, or the one that Pulumi would make: a stable one, as there is no state.
-func physicalName(r *Resource) string {
-	if name := text(r.Inputs, "name"); name != "" {
-		return name
-	}
-	return r.ID
-}
-
-func repositoryOutputs(a account, r *Resource) map[string]any {
-	r.ID = strings.ToLower(physicalName(r))
-	url := a.registry() + "/" + r.ID
-	return map[string]any{"name": r.ID, "url": url, "repositoryUrl": url, "registryId": a.id(), "arn": a.arn("ecr", "repository/"+r.ID)}
-}
-
-func imageOutputs(_ account, r *Resource) map[string]any {
-	name := text(r.Inputs, "imageName")
-	r.ID = name
-	repository := name
-	if colon := strings.LastIndex(name, ":"); colon > strings.LastIndex(name, "/") {
-		repository = name[:colon]
-	}
-	return map[string]any{"repoDigest": repository + "@sha256:" + short(name, 64), "baseImageName": repository}
-}
-
-func logGroupOutputs(a account, r *Resource) map[string]any {
-	r.ID = physicalName(r)
-	return map[string]any{"name": r.ID, "arn": a.arn("logs", "log-group:"+r.ID)}
-}
-
-func roleOutputs(a account, r *Resource) map[string]any {
-	r.ID = physicalName(r)
-	return map[string]any{"name": r.ID, "arn": a.arn("iam", "role/"+r.ID)}
-}
-
-func functionOutputs(a account, r *Resource) map[string]any {
-	r.ID = physicalName(r)
-	arn := a.arn("lambda", "function:"+r.ID)
-	version := nextVersion(a.program.Previous, r)
-	return map[string]any{
-		"name": r.ID, "arn": arn, "version": version,
-		"qualifiedArn": arn + ":" + version, "invokeArn": a.invokeARN(arn), "qualifiedInvokeArn": a.invokeARN(arn + ":" + version),
-	}
-}
-
-// nextVersion is the version a function's code and settings are published as: the one before if nothing
-// changed, else one more.
-// https://docs.aws.amazon.com/lambda/latest/dg/configuration-versions.html
-func nextVersion(previous *Deployment, r *Resource) string {
-	if previous == nil {
-		return "1"
-	}
-	for _, old := range previous.OfType(r.Type) {
-		if old.URN != r.URN {
-			continue
+// Mute lists the kinds of resources of a deployment that nothing on this machine stands for, each once.
+func (d *Deployment) Mute() []string {
+	var kinds []string
+	for _, r := range d.Resources {
+		if kind := r.kind(); types[r.Type].mute && !slices.Contains(kinds, kind) {
+			kinds = append(kinds, kind)
 		}
-		version := text(old.Outputs, "version")
-		if n, err := strconv.Atoi(version); err == nil && !reflect.DeepEqual(old.Inputs, r.Inputs) {
-			return strconv.Itoa(n + 1)
-		}
-		return version
 	}
-	return "1"
-}
-
-func aliasOutputs(a account, r *Resource) map[string]any {
-	function := text(r.Inputs, "functionName")
-	if !strings.HasPrefix(function, "arn:") {
-		function = a.arn("lambda", "function:"+function)
-	}
-	r.ID = function + ":" + physicalName(r)
-	return map[string]any{"name": physicalNameOf(r), "arn": r.ID, "invokeArn": a.invokeARN(r.ID)}
-}
-
-func physicalNameOf(r *Resource) string {
-	return r.ID[strings.LastIndex(r.ID, ":")+1:]
-}
-
-func restAPIOutputs(a account, r *Resource) map[string]any {
-	name := physicalName(r)
-	r.ID = short(r.URN, 10)
-	return map[string]any{
-		"name": name, "rootResourceId": short(r.URN+"/", 10),
-		"executionArn": a.arn("execute-api", r.ID), "arn": a.arn("apigateway", "/restapis/"+r.ID),
-	}
-}
-
-func stageOutputs(a account, r *Resource) map[string]any {
-	api, stage := text(r.Inputs, "restApi"), text(r.Inputs, "stageName")
-	r.ID = "ags-" + api + "-" + stage
-	return map[string]any{
-		"invokeUrl": a.program.BaseURL + "/" + stage, "executionArn": a.arn("execute-api", api+"/"+stage),
-		"arn": a.arn("apigateway", "/restapis/"+api+"/stages/"+stage),
-	}
-}
-
-// text is a string value, or empty.
-func text(values map[string]any, key string) string {
-	value, _ := values[key].(string)
-	return value
-}
-
-// number is a numeric value, or the fallback.
-func number(values map[string]any, key string, fallback float64) float64 {
-	if value, ok := values[key].(float64); ok {
-		return value
-	}
-	return fallback
-}
-
-// object is a map value, or an empty one.
-func object(values map[string]any, key string) map[string]any {
-	value, _ := values[key].(map[string]any)
-	return value
-}
-
-// texts is a map value whose members are texts.
-func texts(values map[string]any) map[string]string {
-	list := make(map[string]string, len(values))
-	for key, value := range values {
-		list[key] = fmt.Sprint(value)
-	}
-	return list
+	return kinds
 }
