@@ -16,6 +16,7 @@ type document struct {
 	binaryMediaTypes []string
 	policy           *policy // nil when the API has no resource policy
 	operations       []operation
+	warnings         []string // what AWS takes only after a request for more
 }
 
 // operation is one method of one path; verb is "ANY" or an HTTP method.
@@ -287,17 +288,18 @@ func (p *documentParser) uriForm(f *fields, uri, version, action string) {
 
 func (p *documentParser) timeout(f *fields, stream bool) time.Duration {
 	const least = 50 * time.Millisecond
-	most := p.limits.IntegrationTimeout
-	if stream {
-		most = p.limits.StreamTimeout
-	}
-	timeout := p.limits.IntegrationTimeout
+	most := p.limits.StreamTimeout
 	var millis int64
-	if p.value(f, "timeoutInMillis", &millis) {
-		timeout = time.Duration(millis) * time.Millisecond
-		if timeout < least || timeout > most {
-			p.problem(f.at("timeoutInMillis"), "%d is outside %d to %d", millis, least.Milliseconds(), most.Milliseconds())
-		}
+	if !p.value(f, "timeoutInMillis", &millis) {
+		return p.limits.IntegrationTimeout
+	}
+	timeout := time.Duration(millis) * time.Millisecond
+	switch {
+	case timeout < least || timeout > most:
+		p.problem(f.at("timeoutInMillis"), "%d is outside %d to %d", millis, least.Milliseconds(), most.Milliseconds())
+	case !stream && timeout > p.limits.IntegrationTimeout:
+		p.document.warnings = append(p.document.warnings, fmt.Sprintf("%s: %d is above %d, which AWS takes only for regional APIs of an account with a raised quota",
+			f.at("timeoutInMillis"), millis, p.limits.IntegrationTimeout.Milliseconds()))
 	}
 	return timeout
 }

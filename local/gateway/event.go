@@ -33,18 +33,22 @@ func (x *exchange) requestHeaders() []field {
 			headers = append(headers, field{name, values})
 		}
 	}
-	forwardedFor := x.sourceIP
-	if sent := x.r.Header["X-Forwarded-For"]; len(sent) > 0 {
-		forwardedFor = strings.Join(sent, ", ") + ", " + x.sourceIP
-	}
 	headers = append(headers,
 		field{"Host", []string{x.r.Host}},
 		field{"X-Amzn-Trace-Id", []string{eventTraceHeader(x.trace)}},
-		field{"X-Forwarded-For", []string{forwardedFor}},
+		field{"X-Forwarded-For", []string{x.forwardedFor()}},
 		field{"X-Forwarded-Port", []string{"443"}},
 		field{"X-Forwarded-Proto", []string{"https"}})
 	slices.SortFunc(headers, func(a, b field) int { return strings.Compare(a.name, b.name) })
 	return headers
+}
+
+// forwardedFor is the client's own list with the client's address at its end.
+func (q *request) forwardedFor() string {
+	if sent := q.r.Header["X-Forwarded-For"]; len(sent) > 0 {
+		return strings.Join(sent, ", ") + ", " + q.sourceIP
+	}
+	return q.sourceIP
 }
 
 // eventSize is a guess at the event's size that seldom needs growing.

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/hex"
-	"errors"
 	"io"
 	"net/http"
 	"net/netip"
@@ -13,17 +12,33 @@ import (
 	"time"
 )
 
-// exchange is one request on its way through the gateway.
-type exchange struct {
-	api   *API
-	w     http.ResponseWriter
+// request is an HTTP request with the names it goes by.
+type request struct {
 	r     *http.Request
 	began time.Time
-	// requestID is a UUID, extendedRequestID ends in "=". Both are in the event and in the response.
+	// requestID is a UUID, extendedRequestID ends in "=".
 	requestID, extendedRequestID string
 	trace                        trace
 	sourceIP                     string
+}
 
+func newRequest(r *http.Request, now time.Time) request {
+	var random [47]byte
+	rand.Read(random[:]) // never fails
+	return request{
+		r: r, began: now,
+		requestID:         uuid(random[:16]),
+		extendedRequestID: base64.StdEncoding.EncodeToString(random[16:27]),
+		trace:             newTrace(r.Header.Get("X-Amzn-Trace-Id"), now, random[27:]),
+		sourceIP:          sourceIP(r.RemoteAddr),
+	}
+}
+
+// exchange is one request on its way through a REST API.
+type exchange struct {
+	request
+	api        *API
+	w          http.ResponseWriter
 	target     target
 	verb       string // the request's method after X-HTTP-Method-Override
 	method     *method
@@ -40,16 +55,7 @@ type exchange struct {
 }
 
 func (a *API) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
-	x := &exchange{api: a, w: w, r: r, began: a.config.Now()}
-	var random [47]byte
-	rand.Read(random[:]) // never fails
-	x.requestID = uuid(random[:16])
-	x.extendedRequestID = base64.StdEncoding.EncodeToString(random[16:27])
-	x.trace = newTrace(r.Header.Get("X-Amzn-Trace-Id"), x.began, random[27:47])
-	x.sourceIP = sourceIP(r.RemoteAddr)
-	x.target = parseTarget(r.RequestURI)
-	x.verb = r.Method
-	return x
+	return &exchange{request: newRequest(r, a.config.Now()), api: a, w: w, target: parseTarget(r.RequestURI), verb: r.Method}
 }
 
 // serve is the way of a request. Routing comes before authorization: a path nobody serves is refused to everybody.
@@ -60,7 +66,7 @@ func (x *exchange) serve() *failure {
 	if failed := x.route(); failed != nil {
 		return failed
 	}
-	body, failed := x.readBody()
+	body, failed := readBody(x.r, x.api.config.Limits.BodyBytes)
 	if failed != nil {
 		return failed
 	}
@@ -110,18 +116,16 @@ func (x *exchange) route() *failure {
 	return nil
 }
 
-// readBody reads the body up to the limit.
-func (x *exchange) readBody() ([]byte, *failure) {
-	if x.r.ContentLength == 0 {
+// readBody reads the body up to a limit.
+func readBody(r *http.Request, limit int64) ([]byte, *failure) {
+	if r.ContentLength == 0 {
 		return nil, nil
 	}
-	limit := x.api.config.Limits.BodyBytes
 	var body bytes.Buffer
-	if x.r.ContentLength > 0 {
-		body.Grow(int(x.r.ContentLength) + bytes.MinRead)
+	if r.ContentLength > 0 {
+		body.Grow(int(min(r.ContentLength, limit)) + bytes.MinRead)
 	}
-	_, err := body.ReadFrom(io.LimitReader(x.r.Body, limit+1))
-	if errors.Is(err, io.ErrUnexpectedEOF) || err != nil {
+	if _, err := body.ReadFrom(io.LimitReader(r.Body, limit+1)); err != nil {
 		return nil, failBodyCutOff.because("read the request body: %w", err)
 	}
 	if int64(body.Len()) > limit {

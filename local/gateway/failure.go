@@ -79,20 +79,26 @@ func (x *exchange) addIDs(h http.Header) {
 	h["x-amz-apigw-id"] = []string{x.extendedRequestID}
 }
 
-// send writes a whole response whose headers are set. HEAD, 204 and 304 have no body (RFC 9110 section 6.4.1).
+// send writes a whole response whose headers are set.
 func (x *exchange) send(status int, body []byte) {
-	h := x.w.Header()
-	h["Connection"] = []string{"keep-alive"}
 	x.status = status
+	x.responseLength = writeWhole(x.w, x.r, status, body)
+}
+
+// writeWhole writes a response and says how many bytes of the body went out. HEAD, 204 and 304 have no body (RFC 9110
+// section 6.4.1).
+func writeWhole(w http.ResponseWriter, r *http.Request, status int, body []byte) int64 {
+	h := w.Header()
+	h["Connection"] = []string{"keep-alive"}
 	bodiless := status == http.StatusNoContent || status == http.StatusNotModified
 	if !bodiless {
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	}
-	x.w.WriteHeader(status)
-	if bodiless || x.r.Method == http.MethodHead {
-		return
+	w.WriteHeader(status)
+	if bodiless || r.Method == http.MethodHead {
+		return 0
 	}
 	// A write fails when the client has gone; there is nobody left to tell.
-	n, _ := x.w.Write(body)
-	x.responseLength = int64(n)
+	n, _ := w.Write(body)
+	return int64(n)
 }

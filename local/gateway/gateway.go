@@ -113,6 +113,9 @@ func New(config Config) (*API, error) {
 	if err := errors.Join(problems...); err != nil {
 		return nil, fmt.Errorf("set up API %s: %w", config.APIID, err)
 	}
+	for _, warning := range document.warnings {
+		config.Log.Warn(warning)
+	}
 	return api, nil
 }
 

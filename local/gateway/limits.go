@@ -15,9 +15,10 @@ type Limits struct {
 	PayloadBytes int
 	// MethodARNBytes is the longest method ARN a method with authorization takes: 1600.
 	MethodARNBytes int
-	// IntegrationTimeout is the largest timeout a buffered integration may ask for, and its default: 29 s.
+	// IntegrationTimeout is the default timeout of integrations and the largest that buffered ones may ask for without a
+	// raised quota, 29 s: above it New warns.
 	IntegrationTimeout time.Duration
-	// StreamTimeout is the largest timeout a streaming integration may ask for: 15 minutes.
+	// StreamTimeout is the largest timeout any integration may ask for: 15 minutes.
 	StreamTimeout time.Duration
 	// StreamIdle ends a stream on which nothing comes: 5 minutes.
 	StreamIdle time.Duration

@@ -253,25 +253,32 @@ func init() {
 	}
 }
 
+// replacedHeaders of an answer are the front's own.
+var replacedHeaders = map[string]bool{
+	"transfer-encoding": true, "x-amzn-requestid": true, "x-amz-apigw-id": true, "x-amzn-trace-id": true,
+	// These are renamed by REST APIs, and replaced by function URLs.
+	"connection": true, "content-length": true,
+}
+
 // setHeaders writes an answer's headers in the function's spelling.
-func (x *exchange) setHeaders(a answer, remap bool) {
-	h := x.w.Header()
+func setHeaders(h http.Header, a answer, remap bool) {
 	// A key with nothing keeps net/http from adding a second line.
 	h["Content-Type"] = nil
 	typed := false
 	for _, f := range a.headers {
-		name, lower := f.name, strings.ToLower(f.name)
-		if renamed := remappedHeaders[lower]; remap && renamed != "" {
-			name = renamed
-		}
-		switch lower {
-		case "transfer-encoding", "x-amzn-requestid", "x-amz-apigw-id", "x-amzn-trace-id":
-			continue // the gateway's own
-		case "content-type":
+		lower := strings.ToLower(f.name)
+		renamed := remappedHeaders[lower]
+		switch {
+		case remap && renamed != "":
+			h[renamed] = f.values
+		case replacedHeaders[lower]:
+		case lower == "date":
+			h["Date"] = f.values // in the spelling net/http knows, or it would add its own
+		case lower == "content-type":
 			typed = true
-			h[name] = f.values[len(f.values)-1:]
+			h[f.name] = f.values[len(f.values)-1:]
 		default:
-			h[name] = f.values
+			h[f.name] = f.values
 		}
 	}
 	if !typed {
@@ -294,8 +301,8 @@ func (x *exchange) reply(payload []byte) *failure {
 		}
 	}
 	x.functionStatus = a.status
-	x.setHeaders(a, true)
 	h := x.w.Header()
+	setHeaders(h, a, true)
 	x.addIDs(h)
 	h["X-Amzn-Trace-Id"] = []string{x.trace.String()}
 	x.send(a.status, a.body)

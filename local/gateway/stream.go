@@ -26,14 +26,17 @@ type downstream struct {
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	limits Limits
-	// begin makes status and headers of the metadata; nil means that there is none and everything is body.
+	// begin sends status and headers, made of the metadata.
 	begin func(prelude []byte) *failure
+	// start, if set, sees the runtime's content type and says whether metadata comes first.
+	start func(contentType string) bool
 	w     http.ResponseWriter
 	flow  *http.ResponseController
 	// bodiless drops the body, as for HEAD.
 	bodiless bool
 
 	mu      sync.Mutex
+	bare    bool   // no metadata comes
 	head    []byte // what came before the metadata was whole
 	begun   bool   // the response has begun
 	closed  bool
@@ -41,7 +44,10 @@ type downstream struct {
 	written int64
 	slowed  time.Time // when the unthrottled bytes were used up
 	idle    *time.Timer
-	deaf    func() bool // keeps a cancelled context from ending writes
+
+	// keepWriting stops the watch that ends writes with the context; writesEnded is closed when it has done so.
+	keepWriting func() bool
+	writesEnded chan struct{}
 }
 
 var _ sandbox.Stream = (*downstream)(nil)
@@ -52,12 +58,20 @@ func newDownstream(ctx context.Context, limits Limits, w http.ResponseWriter) *d
 	d.ctx, d.cancel = context.WithCancelCause(ctx)
 	d.idle = time.AfterFunc(limits.StreamIdle, func() { d.cancel(errStreamIdle) })
 	// A client that does not read must not hold the handler back when the stream has to end.
-	d.deaf = context.AfterFunc(d.ctx, func() { d.flow.SetWriteDeadline(time.Unix(1, 0)) })
+	d.writesEnded = make(chan struct{})
+	d.keepWriting = context.AfterFunc(d.ctx, func() {
+		d.flow.SetWriteDeadline(time.Unix(1, 0))
+		close(d.writesEnded)
+	})
 	return d
 }
 
-// Start is called before the first piece. The content type is the runtime's own, not the client's.
-func (d *downstream) Start(string) {}
+// Start is called before the first piece, with the runtime's content type.
+func (d *downstream) Start(contentType string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.bare = d.start != nil && !d.start(contentType)
+}
 
 // Write takes a piece of the answer.
 func (d *downstream) Write(p []byte) (int, error) {
@@ -73,6 +87,7 @@ func (d *downstream) Write(p []byte) (int, error) {
 		if body, whole = d.prelude(p); !whole {
 			if d.failed != nil {
 				d.closed = true
+				d.cancel(d.failed.cause) // the client need not wait for the function's end
 				return 0, d.failed.cause
 			}
 			return len(p), nil
@@ -86,9 +101,10 @@ func (d *downstream) Write(p []byte) (int, error) {
 
 // prelude gathers the metadata and begins the response once it is whole; what follows it is body.
 func (d *downstream) prelude(p []byte) (body []byte, whole bool) {
-	if d.begin == nil {
-		d.begun = true
-		return p, true
+	if d.bare {
+		d.failed = d.begin(nil)
+		d.begun = d.failed == nil
+		return p, d.begun
 	}
 	d.head = append(d.head, p...)
 	end := bytes.Index(d.head[:min(len(d.head), d.limits.PreludeBytes)], preludeEnd)
@@ -135,14 +151,20 @@ func (d *downstream) send(body []byte) error {
 	}
 }
 
-// close ends the stream; nothing is written to the client afterwards.
+// close ends the stream: what the function still writes goes nowhere. If the response has not begun, the gateway's own
+// can be written afterwards.
 func (d *downstream) close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.closed = true
 	d.idle.Stop()
-	if d.deaf() {
+	if d.keepWriting() {
 		d.cancel(errStreamClosed)
+		return
+	}
+	<-d.writesEnded
+	if !d.begun {
+		d.flow.SetWriteDeadline(time.Time{})
 	}
 }
 
@@ -190,8 +212,8 @@ func (x *exchange) beginStream(prelude []byte) *failure {
 	if err != nil {
 		return failMalformed.because("malformed metadata of a streamed answer: %w", err)
 	}
-	x.setHeaders(a, remapStreamedHeaders)
 	h := x.w.Header()
+	setHeaders(h, a, remapStreamedHeaders)
 	x.addIDs(h)
 	h["X-Amzn-Trace-Id"] = []string{x.trace.String()}
 	h["Connection"] = []string{"keep-alive"}

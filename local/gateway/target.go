@@ -16,16 +16,29 @@ type target struct {
 	query string
 }
 
-// parseTarget divides a request target in origin form, or in absolute form as proxies' clients send it.
+// originForm is the request target without scheme and authority, which clients of proxies send.
+func originForm(requestURI string) string {
+	if strings.HasPrefix(requestURI, "/") {
+		return requestURI
+	}
+	_, after, absolute := strings.Cut(requestURI, "://")
+	if !absolute {
+		return requestURI
+	}
+	authority := strings.IndexAny(after, "/?")
+	if authority < 0 {
+		return "/"
+	}
+	if after[authority] == '?' {
+		return "/" + after[authority:]
+	}
+	return after[authority:]
+}
+
+// parseTarget divides a request target.
 func parseTarget(requestURI string) target {
 	var t target
-	t.signed, t.query, _ = strings.Cut(requestURI, "?")
-	if !strings.HasPrefix(t.signed, "/") {
-		if _, after, ok := strings.Cut(t.signed, "://"); ok {
-			_, path, _ := strings.Cut(after, "/")
-			t.signed = "/" + path
-		}
-	}
+	t.signed, t.query, _ = strings.Cut(originForm(requestURI), "?")
 	trimmed := strings.TrimLeft(t.signed, "/")
 	t.contextPath = "/" + trimmed
 	var rest string
