@@ -27,9 +27,9 @@ func (sb *sandbox) takeStream(c *conn, r *http.Request, e *execution) {
 		s.Start(r.Header.Get("Content-Type"))
 		return nil
 	})
-	limit := sb.cfg.Limits.StreamedResponse
-	if r.Header.Get(headerResponseMode) == "" {
-		limit = sb.cfg.Limits.Response
+	limit := sb.cfg.Limits.Response
+	if streams(r) {
+		limit = sb.cfg.Limits.StreamedResponse
 	}
 	err := copyStream(e, r.Body, limit)
 	errorType, document := trailerError(r)
@@ -45,6 +45,12 @@ func (sb *sandbox) takeStream(c *conn, r *http.Request, e *execution) {
 		sb.settle(e, Result{Payload: document}, errorType)
 		c.accept()
 	}
+}
+
+// streams tells a streamed response from a buffered one. Not every runtime sends the mode with it.
+func streams(r *http.Request) bool {
+	return r.Header.Get(headerResponseMode) != "" ||
+		r.Header.Get("Content-Type") == "application/vnd.awslambda.http-integration-response"
 }
 
 func copyStream(e *execution, body io.Reader, limit int) error {

@@ -150,3 +150,19 @@ func TestSandboxClosesDuringStream(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestStreamedResponsesMayBeLarger [D]: the 6 MB limit is for buffered responses.
+func TestStreamedResponsesMayBeLarger(t *testing.T) {
+	for _, how := range []string{"", "plain"} {
+		f := newFixture(t, func(c *Config) { c.Limits.Response, c.Limits.StreamedResponse = 2, 7 }, nil, "serve")
+		to := newRecorder()
+		result, _ := f.stream(t, t.Context(), to, `{"do":"stream","arg":"`+how+`","gates":["seven77"]}`)
+		close(f.gates.arrived(t, "seven77"))
+		expect(t, receive(t, result), "", "")
+
+		result, _ = f.stream(t, t.Context(), to, `{"do":"stream","arg":"`+how+`","gates":["eight888"]}`)
+		close(f.gates.arrived(t, "eight888"))
+		expect(t, receive(t, result), `{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (7 bytes)."}`, unhandled)
+		f.log.await(t, `streamed -> HTTP/1.1 413 Request Entity Too Large$`)
+	}
+}
