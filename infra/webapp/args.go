@@ -2,7 +2,6 @@ package webapp
 
 import (
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -139,7 +138,6 @@ func fields(of reflect.Value, do func(field reflect.StructField, value reflect.V
 
 // withDefaults returns a copy whose empty fields have their defaults.
 func (a Args) withDefaults() Args {
-	a.Environment = maps.Clone(a.Environment)
 	fields(reflect.ValueOf(&a).Elem(), func(field reflect.StructField, value reflect.Value) {
 		given := field.Tag.Get("default")
 		if given == "" || !value.IsZero() {

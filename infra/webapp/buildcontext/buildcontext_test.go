@@ -224,13 +224,16 @@ func TestDigestFollowsContentAlone(t *testing.T) {
 	}
 	seen := map[string]string{unchanged: "the base"}
 	different := map[string]string{
-		"content":              digest(with("a", "2"), nil),
-		"content of a folder":  digest(with("lib/b", "3"), nil),
-		"a new file":           digest(with("c", ""), nil),
-		"a new folder":         digest(with("d/", ""), nil),
-		"the Dockerfile":       digest(with("Dockerfile", "FROM alpine\n"), nil),
-		"the adapter":          digest(base, func(s *Source) { s.Compile = stubAdapter("newer") }),
-		"the architecture":     digest(base, func(s *Source) { s.Architecture = "arm64" }),
+		"content":             digest(with("a", "2"), nil),
+		"content of a folder": digest(with("lib/b", "3"), nil),
+		"a new file":          digest(with("c", ""), nil),
+		"a new folder":        digest(with("d/", ""), nil),
+		"the Dockerfile":      digest(with("Dockerfile", "FROM alpine\n"), nil),
+		"the adapter":         digest(base, func(s *Source) { s.Compile = stubAdapter("newer") }),
+		"the architecture": digest(base, func(s *Source) {
+			s.Architecture = "arm64"
+			s.Compile = func(ctx context.Context, _, file string) error { return stubAdapter("adapter")(ctx, "amd64", file) }
+		}),
 		"an executable":        digest(base, func(s *Source) { must(t, os.Chmod(filepath.Join(s.App, "a"), 0o755)) }),
 		"a link for a file":    digest(base, func(s *Source) { relink(t, s.App, "a", "lib/b") }),
 		"a link's other place": digest(base, func(s *Source) { relink(t, s.App, "a", "lib/../lib/b") }),

@@ -59,7 +59,7 @@ func appendLine(text []byte, line string) []byte {
 // adds reports whether overlaid is the app's own instructions, then ours.
 func adds(own *parser.Result, overlaid []byte) bool {
 	result, err := parse(overlaid)
-	if err != nil || result.EscapeToken != own.EscapeToken {
+	if err != nil {
 		return false
 	}
 	was, is := own.AST.Children, result.AST.Children
