@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"os"
 	"strconv"
+	"time"
 )
+
+// memoryInterval is how long a measurement counts as fresh: it costs some reads of /proc.
+const memoryInterval = 100 * time.Millisecond
 
 // peakMemory is the sum of the peak resident set sizes, in bytes, of the processes in the given
 // groups. It finds them as descendants of the group leaders, which are in the same group unless

@@ -7,7 +7,11 @@ import (
 	"os/exec"
 	"slices"
 	"strconv"
+	"time"
 )
+
+// memoryInterval is how long a measurement counts as fresh: it costs a process.
+const memoryInterval = 2 * time.Second
 
 // peakMemory is the sum of the resident set sizes, in bytes, of the processes in the given groups
 // right now: without /proc there is no peak to read.

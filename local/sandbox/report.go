@@ -16,9 +16,6 @@ type memoryGauge struct {
 	at   time.Time
 }
 
-// memoryInterval is how long a measurement counts as fresh.
-const memoryInterval = 100 * time.Millisecond
-
 // peakMB measures if the last measurement is old.
 func (sb *sandbox) peakMB() int {
 	sb.mu.Lock()
