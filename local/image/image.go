@@ -49,16 +49,12 @@ func Prepare(ctx context.Context, src Source) (*Image, error) {
 	if len(r.commandLine()) == 0 {
 		return nil, errNoCommand
 	}
+	b := builder{src: src}
 	root := rootfs(filepath.Join(src.Cache, "rootfs", src.Tag))
-	packages, err := fill(root, src, r)
-	if err != nil {
+	if err := b.build(ctx, root, r); err != nil {
 		return nil, err
 	}
-	environment, err := prepareVenv(ctx, src, packages)
-	if err != nil {
-		return nil, err
-	}
-	return finish(r, root, environment)
+	return b.finish(r, root)
 }
 
 // Remove deletes the files of one tag from the cache. Packages stay: other tags may use them.
@@ -70,81 +66,9 @@ func Remove(cache, tag string) error {
 	return nil
 }
 
-// fill carries out the recipe's steps. The files are copied once per tag; a mark says that all are there.
-func fill(root rootfs, src Source, r *recipe) (installation, error) {
-	mark := string(root) + readyMark
-	_, err := os.Stat(mark)
-	complete := err == nil
-	if !complete {
-		if err := os.RemoveAll(string(root)); err != nil {
-			return installation{}, fmt.Errorf("remove unfinished image: %w", err)
-		}
-	}
-	if err := os.MkdirAll(root.path(r.workdir), 0o755); err != nil {
-		return installation{}, fmt.Errorf("make the image's folder: %w", err)
-	}
-	var packages installation
-	for _, s := range r.steps {
-		switch s.kind {
-		case stepCopy:
-			if isAdapter(s) || complete {
-				continue // the sandbox starts the adapter built for this machine
-			}
-			if err := root.copyStep(src.Context, s); err != nil {
-				return installation{}, err
-			}
-		case stepPip:
-			if err := packages.add(root.path(s.workdir), s.line, s.args); err != nil {
-				return installation{}, err
-			}
-		case stepSkipped:
-			if complete {
-				continue // said when the files were copied
-			}
-			fmt.Fprintf(src.Log, "Dockerfile line %d is left to the real image build: RUN %s\n", s.line, s.args[0])
-		}
-	}
-	return packages, os.WriteFile(mark, nil, 0o644)
-}
-
-// isAdapter recognises the line that lays the adapter over the app.
-func isAdapter(s step) bool {
-	return strings.HasPrefix(s.args[len(s.args)-1], "/opt/extensions/")
-}
-
-// prepareVenv is the path of the virtual environment that serves as the image's Python.
-func prepareVenv(ctx context.Context, src Source, packages installation) (string, error) {
-	if len(packages.lines) == 0 {
-		return "", nil
-	}
-	python, version, err := findPython(ctx)
-	if err != nil {
-		return "", err
-	}
-	key, err := packages.key(version, src.Tag)
-	if err != nil {
-		return "", err
-	}
-	v := venv{
-		dir: filepath.Join(src.Cache, "venv", key), python: python,
-		systems: []string{"/usr/bin/python3", python}, log: src.Log,
-	}
-	return v.dir, v.prepare(ctx, packages)
-}
-
-func finish(r *recipe, root rootfs, environment string) (*Image, error) {
-	img := &Image{Dir: root.path(r.workdir), Env: map[string]string{}}
-	for _, v := range r.env {
-		parts := strings.Split(v.value, ":")
-		for i := range parts {
-			parts[i] = root.translate(parts[i])
-		}
-		img.Env[v.name] = strings.Join(parts, ":")
-	}
-	img.Env["PATH"] = searchPath(r, root, environment)
-	if environment != "" {
-		img.Env["VIRTUAL_ENV"] = environment
-	}
+// finish is how the app of a built image is started.
+func (b *builder) finish(r *recipe, root rootfs) (*Image, error) {
+	img := &Image{Dir: root.path(r.workdir), Env: b.environment(r.env, root)}
 	for _, word := range r.commandLine() {
 		img.Command = append(img.Command, root.translate(word))
 	}
@@ -154,21 +78,6 @@ func finish(r *recipe, root rootfs, environment string) (*Image, error) {
 	}
 	img.Command[0] = program
 	return img, nil
-}
-
-// searchPath finds programs in the virtual environment, then in the image's own folders, then on this machine.
-func searchPath(r *recipe, root rootfs, environment string) string {
-	var folders []string
-	if environment != "" {
-		folders = append(folders, filepath.Join(environment, "bin"))
-	}
-	inImage, _ := lookup(r.env, "PATH")
-	for _, folder := range strings.Split(inImage, ":") {
-		if here := root.translate(folder); here != folder {
-			folders = append(folders, here)
-		}
-	}
-	return strings.Join(append(folders, os.Getenv("PATH")), ":")
 }
 
 // findProgram looks a start command up as the image's shell would. Programs with a place of their own in

@@ -76,6 +76,12 @@ func TestRecipe(t *testing.T) {
 			steps: []string{"skipped 2 apt-get update", "skipped 2 apt-get install -y libpq5", "pip 2 flask>=3", "skipped 2 rm -rf /var/lib/apt", "pip 4 gunicorn"},
 		},
 		{
+			name:       "commands of the app's own language are told from the system's",
+			dockerfile: "FROM node\nWORKDIR /app\nRUN npm ci --omit=dev && npm run build\nRUN npm install -g pm2\nRUN python manage.py collectstatic --noinput\nRUN python make.py > /out\nRUN useradd app\nCMD [\"a\"]\n",
+			command:    []string{"a"}, workdir: "/app",
+			steps: []string{"npm 3 ci --omit=dev", "tool 3 npm run build", "tool 4 npm install -g pm2", "tool 5 python manage.py collectstatic --noinput", "skipped 6 python make.py > /out", "skipped 7 useradd app"},
+		},
+		{
 			name:       "another escape character",
 			dockerfile: "# escape=`\nFROM x\nRUN pip install `\n  flask\nCMD [\"a\"]\n",
 			command:    []string{"a"}, workdir: "/", steps: []string{"pip 3 flask"},
@@ -99,7 +105,7 @@ func TestRecipe(t *testing.T) {
 			}
 			var steps []string
 			for _, s := range r.steps {
-				steps = append(steps, strings.Join([]string{[]string{"copy", "pip", "skipped"}[s.kind], itoa(s.line), strings.Join(s.args, " ")}, " "))
+				steps = append(steps, strings.Join([]string{[]string{"copy", "pip", "npm", "tool", "skipped"}[s.kind], itoa(s.line), strings.Join(s.args, " ")}, " "))
 			}
 			if test.steps != nil && !reflect.DeepEqual(steps, test.steps) {
 				t.Errorf("steps\n%s\nwant\n%s", strings.Join(steps, "\n"), strings.Join(test.steps, "\n"))
@@ -113,7 +119,8 @@ func itoa(n int) string { return string(rune('0' + n)) }
 // What a process on this machine cannot have is refused by its line.
 func TestRecipeRefusals(t *testing.T) {
 	for _, test := range []struct{ name, dockerfile, want string }{
-		{"files of another image", "FROM x AS b\nFROM y\nCOPY --from=b /out /app\n", "line 3: COPY --from=b"},
+		{"files of another image", "FROM y\nCOPY --from=busybox /bin/sh /sh\n", "line 2: COPY --from=busybox takes files from another image"},
+		{"files of a stage that does not exist yet", "FROM x AS a\nFROM y\nCOPY --from=1 /out /app\n", "line 3: COPY --from=1"},
 		{"downloads", "FROM x\nADD https://example.com/a.tar.gz /a\n", "line 2: ADD https://example.com/a.tar.gz downloads"},
 		{"here-documents", "FROM x\nCOPY <<EOF /a\nx\nEOF\n", "line 2: COPY with a here-document"},
 		{"no stage at all", "", "parse Dockerfile"},
@@ -171,6 +178,73 @@ func TestCopy(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 	})
+}
+
+// Files of earlier stages are there when they are copied, made by the commands of those stages.
+func TestStages(t *testing.T) {
+	t.Run("files alone", func(t *testing.T) {
+		src := source(t, "FROM x AS a\nCOPY a.txt /out/\nFROM y\nCOPY --from=a /out /final\nCMD [\"sh\"]\n")
+		write(t, src.Context, "a.txt", "a")
+		if _, err := Prepare(context.Background(), src); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(filepath.Join(src.Cache, "rootfs", src.Tag, "final", "a.txt")); err != nil {
+			t.Error(err)
+		}
+	})
+	t.Run("a Go app built by its own Dockerfile", func(t *testing.T) {
+		src := source(t, "FROM golang AS build\nWORKDIR /src\nCOPY go.mod main.go ./\nRUN CGO_ENABLED=0 GOOS=linux GOARCH=arm64 go build -o /out/serve .\nFROM scratch\nCOPY --from=build /out/serve /serve\nCMD [\"/serve\"]\n")
+		write(t, src.Context, "go.mod", "module serve\n\ngo 1.21\n")
+		write(t, src.Context, "main.go", "package main\n\nfunc main() { println(\"it runs\") }\n")
+		img, err := Prepare(context.Background(), src)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := exec.Command(img.Command[0]).CombinedOutput()
+		if err != nil || string(out) != "it runs\n" {
+			t.Errorf("%q, %v", out, err)
+		}
+		left, _ := filepath.Glob(filepath.Join(src.Cache, "rootfs", "*"))
+		if len(left) != 2 {
+			t.Errorf("in the cache: %q, want the files and their mark", left)
+		}
+	})
+}
+
+// Commands of the app's own language run in its folder; a failing one is shown with its output.
+func TestTools(t *testing.T) {
+	src := source(t, "FROM x\nENV GREETING=hello\nWORKDIR /app\nCOPY . .\nRUN python make.py /app/made.txt\nCMD [\"sh\"]\n")
+	write(t, src.Context, "make.py", "import os, sys\nopen(sys.argv[1], 'w').write(os.environ['GREETING'])\n")
+	img, err := Prepare(context.Background(), src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if made, err := os.ReadFile(filepath.Join(img.Dir, "made.txt")); err != nil || string(made) != "hello" {
+		t.Errorf("made %q, %v", made, err)
+	}
+	src = source(t, "FROM x\nRUN python3 -c 'import no_such_module_anywhere'\nCMD [\"sh\"]\n")
+	if _, err := Prepare(context.Background(), src); err == nil || !strings.Contains(err.Error(), "line 2: RUN python3") || !strings.Contains(err.Error(), "no_such_module_anywhere") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// node_modules comes from the cache. The app has no dependencies, so that no index is needed.
+func TestNode(t *testing.T) {
+	if _, err := exec.LookPath("npm"); err != nil {
+		t.Skip("npm is not on the PATH: install Node.js to run this test")
+	}
+	src := source(t, "FROM node\nWORKDIR /app\nCOPY package*.json ./\nRUN npm install --offline\nCOPY . .\nRUN npm run build\nCMD [\"node\", \"built.js\"]\n")
+	write(t, src.Context, "source.js", "console.log('it runs')\n")
+	write(t, src.Context, "package.json", `{"name":"demo","version":"1.0.0","scripts":{"build":"cp source.js built.js"}}`)
+	img, err := Prepare(context.Background(), src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(img.Command[0], img.Command[1:]...)
+	command.Dir = img.Dir
+	if out, err := command.CombinedOutput(); err != nil || string(out) != "it runs\n" {
+		t.Errorf("%q, %v", out, err)
+	}
 }
 
 // Absolute paths of the image mean its files here; programs are found by name.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/moby/buildkit/frontend/dockerfile/instructions"
@@ -31,15 +32,19 @@ type variable struct{ name, value string }
 type step struct {
 	line    int
 	kind    stepKind
-	workdir string   // the image's working directory at this line
-	args    []string // copy: sources, then the destination; pip: the arguments after "install"; skipped: the text
+	workdir string     // the image's working directory at this line
+	env     []variable // the image's environment at this line
+	from    *recipe    // copy: the stage the files come from; nil is the build context
+	args    []string   // copy: sources, then the destination; else the words of the command
 }
 
 type stepKind int
 
 const (
-	stepCopy    stepKind = iota // COPY or ADD of files of the build context
-	stepPip                     // RUN pip install ...
+	stepCopy    stepKind = iota // COPY or ADD
+	stepPip                     // RUN pip install ...: the words after "install"
+	stepNPM                     // RUN npm ci, npm install: the words after "npm"
+	stepTool                    // RUN of another command of the app's own language
 	stepSkipped                 // RUN of anything else: not run on this machine
 )
 
@@ -61,25 +66,30 @@ func readRecipe(r io.Reader, buildArgs map[string]string) (*recipe, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse Dockerfile: %w", err)
 	}
-	b := &recipeReader{
-		recipe: recipe{workdir: "/", env: []variable{{"PATH", defaultPath}}},
-		lex:    shell.NewLex(tree.EscapeToken),
-		shell:  []string{"/bin/sh", "-c"},
-		given:  buildArgs,
-	}
+	var b recipeReader
+	b.lex = shell.NewLex(tree.EscapeToken)
+	b.given = buildArgs
 	for _, arg := range global {
 		if err := b.arg(&arg); err != nil {
 			return nil, err
 		}
 	}
-	b.global, b.args = b.args, nil
-	for _, stage := range chain(stages) {
+	b.global, b.stages = b.args, stages
+	return b.stage(len(stages) - 1)
+}
+
+// stage reads one stage with the stages it is FROM.
+func (b recipeReader) stage(last int) (*recipe, error) {
+	b.recipe = recipe{workdir: "/", env: []variable{{"PATH", defaultPath}}}
+	b.shell = []string{"/bin/sh", "-c"}
+	b.earlier = b.stages[:max(last, 0)]
+	for _, stage := range chain(b.stages[:last+1]) {
+		b.args = nil // ARG ends with its stage
 		for _, command := range stage.Commands {
 			if err := b.read(command); err != nil {
 				return nil, err
 			}
 		}
-		b.args = nil // ARG ends with its stage
 	}
 	return &b.recipe, nil
 }
@@ -101,11 +111,13 @@ func chain(stages []instructions.Stage) []instructions.Stage {
 
 type recipeReader struct {
 	recipe
-	lex    *shell.Lex
-	shell  []string
-	given  map[string]string // build arguments
-	global []variable        // ARGs before the first FROM
-	args   []variable
+	lex     *shell.Lex
+	shell   []string
+	given   map[string]string // build arguments
+	global  []variable        // ARGs before the first FROM
+	args    []variable
+	stages  []instructions.Stage
+	earlier []instructions.Stage // those that COPY --from may name
 }
 
 func (b *recipeReader) read(command instructions.Command) error {
@@ -182,8 +194,16 @@ func (b *recipeReader) Keys() []string {
 
 func (b *recipeReader) copy(command instructions.Command, from string, files instructions.SourcesAndDest) error {
 	line := lineOf(command)
+	s := step{line: line, kind: stepCopy, workdir: b.workdir, args: append(slices.Clone(files.SourcePaths), files.DestPath)}
 	if from != "" {
-		return &UnsupportedError{line, "COPY --from=" + from + " takes files from another image"}
+		source, err := b.copySource(from)
+		if err != nil {
+			return fmt.Errorf("Dockerfile line %d: COPY --from=%s: %w", line, from, err)
+		}
+		if source == nil {
+			return &UnsupportedError{line, "COPY --from=" + from + " takes files from another image"}
+		}
+		s.from = source
 	}
 	for _, source := range files.SourcePaths {
 		if strings.Contains(source, "://") || strings.HasPrefix(source, "git@") {
@@ -193,12 +213,25 @@ func (b *recipeReader) copy(command instructions.Command, from string, files ins
 	if len(files.SourceContents) > 0 {
 		return &UnsupportedError{line, "COPY with a here-document makes files"}
 	}
-	args := append(slices.Clone(files.SourcePaths), files.DestPath)
-	b.steps = append(b.steps, step{line, stepCopy, b.workdir, args})
+	b.steps = append(b.steps, s)
 	return nil
 }
 
-// run keeps the "pip install" parts of a RUN line; the rest of it belongs to the image's own system.
+// copySource is the earlier stage that COPY --from names or numbers; nil when there is none.
+func (b *recipeReader) copySource(from string) (*recipe, error) {
+	number, ok := instructions.HasStage(b.earlier, from)
+	if !ok {
+		n, err := strconv.Atoi(from)
+		if err != nil || n < 0 || n >= len(b.earlier) {
+			return nil, nil
+		}
+		number = n
+	}
+	return b.stage(number)
+}
+
+// run sorts the commands of a RUN line: those of the app's own language are carried out here, the rest
+// belongs to the image's own system.
 func (b *recipeReader) run(command instructions.Command, c *instructions.RunCommand) error {
 	parts := [][]string{c.CmdLine}
 	if c.PrependShell {
@@ -212,13 +245,62 @@ func (b *recipeReader) run(command instructions.Command, c *instructions.RunComm
 		}
 	}
 	for _, words := range parts {
-		kind, args := stepSkipped, []string{strings.Join(words, " ")}
-		if install, ok := pipInstall(words); ok {
-			kind, args = stepPip, install
+		if len(words) == 0 {
+			continue
 		}
-		b.steps = append(b.steps, step{lineOf(command), kind, b.workdir, args})
+		assigned, rest := assignments(words)
+		kind, args := classify(rest)
+		if kind == stepSkipped {
+			args = words
+		}
+		env := slices.Clone(b.env)
+		for _, v := range assigned {
+			env = set(env, v.name, v.value)
+		}
+		b.steps = append(b.steps, step{line: lineOf(command), kind: kind, workdir: b.workdir, env: env, args: args})
 	}
 	return nil
+}
+
+// assignments splits NAME=VALUE words off the front of a command. What a program is built for is this
+// machine here, so Go's target is left out.
+func assignments(words []string) (vars []variable, rest []string) {
+	for i, word := range words {
+		name, value, ok := strings.Cut(word, "=")
+		if !ok || name == "" || strings.ContainsAny(name, "/-. ") {
+			return vars, words[i:]
+		}
+		if name != "GOOS" && name != "GOARCH" {
+			vars = append(vars, variable{name, value})
+		}
+	}
+	return vars, nil
+}
+
+// languageTools are the programs whose RUN lines are about the app and not about the image's system.
+var languageTools = []string{"python", "python3", "node", "npm", "npx", "go", "flask", "django-admin"}
+
+// classify finds the kind of a command and the words that matter to it.
+func classify(words []string) (stepKind, []string) {
+	if len(words) == 0 {
+		return stepSkipped, nil
+	}
+	if install, ok := pipInstall(words); ok {
+		return stepPip, install
+	}
+	program := path.Base(words[0])
+	switch {
+	case program == "npm" && len(words) > 1 && slices.Contains([]string{"ci", "install", "i"}, words[1]) && !slices.Contains(words, "-g"):
+		return stepNPM, words[1:]
+	case slices.Contains(languageTools, program) && !slices.ContainsFunc(words, isShellSyntax):
+		return stepTool, append([]string{program}, words[1:]...)
+	}
+	return stepSkipped, words
+}
+
+// isShellSyntax finds words that only a shell would understand.
+func isShellSyntax(word string) bool {
+	return word == "|" || word == "||" || word == "&" || strings.ContainsAny(word, "<>`") && !strings.ContainsAny(word, "=")
 }
 
 func (b *recipeReader) commandLine(c instructions.ShellDependantCmdLine) []string {

@@ -30,6 +30,20 @@ func (r rootfs) translate(word string) string {
 	return here
 }
 
+// target maps an absolute path that a command writes to: one whose folder the image has.
+func (r rootfs) target(word string) string {
+	if !path.IsAbs(word) || word == "/" {
+		return word
+	}
+	if path.Dir(word) == "/" {
+		return r.path(word)
+	}
+	if here := r.translate(path.Dir(word)); here != path.Dir(word) {
+		return r.path(word)
+	}
+	return word
+}
+
 // copyStep carries out COPY: sources are patterns inside the build context, the destination is a
 // folder when it ends in a slash, when there are several sources, or when a source is a folder.
 func (r rootfs) copyStep(context string, s step) error {
@@ -39,7 +53,7 @@ func (r rootfs) copyStep(context string, s step) error {
 	for _, pattern := range patterns {
 		matches, err := filepath.Glob(filepath.Join(context, filepath.FromSlash(path.Clean("/"+pattern))))
 		if err != nil || len(matches) == 0 {
-			return fmt.Errorf("Dockerfile line %d: COPY %s: no such file in the build context (is it in .dockerignore?)", s.line, pattern)
+			return fmt.Errorf("Dockerfile line %d: COPY %s: no such file (is it in .dockerignore, or made by a command that is not run here?)", s.line, pattern)
 		}
 		for _, source := range matches {
 			if err := r.copyOne(source, target, intoFolder || len(matches) > 1); err != nil {
