@@ -158,7 +158,11 @@ func (b *builder) runTool(ctx context.Context, root rootfs, s step) error {
 	}
 	var words []string
 	for _, word := range s.args[1:] {
-		words = append(words, root.target(word))
+		here, err := root.target(word)
+		if err != nil {
+			return fmt.Errorf("Dockerfile line %d: make the folder of %s: %w", s.line, word, err)
+		}
+		words = append(words, here)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the image's folder: %w", err)

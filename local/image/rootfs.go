@@ -30,18 +30,20 @@ func (r rootfs) translate(word string) string {
 	return here
 }
 
-// target maps an absolute path that a command writes to: one whose folder the image has.
-func (r rootfs) target(word string) string {
+// target maps an absolute path in a command: what the image has, and what neither the image nor this
+// machine has, which the command is about to make. Only this machine's own files keep their path.
+func (r rootfs) target(word string) (string, error) {
 	if !path.IsAbs(word) || word == "/" {
-		return word
+		return word, nil
 	}
-	if path.Dir(word) == "/" {
-		return r.path(word)
+	if here := r.translate(word); here != word {
+		return here, nil
 	}
-	if here := r.translate(path.Dir(word)); here != path.Dir(word) {
-		return r.path(word)
+	if _, err := os.Lstat(word); err == nil {
+		return word, nil
 	}
-	return word
+	here := r.path(word)
+	return here, os.MkdirAll(filepath.Dir(here), 0o755)
 }
 
 // copyStep carries out COPY: sources are patterns inside the build context, the destination is a
