@@ -17,12 +17,12 @@ func TestNextFailsForGood(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{403, 500} {
 		e := newEnvironment(t)
-		e.api.Intercept = func(x *Exchange) bool {
+		e.api.Intercept(func(x *Exchange) bool {
 			if x.Path() == PathNext {
 				x.Reply(status, nil, []byte(`{"errorMessage":"the state is wrong","errorType":"Some.Reason"}`))
 			}
 			return x.Path() == PathNext
-		}
+		})
 		e.startReady()
 		e.exits(1)
 		e.logs(fmt.Sprint(status), "the state is wrong")
@@ -47,13 +47,13 @@ func TestNextFailsForAWhile(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
 			var polls atomic.Int32
-			e.api.Intercept = func(x *Exchange) bool {
+			e.api.Intercept(func(x *Exchange) bool {
 				failing := x.Path() == PathNext && polls.Add(1)%4 != 0
 				if failing {
 					fault(x)
 				}
 				return failing
-			}
+			})
 			e.start()
 			for range 3 {
 				e.invoke(HTTPEvent("GET", "/", "")).status(200)
@@ -129,7 +129,7 @@ func TestEventDelivery(t *testing.T) {
 	t.Run("byte by byte", func(t *testing.T) {
 		t.Parallel()
 		e := newEnvironment(t)
-		e.api.Intercept = func(x *Exchange) bool {
+		e.api.Intercept(func(x *Exchange) bool {
 			if x.Path() != PathNext {
 				return false
 			}
@@ -141,7 +141,7 @@ func TestEventDelivery(t *testing.T) {
 				}
 			}
 			return true
-		}
+		})
 		e.startReady()
 		for _, chunked := range []bool{false, true} {
 			i := e.invocation(HTTPEvent("POST", "/", "größer"))
@@ -153,7 +153,7 @@ func TestEventDelivery(t *testing.T) {
 	t.Run("pieces and pauses", func(t *testing.T) {
 		t.Parallel()
 		e := newEnvironment(t)
-		e.api.Intercept = func(x *Exchange) bool {
+		e.api.Intercept(func(x *Exchange) bool {
 			if x.Path() != PathNext {
 				return false
 			}
@@ -166,7 +166,7 @@ func TestEventDelivery(t *testing.T) {
 				}
 			}
 			return true
-		}
+		})
 		e.startReady()
 		e.invoke(event).status(200)
 		checkBody(t, e.app.Served()[0], strings.Repeat("böse \"Grüße\"\n", 9000))
@@ -191,7 +191,7 @@ func TestRuntimeConnectionEndsBeforeTheAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
-			e.api.Intercept = func(x *Exchange) bool {
+			e.api.Intercept(func(x *Exchange) bool {
 				if x.Path() != PathNext {
 					return false
 				}
@@ -201,7 +201,7 @@ func TestRuntimeConnectionEndsBeforeTheAnswer(t *testing.T) {
 					x.Close()
 				}
 				return true
-			}
+			})
 			e.startReady()
 			for range 3 {
 				i := e.invocation(HTTPEvent("POST", "/", "x"))
@@ -232,13 +232,13 @@ func TestAnswerUploadBreaks(t *testing.T) {
 			t.Run(fmt.Sprintf("%s %d", name, size), func(t *testing.T) {
 				t.Parallel()
 				e := newEnvironment(t)
-				e.api.Intercept = func(x *Exchange) bool {
+				e.api.Intercept(func(x *Exchange) bool {
 					broken := strings.HasPrefix(x.Path(), PathInvocation+"broken/")
 					if broken {
 						fault(x)
 					}
 					return broken
-				}
+				})
 				e.app.OnRequest(func(x *Exchange) { x.Reply(200, nil, []byte(strings.Repeat("a", size))) })
 				e.startReady()
 				i := e.invocation(HTTPEvent("GET", "/", ""))
@@ -263,7 +263,7 @@ func TestForbiddenAfterABrokenUpload(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
 	var wedged atomic.Bool
-	e.api.Intercept = func(x *Exchange) bool {
+	e.api.Intercept(func(x *Exchange) bool {
 		switch {
 		case strings.HasSuffix(x.Path(), "/response"):
 			wedged.Store(true)
@@ -274,7 +274,7 @@ func TestForbiddenAfterABrokenUpload(t *testing.T) {
 			return true
 		}
 		return false
-	}
+	})
 	e.startReady()
 	e.api.Push(e.invocation(HTTPEvent("GET", "/", "")))
 	e.exits(1)
@@ -351,7 +351,7 @@ func TestClientLeavesWhileStreaming(t *testing.T) {
 				close(appStopped)
 				x.Close()
 			})
-			e.api.Intercept = func(x *Exchange) bool {
+			e.api.Intercept(func(x *Exchange) bool {
 				left := strings.HasPrefix(x.Path(), PathInvocation+"left/")
 				if left {
 					_, _ = x.conn.in.Discard(200000)
@@ -361,7 +361,7 @@ func TestClientLeavesWhileStreaming(t *testing.T) {
 					x.Close()
 				}
 				return left
-			}
+			})
 			e.startReady()
 			i := e.invocation(URLEvent("GET", "/endless", ""))
 			i.ID = "left"

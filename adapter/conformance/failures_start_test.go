@@ -26,13 +26,13 @@ func TestRegisterIsTriedAgain(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
 			var tries atomic.Int32
-			e.api.Intercept = func(x *Exchange) bool {
+			e.api.Intercept(func(x *Exchange) bool {
 				failing := x.Path() == PathRegister && tries.Add(1) <= 3
 				if failing && x.ReadBody() == nil {
 					fault(x)
 				}
 				return failing
-			}
+			})
 			e.start()
 			e.invoke(HTTPEvent("GET", "/", "")).status(200)
 			calls := e.api.Calls(PathRegister)
@@ -74,11 +74,11 @@ func TestRegisterGivesUp(t *testing.T) {
 	t.Run("500", func(t *testing.T) {
 		t.Parallel()
 		e := newEnvironment(t)
-		e.api.Intercept = func(x *Exchange) bool {
+		e.api.Intercept(func(x *Exchange) bool {
 			_ = x.ReadBody()
 			x.Reply(500, nil, []byte("out of order"))
 			return true
-		}
+		})
 		e.start()
 		e.exits(1)
 		e.logs(e.api.Address())
@@ -93,11 +93,11 @@ func TestRegisterForbidden(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{400, 403} {
 		e := newEnvironment(t)
-		e.api.Intercept = func(x *Exchange) bool {
+		e.api.Intercept(func(x *Exchange) bool {
 			_ = x.ReadBody()
 			x.Reply(status, nil, []byte(`{"errorMessage":"registration is closed","errorType":"Extension.RegistrationClosed"}`))
 			return true
-		}
+		})
 		e.start()
 		e.exits(1)
 		e.logs("Extension.RegistrationClosed")
@@ -111,11 +111,11 @@ func TestRegisterForbidden(t *testing.T) {
 func TestRegisterWithoutIdentifier(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
-	e.api.Intercept = func(x *Exchange) bool {
+	e.api.Intercept(func(x *Exchange) bool {
 		_ = x.ReadBody()
 		x.Reply(200, nil, []byte(`{}`))
 		return true
-	}
+	})
 	e.start()
 	e.exits(1)
 	e.logs("Lambda-Extension-Identifier")
@@ -136,12 +136,12 @@ func TestEventNextBreaks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
-			e.api.Intercept = func(x *Exchange) bool {
+			e.api.Intercept(func(x *Exchange) bool {
 				if x.Path() == PathEventNext {
 					fault(x)
 				}
 				return x.Path() == PathEventNext
-			}
+			})
 			e.startReady()
 			begin := time.Now()
 			e.must(e.api.Await(patience, "a fourth poll", func() bool { return len(e.api.Calls(PathEventNext)) >= 4 }))
@@ -204,12 +204,12 @@ func TestRegistersBeforeAnythingElse(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
 	release := make(chan struct{})
-	e.api.Intercept = func(x *Exchange) bool {
+	e.api.Intercept(func(x *Exchange) bool {
 		if x.Path() == PathRegister {
 			<-release
 		}
 		return false
-	}
+	})
 	e.start()
 	e.must(e.api.Await(patience, "register", func() bool { return len(e.api.Calls(PathRegister)) == 1 }))
 	if first := e.api.Requests()[0]; !strings.HasPrefix(string(first.Head), "POST "+PathRegister+" HTTP/1.1\r\n") {

@@ -1,9 +1,11 @@
 package conformance
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"testing"
 )
 
@@ -11,7 +13,17 @@ import (
 // which the extension registers.
 var adapterBinary string
 
+// atOnce is how many tests run at a time. Most of their time they wait for a deadline, a back-off or a keep-alive to pass, so this is
+// more than the machine has processors.
+const atOnce = 12
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	given := false
+	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })
+	if !given {
+		_ = flag.Set("test.parallel", strconv.Itoa(atOnce))
+	}
 	os.Exit(buildAndRun(m))
 }
 

@@ -52,7 +52,7 @@ func TestStreamingDoesNotWait(t *testing.T) {
 	e := newEnvironment(t)
 	e.variables["AWS_LWA_INVOKE_MODE"] = "Response_Stream"
 	watch := &streamWatch{more: make(chan struct{}, 1)}
-	e.api.Intercept = func(x *Exchange) bool {
+	e.api.Intercept(func(x *Exchange) bool {
 		if !strings.HasSuffix(x.Path(), "/response") {
 			return false
 		}
@@ -67,7 +67,7 @@ func TestStreamingDoesNotWait(t *testing.T) {
 		x.bodyRead = true
 		x.accepted()
 		return true
-	}
+	})
 	e.app.OnRequest(func(x *Exchange) {
 		_ = x.Write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
 		watch.await(t, nuls) // the prelude comes before any byte of the body
@@ -321,7 +321,7 @@ func TestConcurrentWorkersComeBack(t *testing.T) {
 	e.variables["AWS_LAMBDA_MAX_CONCURRENCY"] = fmt.Sprint(workers)
 	var mu sync.Mutex
 	failed := map[int]bool{}
-	e.api.Intercept = func(x *Exchange) bool {
+	e.api.Intercept(func(x *Exchange) bool {
 		mu.Lock()
 		defer mu.Unlock()
 		if x.Path() != PathNext || failed[x.Conn] || len(failed) >= 12 {
@@ -330,7 +330,7 @@ func TestConcurrentWorkersComeBack(t *testing.T) {
 		failed[x.Conn] = true
 		x.Reset()
 		return true
-	}
+	})
 	e.start()
 	e.awaitNext(12 + workers)
 	for range 20 {
@@ -351,18 +351,18 @@ func TestConcurrencySettingIsForgiving(t *testing.T) {
 }
 
 // snapStart prepares an environment that will be snapshotted and restored.
-func snapStart(t *testing.T) *environment {
-	e := newEnvironment(t)
-	e.api.Restored = make(chan struct{})
+func snapStart(t *testing.T) (e *environment, restored chan struct{}) {
+	e, restored = newEnvironment(t), make(chan struct{})
+	e.api.HoldRestore(restored)
 	e.variables["AWS_LAMBDA_INITIALIZATION_TYPE"] = "snap-start"
 	e.variables["AWS_LWA_SNAPSTART_BEFORE_CHECKPOINT_PATH"] = "/hooks/before"
 	e.variables["AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH"] = "hooks/after"
-	return e
+	return e, restored
 }
 
 func TestSnapStart(t *testing.T) {
 	t.Parallel()
-	e := snapStart(t)
+	e, restored := snapStart(t)
 	e.app.OnReadiness(emptyOK) // hooks carry no Lambda context, so they count as probes here
 	e.start()
 	e.must(e.api.Await(patience, "restore/next", func() bool { return len(e.api.Calls(PathRestoreNext)) > 0 }))
@@ -375,7 +375,7 @@ func TestSnapStart(t *testing.T) {
 	}
 	e.must(e.adapter.Freeze())
 	e.must(e.adapter.Thaw())
-	close(e.api.Restored)
+	close(restored)
 	e.awaitNext(1)
 	calls = e.app.Requests()
 	if len(calls) != 3 || calls[2].Method+" "+calls[2].Target != "POST /hooks/after" {
@@ -409,8 +409,8 @@ func TestSnapStartHookFails(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			e := snapStart(t)
-			close(e.api.Restored)
+			e, restored := snapStart(t)
+			close(restored)
 			e.app.OnReadiness(func(x *Exchange) {
 				status := 200
 				if x.Path() == c.hook {

@@ -31,18 +31,14 @@ const ExtensionIdentifier = "9c0a0a9e-3d2f-4b0a-8f0e-8a2b5c7d9e01"
 type RuntimeAPI struct {
 	*Server
 
-	// Intercept sees every exchange before the API does; true means that it has dealt with it. Set it before Listen.
-	Intercept func(*Exchange) bool
-
-	// Restored is closed to let restore/next answer. Nil answers at once.
-	Restored chan struct{}
-
 	queue   chan *Invocation
 	stopped chan struct{}
 	stop    sync.Once
 
-	mu      sync.Mutex
-	pending map[string]*Invocation
+	mu        sync.Mutex
+	pending   map[string]*Invocation
+	intercept func(*Exchange) bool
+	restored  <-chan struct{}
 }
 
 // NewRuntimeAPI returns an API that does not listen yet.
@@ -56,6 +52,20 @@ func NewRuntimeAPI() *RuntimeAPI {
 func (a *RuntimeAPI) Close() {
 	a.stop.Do(func() { close(a.stopped) })
 	a.Server.Close()
+}
+
+// Intercept lets a script see every exchange before the API does; true means that the script has dealt with it.
+func (a *RuntimeAPI) Intercept(script func(*Exchange) bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.intercept = script
+}
+
+// HoldRestore makes restore/next wait until restored is closed.
+func (a *RuntimeAPI) HoldRestore(restored <-chan struct{}) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.restored = restored
 }
 
 // Invocation is one event on its way to the adapter.
@@ -93,7 +103,10 @@ func (a *RuntimeAPI) Calls(path string) []*Request {
 }
 
 func (a *RuntimeAPI) handle(x *Exchange) {
-	if a.Intercept != nil && a.Intercept(x) {
+	a.mu.Lock()
+	intercept := a.intercept
+	a.mu.Unlock()
+	if intercept != nil && intercept(x) {
 		return
 	}
 	if x.ReadBody() != nil {
@@ -106,7 +119,10 @@ func (a *RuntimeAPI) handle(x *Exchange) {
 	case "GET " + PathEventNext:
 		a.park(x, nil)
 	case "GET " + PathRestoreNext:
-		if a.Restored == nil || a.park(x, a.Restored) {
+		a.mu.Lock()
+		restored := a.restored
+		a.mu.Unlock()
+		if restored == nil || a.park(x, restored) {
 			x.Reply(200, nil, nil)
 		}
 	case "GET " + PathNext:

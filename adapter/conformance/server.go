@@ -291,9 +291,11 @@ func (x *Exchange) ReadBody() error {
 	if !x.bodyRead {
 		x.bodyRead = true
 		x.bodyErr = x.Request.readBody(x.conn.in)
-		if errors.Is(x.bodyErr, errViolation) {
-			x.server.note(func() { x.server.violations = append(x.server.violations, x.bodyErr.Error()) })
-		}
+		x.server.note(func() {
+			if errors.Is(x.bodyErr, errViolation) {
+				x.server.violations = append(x.server.violations, x.bodyErr.Error())
+			}
+		})
 	}
 	return x.bodyErr
 }

@@ -262,13 +262,13 @@ func (v vector) nextReset(t *testing.T) {
 		t.Parallel()
 		e := v.environment(t)
 		var polls atomic.Int32
-		e.api.Intercept = func(x *Exchange) bool {
+		e.api.Intercept(func(x *Exchange) bool {
 			if x.Path() != PathNext || polls.Add(1) > 5 {
 				return false
 			}
 			x.Reset()
 			return true
-		}
+		})
 		e.start()
 		e.invoke(HTTPEvent("GET", "/", "")).status(200)
 		calls := e.api.Calls(PathNext)
@@ -281,12 +281,12 @@ func (v vector) nextReset(t *testing.T) {
 	t.Run("give up", func(t *testing.T) {
 		t.Parallel()
 		e := v.environment(t)
-		e.api.Intercept = func(x *Exchange) bool {
+		e.api.Intercept(func(x *Exchange) bool {
 			if x.Path() == PathNext {
 				x.Reset()
 			}
 			return x.Path() == PathNext
-		}
+		})
 		e.startReady()
 		e.exits(1)
 		calls := e.api.Calls(PathNext)
@@ -304,12 +304,12 @@ func (v vector) nextForbidden(t *testing.T) {
 	expect(t, v.Given, "status", 403)
 	expect(t, v.Want, "then", "log and exit 1, so that Lambda rebuilds the environment")
 	e := v.environment(t)
-	e.api.Intercept = func(x *Exchange) bool {
+	e.api.Intercept(func(x *Exchange) bool {
 		if x.Path() == PathNext {
 			x.Reply(403, nil, []byte(`{"errorMessage":"State transition is not allowed","errorType":"InvalidStateTransition"}`))
 		}
 		return x.Path() == PathNext
-	}
+	})
 	e.startReady()
 	e.exits(1)
 	e.logs("403", "InvalidStateTransition")

@@ -232,7 +232,7 @@ func (v vector) checkOneWrite(t *testing.T, ends string) {
 	e.app.OnRequest(func(x *Exchange) { _ = x.Write(raw) })
 	segments := make(chan int, 1)
 	var before sync.Map // segments of a connection up to invocation/next
-	e.api.Intercept = func(x *Exchange) bool {
+	e.api.Intercept(func(x *Exchange) bool {
 		switch {
 		case x.Path() == PathNext:
 			before.Store(x.Conn, x.segments(t))
@@ -241,7 +241,7 @@ func (v vector) checkOneWrite(t *testing.T, ends string) {
 			segments <- x.segments(t) - earlier.(int)
 		}
 		return false
-	}
+	})
 	e.startReady()
 	e.run(v.invocation(v.replyEvent(t)))
 	select {

@@ -123,7 +123,7 @@ const deadAdapter = "the adapter has ended; it wrote:"
 
 func (l *lane) open(binary string) error {
 	l.api, l.app = conformance.NewRuntimeAPI(), conformance.NewWebApp()
-	l.api.Intercept = l.intercept
+	l.api.Intercept(l.intercept)
 	l.app.OnHead(l.serve)
 	l.api.Forget()
 	l.app.Forget()
