@@ -2,6 +2,15 @@ package gateway
 
 import "unicode/utf8"
 
+// standsForItself are the bytes that are the same inside and outside of a JSON string: ASCII without quotes, backslashes
+// and control characters.
+var standsForItself = func() (table [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		table[c] = c != '"' && c != '\\'
+	}
+	return table
+}()
+
 // appendString writes a JSON string (RFC 8259 section 7). Bytes that are not UTF-8 become U+FFFD each, so that the result
 // is always valid; everything else stands for itself.
 func appendString[T string | []byte](b []byte, s T) []byte {
@@ -10,6 +19,10 @@ func appendString[T string | []byte](b []byte, s T) []byte {
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
+		if standsForItself[c] {
+			i++
+			continue
+		}
 		if c >= utf8.RuneSelf {
 			r, size := decodeRune(s, i)
 			if r == utf8.RuneError && size == 1 {
@@ -18,10 +31,6 @@ func appendString[T string | []byte](b []byte, s T) []byte {
 				start = i + 1
 			}
 			i += size
-			continue
-		}
-		if c >= ' ' && c != '"' && c != '\\' {
-			i++
 			continue
 		}
 		b = append(b, s[start:i]...)

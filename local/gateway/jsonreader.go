@@ -114,6 +114,9 @@ func (r *jsonReader) text() ([]byte, error) {
 	start := r.at + 1
 	plain := true
 	for i := start; i < len(r.data); i++ {
+		for i < len(r.data)-1 && standsForItself[r.data[i]] {
+			i++
+		}
 		switch c := r.data[i]; {
 		case c == '"':
 			r.at = i + 1
