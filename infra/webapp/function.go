@@ -76,7 +76,8 @@ func (b builder) functionArgs(image *appImage, logs *cloudwatch.LogGroup, role *
 }
 
 // aliasArgs point the alias at the newest version, or at a chosen one with a share of the requests
-// for the newest.
+// for the newest. The share alone moves a rollout: 0 takes it back, 100 completes it
+// (https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html).
 func (b builder) aliasArgs(function *lambda.Function) *lambda.AliasArgs {
 	args := &lambda.AliasArgs{
 		Name:            pulumi.String(AliasName),
@@ -84,7 +85,7 @@ func (b builder) aliasArgs(function *lambda.Function) *lambda.AliasArgs {
 		FunctionName:    function.Name,
 		FunctionVersion: function.Version,
 	}
-	if b.args.LiveVersion == 0 {
+	if b.args.LiveVersion == 0 || b.args.CanaryWeight == 100 {
 		return args
 	}
 	live := strconv.Itoa(b.args.LiveVersion)

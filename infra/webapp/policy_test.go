@@ -175,7 +175,7 @@ var everySetting = map[string]string{
 	"webAclArn": "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/a/b", "domainName": "api.example.com",
 	"domainCertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/x", "domainHostedZoneId": "Z9", "domainBasePath": "shop",
 	"alarmEmail": "a@example.com", "dashboard": "true", "provisionedConcurrency": "2", "provisionedConcurrencyMax": "4",
-	"provisionedSchedule": `[{"schedule":"rate(1 day)","min":1,"max":5}]`, "liveVersion": "3", "canaryWeight": "10", "invokeMode": "response_stream",
+	"provisionedSchedule": `[{"schedule":"rate(1 day)","min":1,"max":5}]`, "liveVersion": "3", "invokeMode": "response_stream",
 	"timeout": "300", "reservedConcurrency": "10", "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/b", "protect": "true", "retainLogs": "true",
 }
 

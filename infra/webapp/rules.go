@@ -198,6 +198,10 @@ func checkConcurrency(args Args, found *mistakes) {
 	if args.CanaryWeight > 0 && args.LiveVersion == 0 {
 		found.add("canaryWeight", "%d has no version to share the requests with; set liveVersion to the version that serves the rest", args.CanaryWeight)
 	}
+	if 0 < args.CanaryWeight && args.CanaryWeight < 100 && low > 0 {
+		found.add("canaryWeight", "Lambda does not share requests by weight where there is provisioned concurrency; use 0 or 100, "+
+			"or set provisionedConcurrency to 0 until the rollout is over")
+	}
 }
 
 func checkAPI(args Args, found *mistakes) {
