@@ -78,12 +78,13 @@ func (w *worker) serveOne() error {
 	err := w.recovered()
 	w.times.end()
 
-	var f *failure.Failure
-	switch {
-	case err == nil:
-	case errors.As(err, &f):
+	if err == nil {
+		return w.countDeadApp(nil)
+	}
+	f, ok := errors.AsType[*failure.Failure](err)
+	if ok {
 		err = w.fail(f)
-	default: // the answer could not be delivered; there is nobody to tell but the log
+	} else { // the answer could not be delivered; there is nobody to tell but the log
 		w.log.Write(journal.Error, w.invocation.ID, err.Error())
 	}
 	if errors.Is(err, lambdaapi.ErrFatal) {

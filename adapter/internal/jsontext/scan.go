@@ -8,8 +8,7 @@ import "math/bits"
 // allowed. The value is checked against the whole grammar; ok is false if it is malformed or cut off. Nesting is
 // limited only by memory, and never by the stack.
 func ValueEnd(data []byte, i int) (end int, ok bool) {
-	var space [8]uint64
-	open := nesting{kinds: space[:]}
+	var open nesting
 	for {
 		i = SkipSpace(data, i)
 		if i >= len(data) {
@@ -58,7 +57,7 @@ func closeAll(data []byte, i int, open *nesting) (next int, done, ok bool) {
 			}
 			return i, false, true
 		case c == '}' && inObject, c == ']' && !inObject:
-			open.depth--
+			open.pop()
 			i++
 		default:
 			return i, false, false
@@ -67,29 +66,34 @@ func closeAll(data []byte, i int, open *nesting) (next int, done, ok bool) {
 	return i, true, true
 }
 
-// nesting remembers for each open bracket whether it is an object, one bit each.
+// nesting remembers for each open bracket whether it is an object, one bit each. Only what is nested deeper than 64
+// levels needs memory.
 type nesting struct {
-	kinds []uint64
+	top   uint64   // the innermost up to 64 brackets, the last one in the lowest bit
+	outer []uint64 // the brackets around those, 64 each
 	depth int
 }
 
 func (n *nesting) push(object bool) {
-	word, bit := n.depth/64, uint64(1)<<(n.depth%64)
-	if word == len(n.kinds) {
-		n.kinds = append(n.kinds, 0)
+	if n.depth > 0 && n.depth%64 == 0 {
+		n.outer = append(n.outer, n.top)
 	}
+	n.top <<= 1
 	if object {
-		n.kinds[word] |= bit
-	} else {
-		n.kinds[word] &^= bit
+		n.top |= 1
 	}
 	n.depth++
 }
 
-func (n *nesting) inObject() bool {
-	top := n.depth - 1
-	return n.kinds[top/64]>>(top%64)&1 == 1
+func (n *nesting) pop() {
+	n.depth--
+	n.top >>= 1
+	if n.depth > 0 && n.depth%64 == 0 {
+		n.top, n.outer = n.outer[len(n.outer)-1], n.outer[:len(n.outer)-1]
+	}
 }
+
+func (n *nesting) inObject() bool { return n.top&1 == 1 }
 
 // memberName passes over `"name" :`.
 func memberName(data []byte, i int) (end int, ok bool) {

@@ -216,6 +216,9 @@ func (e *Encoder) Shrink(above int) bool {
 
 // IsTooLarge reports whether Encode failed because of the size.
 func IsTooLarge(err error) bool {
-	var f *failure.Failure
-	return errors.As(err, &f) && f.Type == failure.ResponseTooLarge
+	if err == nil {
+		return false
+	}
+	f, ok := errors.AsType[*failure.Failure](err)
+	return ok && f.Type == failure.ResponseTooLarge
 }

@@ -1,0 +1,6 @@
+//go:build !race
+
+package main
+
+// raceDetector is true if the race detector is on; it allocates.
+const raceDetector = false
