@@ -1,0 +1,122 @@
+//go:build linux
+
+// Command bench measures adapters side by side: each gets the same events from the same Runtime API and has the same app behind
+// it, in turn, round after round.
+//
+//	go run ./adapter/bench                                  everything, beside the reference and the naive adapter
+//	go run ./adapter/bench -quick                           a minute, to see that all is in order
+//	go run ./adapter/bench -adapter a=PATH -adapter b=PATH -cases 'rest|stream'
+//
+// The Runtime API and the app run in one thread of this process and answer with prepared bytes, so that what is seen is the
+// adapter. The measured time begins when the event is handed to a waiting worker and ends when its reply was received; every
+// reply, and every request that the app receives, is compared with what it must be, and a wrong one fails the run.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+)
+
+func main() {
+	var adapters adapterFlags
+	flag.Var(&adapters, "adapter", "adapter to measure, as NAME=PATH; repeat it to compare. Ratios are those of the first one")
+	quick := flag.Bool("quick", false, "few rounds of few invocations: whether it works, not how fast it is")
+	rounds := flag.Int("rounds", 9, "rounds of each case; at least 7 give a fair median")
+	only := flag.String("cases", "", "regular expression for the names of the cases to run")
+	list := flag.Bool("list", false, "list the cases and exit")
+	out := flag.String("out", "", "file for the tables, besides standard output")
+	flag.Parse()
+	if *quick {
+		*rounds = 1
+	}
+	err := run(adapters, *rounds, *quick, *list, *only, *out)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(adapters []adapter, rounds int, quick, list bool, only, out string) error {
+	chosen, err := choose(only)
+	if err != nil {
+		return err
+	}
+	if list {
+		for _, c := range chosen {
+			fmt.Printf("%-16s %s\n", c.name, c.heading)
+		}
+		return nil
+	}
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	if len(adapters) == 0 {
+		if adapters, err = defaultAdapters(root, !quick); err != nil {
+			return err
+		}
+	}
+	if err := named(adapters, filepath.Join(root, ".lambda-web", "bench")); err != nil {
+		return err
+	}
+	l, err := newLoop()
+	if err != nil {
+		return err
+	}
+	b := &bench{loop: l, adapters: adapters, rounds: max(1, rounds), quick: quick}
+	b.gunicorn, b.appDir = findGunicorn(root)
+	report, err := b.measure(chosen)
+	if out != "" {
+		err = errors.Join(err, os.WriteFile(out, []byte(report), 0o644))
+	}
+	return err
+}
+
+func choose(only string) (chosen []benchCase, err error) {
+	pattern, err := regexp.Compile(only)
+	if err != nil {
+		return nil, fmt.Errorf("-cases=%s is not a regular expression: %w", only, err)
+	}
+	for _, c := range cases() {
+		if pattern.MatchString(c.name) {
+			chosen = append(chosen, c)
+		}
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("-cases=%s matches no case; -list names them", only)
+	}
+	return chosen, nil
+}
+
+// measure runs the cases and prints their tables as they are done.
+func (b *bench) measure(chosen []benchCase) (string, error) {
+	// One thread serves the sockets and one may be a direct client; neither gives way to the Go scheduler, so there are more
+	// places than threads. Garbage is collected between the cases only, unless there is much of it.
+	runtime.GOMAXPROCS(max(8, runtime.NumCPU()))
+	runtime.LockOSThread()
+	debug.SetGCPercent(-1)
+	debug.SetMemoryLimit(1 << 30)
+
+	var report strings.Builder
+	for _, c := range chosen {
+		began := time.Now()
+		r := &results{heading: c.heading, note: c.note, adapters: b.adapters}
+		if err := c.run(b, r); err != nil {
+			return report.String(), fmt.Errorf("%s: %w", c.name, err)
+		}
+		text := r.markdown()
+		fmt.Print(text)
+		report.WriteString(text)
+		warn("%s took %.1f s", c.name, time.Since(began).Seconds())
+		runtime.GC()
+	}
+	return report.String(), nil
+}
