@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -183,77 +182,6 @@ func TestStageNormalisesModesAndKeepsTimes(t *testing.T) {
 	}
 }
 
-func TestStageDoesNotDependOnTheUmask(t *testing.T) {
-	dir := app(t, map[string]string{"a/b": "x"})
-	before := syscall.Umask(0o077)
-	defer syscall.Umask(before)
-	narrow := stage(t, source(dir), filepath.Join(t.TempDir(), "context"))
-	syscall.Umask(0)
-	wide := stage(t, source(dir), filepath.Join(t.TempDir(), "context"))
-	if narrow.Digest != wide.Digest {
-		t.Error("the umask changed the digest")
-	}
-}
-
-func TestDigestFollowsContentAlone(t *testing.T) {
-	base := map[string]string{"a": "1", "lib/b": "2"}
-	with := func(name, content string) map[string]string {
-		files := maps.Clone(base)
-		files[name] = content
-		return files
-	}
-	digest := func(files map[string]string, change func(*Source)) string {
-		src := source(app(t, files))
-		if change != nil {
-			change(&src)
-		}
-		return stage(t, src, filepath.Join(t.TempDir(), "context")).Digest
-	}
-	unchanged := digest(base, nil)
-	same := map[string]string{
-		"another checkout":      digest(base, nil),
-		"a change of no matter": digest(with(".git/", ""), func(s *Source) { must(t, os.Remove(filepath.Join(s.App, ".git"))) }),
-		"a later time": digest(base, func(s *Source) {
-			must(t, os.Chtimes(filepath.Join(s.App, "a"), time.Time{}, time.Now().Add(time.Hour)))
-		}),
-	}
-	for what, got := range same {
-		if got != unchanged {
-			t.Errorf("%s changed the digest", what)
-		}
-	}
-	seen := map[string]string{unchanged: "the base"}
-	different := map[string]string{
-		"content":             digest(with("a", "2"), nil),
-		"content of a folder": digest(with("lib/b", "3"), nil),
-		"a new file":          digest(with("c", ""), nil),
-		"a new folder":        digest(with("d/", ""), nil),
-		"the Dockerfile":      digest(with("Dockerfile", "FROM alpine\n"), nil),
-		"the adapter":         digest(base, func(s *Source) { s.Compile = stubAdapter("newer") }),
-		"the architecture": digest(base, func(s *Source) {
-			s.Architecture = "arm64"
-			s.Compile = func(ctx context.Context, _, file string) error { return stubAdapter("adapter")(ctx, "amd64", file) }
-		}),
-		"an executable":        digest(base, func(s *Source) { must(t, os.Chmod(filepath.Join(s.App, "a"), 0o755)) }),
-		"a link for a file":    digest(base, func(s *Source) { relink(t, s.App, "a", "lib/b") }),
-		"a link's other place": digest(base, func(s *Source) { relink(t, s.App, "a", "lib/../lib/b") }),
-		"a name":               digest(map[string]string{"A": "1", "lib/b": "2"}, nil),
-	}
-	for what, got := range different {
-		if other, ok := seen[got]; ok {
-			t.Errorf("%s has the digest of %s", what, other)
-		}
-		seen[got] = what
-	}
-}
-
-func relink(t testing.TB, dir, name, target string) {
-	t.Helper()
-	path := filepath.Join(dir, name)
-	os.Remove(path)
-	must(t, os.Symlink(target, path))
-}
-
 func TestStageLeavesARightContextAlone(t *testing.T) {
 	dir := app(t, map[string]string{"a": "1", "lib/b": "2"})
 	out := filepath.Join(t.TempDir(), "context")
@@ -385,108 +313,5 @@ func TestStageRemovesWhatKilledRunsLeft(t *testing.T) {
 		if got := err == nil; got != want {
 			t.Errorf("%s is there: %v, want %v", name, got, want)
 		}
-	}
-}
-
-func TestStageKeepsLinksInsideTheApp(t *testing.T) {
-	dir := app(t, map[string]string{"lib/real": "x"})
-	relink(t, dir, "file", "lib/real")
-	relink(t, dir, "folder", "lib")
-	relink(t, dir, "lib/up", "../Dockerfile")
-	relink(t, dir, "through", "folder/real")
-	out := filepath.Join(t.TempDir(), "context")
-	stage(t, source(dir), out)
-	for name, want := range map[string]string{"file": "lib/real", "folder": "lib", "lib/up": "../Dockerfile", "through": "folder/real"} {
-		if got, err := os.Readlink(filepath.Join(out, name)); err != nil || got != want {
-			t.Errorf("%s is %q (%v), want a link to %q", name, got, err, want)
-		}
-	}
-}
-
-func TestStageReadsAnAppBehindALink(t *testing.T) {
-	place := t.TempDir()
-	relink(t, place, "app", app(t, map[string]string{"a": "1"}))
-	out := filepath.Join(t.TempDir(), "context")
-	stage(t, source(filepath.Join(place, "app")), out)
-	if got, want := names(t, out), []string{"Dockerfile", "a"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-func TestStageLeavesSocketsOut(t *testing.T) {
-	dir, err := os.MkdirTemp("", "app") // a socket's path has to be short
-	must(t, err)
-	defer os.RemoveAll(dir)
-	put(t, dir, "Dockerfile", "FROM scratch\n")
-	listener, err := net.Listen("unix", filepath.Join(dir, "s"))
-	must(t, err)
-	defer listener.Close()
-	out := filepath.Join(t.TempDir(), "context")
-	stage(t, source(dir), out)
-	if got, want := names(t, out), []string{"Dockerfile"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-}
-
-func TestStageRefusesByName(t *testing.T) {
-	outside := filepath.Join(t.TempDir(), "outside")
-	must(t, os.WriteFile(outside, nil, 0o644))
-	tests := []struct {
-		name  string
-		files map[string]string
-		spoil func(dir string)
-		want  []string
-	}{
-		{"no folder", nil, func(dir string) { must(t, os.RemoveAll(dir)) }, []string{"does not exist"}},
-		{"a file for a folder", nil, func(dir string) {
-			must(t, os.RemoveAll(dir))
-			must(t, os.WriteFile(dir, nil, 0o644))
-		}, []string{"is not a folder"}},
-		{"no Dockerfile", nil, func(dir string) { must(t, os.Remove(filepath.Join(dir, "Dockerfile"))) }, []string{"Dockerfile does not exist"}},
-		{"no FROM", map[string]string{"Dockerfile": "RUN true\n"}, nil, []string{"Dockerfile has no FROM"}},
-		{"the reserved name", map[string]string{".lambda-web/x": ""}, nil, []string{".lambda-web is a name lambda-web needs"}},
-		{"the reserved name as a file", map[string]string{".lambda-web": ""}, nil, []string{".lambda-web is a name lambda-web needs"}},
-		{"the reserved name brought back", map[string]string{".dockerignore": "*\n!.lambda-web/x\n", ".lambda-web/x": ""}, nil, []string{".lambda-web is a name"}},
-		{"a bad pattern", map[string]string{".dockerignore": "a[\n"}, nil, []string{".dockerignore holds a pattern"}},
-		{"a link to the outside", nil, func(dir string) { relink(t, dir, "out", outside) }, []string{"/out is a link to " + outside}},
-		{"a relative link to the outside", nil, func(dir string) { relink(t, dir, "out", "../../x") }, []string{"/out is a link to ../../x"}},
-		{"an absolute link to the inside", nil, func(dir string) { relink(t, dir, "in", filepath.Join(dir, "Dockerfile")) }, []string{"/in is a link to"}},
-		{"a link to nothing", nil, func(dir string) { relink(t, dir, "gone", "nowhere") }, []string{"/gone is a link to nowhere"}},
-		{"a link to what is ignored", map[string]string{".dockerignore": "b\n", "b": ""}, func(dir string) { relink(t, dir, "a", "b") }, []string{"/a is a link to b"}},
-		{"links in a circle", nil, func(dir string) { relink(t, dir, "a", "b"); relink(t, dir, "b", "a") }, []string{"/a is a link to b", "/b is a link to a"}},
-		{"pipes, all of them", nil, func(dir string) {
-			must(t, syscall.Mkfifo(filepath.Join(dir, "p1"), 0o600))
-			must(t, syscall.Mkfifo(filepath.Join(dir, "p2"), 0o600))
-		}, []string{"/p1 is neither a file", "/p2 is neither a file"}},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			dir := app(t, tt.files)
-			if tt.spoil != nil {
-				tt.spoil(dir)
-			}
-			out := filepath.Join(t.TempDir(), "context")
-			_, err := Stage(t.Context(), source(dir), out)
-			var mistake *SourceError
-			if !errors.As(err, &mistake) {
-				t.Fatalf("got %v, want a SourceError", err)
-			}
-			for _, want := range tt.want {
-				if !strings.Contains(err.Error(), want) {
-					t.Errorf("got %q, want %q in it", err, want)
-				}
-			}
-			if _, err := os.Lstat(out); err == nil {
-				t.Error("a context was made all the same")
-			}
-		})
-	}
-}
-
-func TestTagNamesArchitectureAndContent(t *testing.T) {
-	dir := app(t, nil)
-	staged := stage(t, source(dir), filepath.Join(t.TempDir(), "context"))
-	if got, want := staged.Tag("amd64"), "amd64-"+staged.Digest[:16]; got != want {
-		t.Errorf("got %q, want %q", got, want)
 	}
 }

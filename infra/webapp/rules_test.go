@@ -1,0 +1,237 @@
+package webapp
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+)
+
+func TestMistakes(t *testing.T) {
+	p := newProject(t)
+	tests := []struct{ key, value, want string }{
+		{"app", "nowhere", "nowhere does not exist; set it to the folder of your web app, relative to Pulumi.yaml"},
+		{"app", "app/app.py", "app.py is not a folder"},
+		{"app", "infra", "dockerfile: " + filepath.Join(p.root, "infra/Dockerfile") + " does not exist: a web app needs a Dockerfile"},
+		{"dockerfile", "Other", "app/Other does not exist"},
+		{"dockerfile", "../Dockerfile", `"../Dockerfile" is not inside the app's folder`},
+		{"dockerfile", "/etc/passwd", `"/etc/passwd" is not inside the app's folder`},
+		{"dockerfile", "app.py", "app.py has no FROM instruction"},
+		{"buildArgs", "x", "is not a map"},
+		{"buildArgs", `{"A B":"c"}`, `"A B" is not a name`},
+		{"buildArgs", `{"A":["c"]}`, `the value of "A" is not a text`},
+		{"architecture", "amd64", `"amd64" is not allowed; use x86_64 or arm64`},
+		{"imageRetention", "0", "use a whole number from 2 to 1000 (images)"},
+		{"port", "0", `"0" is not allowed; use a whole number from 1 to 65535`},
+		{"port", "65536", `"65536" is not allowed`},
+		{"port", "http", `"http" is not allowed; use a whole number`},
+		{"port", "8080.5", `"8080.5" is not allowed`},
+		{"readinessPath", "health", "use a path of the app that starts with /"},
+		{"readinessPath", "/a b", "use a path of the app"},
+		{"readinessProtocol", "udp", "use http or tcp"},
+		{"asyncInit", "yes", `"yes" is not allowed; use true or false`},
+		{"environment", `["a"]`, "is not a map of names to texts"},
+		{"environment", `{"A1":{"b":"c"}}`, `the value of "A1" is not a text, a number or a boolean`},
+		{"environment", `{"1A":"b"}`, `"1A" is not a name Lambda accepts`},
+		{"environment", `{"A-B":"c"}`, `"A-B" is not a name Lambda accepts`},
+		{"environment", `{"PORT":"1"}`, "PORT is set by lambda-web; use the setting port"},
+		{"environment", `{"AWS_LWA_PORT":"1"}`, "AWS_LWA_PORT is set by lambda-web; use the setting port"},
+		{"environment", `{"AWS_LWA_ASYNC_INIT":"1"}`, "use the setting asyncInit"},
+		{"environment", `{"AWS_REGION":"x"}`, "AWS_REGION belongs to Lambda"},
+		{"environment", `{"AWS_LAMBDA_RUNTIME_API":"x"}`, "AWS_LAMBDA_RUNTIME_API belongs to Lambda"},
+		{"memory", "127", `"127" is not allowed; use a whole number from 128 to 10240 (MB)`},
+		{"memory", "10241", `"10241" is not allowed`},
+		{"memory", "1 GB", `"1 GB" is not allowed`},
+		{"timeout", "0", "use a whole number from 1 to 900 (seconds)"},
+		{"timeout", "31", "31 s is longer than API Gateway waits for an answer (29 s)"},
+		{"ephemeralStorage", "511", "use a whole number from 512 to 10240 (MB)"},
+		{"provisionedConcurrency", "-1", "use a whole number from 0"},
+		{"logRetention", "15", "15 is not allowed; use a number of days CloudWatch knows: 1, 3, 5, 7, 14"},
+		{"logFormat", "xml", "use Text or JSON"},
+		{"timeout", "31", "use 30 or less, or invokeMode response_stream, which lifts the limit to 900 s"},
+		{"imageTagMutability", "NO", "use MUTABLE or IMMUTABLE"},
+		{"invokeMode", "stream", "use buffered or response_stream"},
+		{"tracing", "Active", "use true or false"},
+		{"iamStatements", `{"a":"b"}`, "is not a list of objects with actions, resources"},
+		{"iamStatements", `[{"actions":["s3:GetObject"],"resource":["*"]}]`, "is not a list of objects with actions, resources"},
+		{"iamStatements", `[{"actions":["s3:GetObject"]}]`, "number 1 has no actions or no resources"},
+		{"iamStatements", `[{"actions":["*"],"resources":["*"]}]`, "number 1 allows every action"},
+		{"permissionsBoundaryArn", "arn:aws:s3:::x", `"arn:aws:s3:::x" is not an ARN of iam`},
+		{"repositoryKmsKeyArn", "alias/x", `"alias/x" is not an ARN of kms`},
+		{"environmentKmsKeyArn", "arn:aws:kms", "is not an ARN of kms"},
+		{"logsKmsKeyArn", "x", "is not an ARN of kms"},
+		{"alarmTopicArn", "x", "is not an ARN of sns"},
+		{"webAclArn", "arn:aws:waf::1:x", "is not an ARN of wafv2"},
+		{"vpcSubnetIds", `["subnet-1"]`, "set both vpcSubnetIds and vpcSecurityGroupIds"},
+		{"vpcSecurityGroupIds", `["sg-1"]`, "set both vpcSubnetIds and vpcSecurityGroupIds"},
+		{"vpcSubnetIds", `subnet-1`, "is not a list of subnet ids"},
+		{"reservedConcurrency", "-1", "use a whole number from 0 to 10000 (environments)"},
+		{"provisionedConcurrencyMax", "5", "0 leaves nothing to scale from"},
+		{"provisionedSchedule", `[{"schedule":"cron(0 7 * * ? *)","min":1,"max":2}]`, "0 leaves nothing to scale from"},
+		{"provisionedUtilization", "95", "use a whole number from 10 to 90 (percent)"},
+		{"liveVersion", "latest", `"latest" is not allowed; use a whole number`},
+		{"canaryWeight", "10", "set liveVersion to the version that serves the rest"},
+		{"canaryWeight", "101", "use a whole number from 0 to 100 (percent)"},
+		{"allowedPrincipals", `["123456789012"]`, "set auth to AWS_IAM"},
+		{"allowedSourceRanges", `["10.0.0.1/8"]`, `"10.0.0.1/8" is not an address range`},
+		{"allowedSourceRanges", `["10.0.0.1"]`, "is not an address range; use one such as 203.0.113.0/24"},
+		{"apiTimeout", "301", "use 300 or less (more than 29 needs a raised quota), or invokeMode response_stream"},
+		{"throttleBurst", "5", "5 needs a rate; set throttleRate too"},
+		{"accountLogRole", "true", "is of no use without accessLog"},
+		{"domainName", "example", `"example" is not a domain name`},
+		{"domainName", "api.example.com", "domainCertificateArn: is not set"},
+		{"domainBasePath", "shop", "domainName: is not set, but a certificate, a hosted zone or a base path is"},
+		{"alarmEmail", "me", `"me" is not an e-mail address`},
+		{"stage", "v 1", `"v 1" is not allowed; use 1 to 128 letters`},
+		{"auth", "IAM", "use NONE or AWS_IAM"},
+		{"tags", `{"aws:x":"y"}`, `"aws:x" is not allowed; a name`},
+		{"tags", `{"":"y"}`, `"(empty)" is not allowed; a name`},
+		{"aws:region", "Frankfurt", `"Frankfurt" is not a region`},
+		{"aws:allowedAccountIds", "123", "is not a list of account ids"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.key+"="+tt.value, func(t *testing.T) {
+			err := p.refused(t, map[string]string{tt.key: tt.value})
+			if len(err.Mistakes) > 1 && tt.value != "example" {
+				t.Errorf("%d mistakes, want one: %v", len(err.Mistakes), err)
+			}
+			if !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %q, want %q in it", err, tt.want)
+			}
+			if !strings.Contains(err.Error(), tt.key) && !strings.Contains(tt.want, ":") {
+				t.Errorf("%q does not name the key", err)
+			}
+		})
+	}
+}
+
+// Settings that are right alone and wrong, or right, together.
+func TestCombinations(t *testing.T) {
+	const (
+		domain      = "api.example.com"
+		certificate = "arn:aws:acm:eu-central-1:123456789012:certificate/x"
+	)
+	tests := []struct {
+		name   string
+		config map[string]string
+		want   string // empty when it is right
+	}{
+		{"streaming lifts the limit", map[string]string{"timeout": "900", "invokeMode": "response_stream"}, ""},
+		{"streaming with a limit of one's own", map[string]string{"timeout": "100", "apiTimeout": "60", "invokeMode": "response_stream"},
+			"timeout: 100 s is longer than API Gateway waits for an answer (60 s)"},
+		{"a raised quota", map[string]string{"timeout": "120", "apiTimeout": "120"}, ""},
+		{"a shorter wait", map[string]string{"apiTimeout": "10"}, "timeout: 30 s is longer than API Gateway waits for an answer (10 s)"},
+		{"streaming and compression", map[string]string{"invokeMode": "response_stream", "environment": `{"AWS_LWA_ENABLE_COMPRESSION":"true"}`},
+			"invokeMode: the adapter does not compress streamed answers"},
+		{"compression", map[string]string{"environment": `{"AWS_LWA_ENABLE_COMPRESSION":"true"}`}, ""},
+		{"scaling", map[string]string{"provisionedConcurrency": "2", "provisionedConcurrencyMax": "5"}, ""},
+		{"scaling down", map[string]string{"provisionedConcurrency": "5", "provisionedConcurrencyMax": "2"}, "provisionedConcurrencyMax: 2 is less than"},
+		{"reserved is enough", map[string]string{"provisionedConcurrency": "5", "reservedConcurrency": "5"}, ""},
+		{"reserved is less than provisioned", map[string]string{"provisionedConcurrency": "5", "reservedConcurrency": "4"},
+			"reservedConcurrency: 4 is less than the provisioned concurrency (5)"},
+		{"reserved is less than the most", map[string]string{"provisionedConcurrency": "2", "provisionedConcurrencyMax": "8", "reservedConcurrency": "4"},
+			"reservedConcurrency: 4 is less than the provisioned concurrency (8)"},
+		{"reserved is less than a schedule's", map[string]string{"provisionedConcurrency": "2", "reservedConcurrency": "4",
+			"provisionedSchedule": `[{"schedule":"rate(1 day)","min":1,"max":5}]`}, "number 1: max 5 is more than reservedConcurrency (4)"},
+		{"a schedule that is none", map[string]string{"provisionedConcurrency": "2", "provisionedSchedule": `[{"schedule":"daily","min":1,"max":5}]`},
+			`number 1: "daily" is not a schedule`},
+		{"a schedule with bounds upside down", map[string]string{"provisionedConcurrency": "2",
+			"provisionedSchedule": `[{"schedule":"rate(1 day)","min":3,"max":2}]`}, "number 1: min 3 and max 2 are no bounds"},
+		{"a canary", map[string]string{"liveVersion": "3", "canaryWeight": "10"}, ""},
+		{"a canary and provisioned concurrency", map[string]string{"liveVersion": "3", "canaryWeight": "10", "provisionedConcurrency": "1"},
+			"canaryWeight: Lambda does not share requests by weight"},
+		{"a promoted canary and provisioned concurrency", map[string]string{"liveVersion": "3", "canaryWeight": "100", "provisionedConcurrency": "1"}, ""},
+		{"signed callers", map[string]string{"auth": "AWS_IAM", "allowedPrincipals": `["123456789012","arn:aws:iam::210987654321:role/ci"]`}, ""},
+		{"callers that are none", map[string]string{"auth": "AWS_IAM", "allowedPrincipals": `["me"]`}, `allowedPrincipals: "me" is neither an account id`},
+		{"a domain", map[string]string{"domainName": domain, "domainCertificateArn": certificate, "domainBasePath": "shop/v1"}, ""},
+		{"a base path with slashes", map[string]string{"domainName": domain, "domainCertificateArn": certificate, "domainBasePath": "/shop"},
+			`domainBasePath: "/shop" is not allowed`},
+		{"a base path twice", map[string]string{"domainName": domain, "domainCertificateArn": certificate, "domainBasePath": "shop",
+			"environment": `{"AWS_LWA_REMOVE_BASE_PATH":"/other"}`}, "AWS_LWA_REMOVE_BASE_PATH is set by lambda-web; use the setting domainBasePath"},
+		{"the adapter's base path alone", map[string]string{"environment": `{"AWS_LWA_REMOVE_BASE_PATH":"/other"}`}, ""},
+		{"a certificate of something else", map[string]string{"domainName": domain, "domainCertificateArn": "arn:aws:iam::1:server-certificate/x"},
+			"domainCertificateArn: \"arn:aws:iam::1:server-certificate/x\" is not an ARN of acm"},
+		{"two places for alarms", map[string]string{"alarmEmail": "a@example.com", "alarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:x"},
+			"alarmEmail: alarms go to one place"},
+		{"ids that are none", map[string]string{"vpcSubnetIds": `["sg-1"]`, "vpcSecurityGroupIds": `["sg-1"]`}, `vpcSubnetIds: "sg-1" is not an id; each starts with subnet-`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := newProject(t)
+			if tt.want == "" {
+				p.deployed(t, tt.config)
+				return
+			}
+			if err := p.refused(t, tt.config); len(err.Mistakes) != 1 || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("got %q, want %q alone", err, tt.want)
+			}
+		})
+	}
+}
+
+// refused runs the program and returns the error, having seen that nothing was registered.
+func (p project) refused(t *testing.T, config map[string]string) *ArgsError {
+	t.Helper()
+	c := &cloud{}
+	err := p.run(c, config, nil, func(ctx *pulumi.Context) error { return deploy(ctx, stubCompile("")) })
+	var wrong *ArgsError
+	if !errors.As(err, &wrong) {
+		t.Fatalf("got %v, want an ArgsError", err)
+	}
+	if len(c.records) > 0 {
+		t.Errorf("registered all the same: %v", c.records)
+	}
+	if _, err := os.Stat(filepath.Join(p.root, ".lambda-web")); err == nil {
+		t.Error("staged all the same")
+	}
+	return wrong
+}
+
+func TestMistakesAreReportedTogether(t *testing.T) {
+	p := newProject(t)
+	err := p.refused(t, map[string]string{"memory": "1", "auth": "x", "app": "nowhere", "environment": `{"PORT":"1","AWS_REGION":"2"}`, "timeout": "60", "aws:region": "moon"})
+	var keys []string
+	for _, m := range err.Mistakes {
+		keys = append(keys, m.Key)
+	}
+	slices.Sort(keys)
+	if want := []string{"app", "auth", "aws:region", "environment", "environment", "memory", "timeout"}; !slices.Equal(keys, want) {
+		t.Errorf("got %q, want %q", keys, want)
+	}
+	if !strings.HasPrefix(err.Error(), `the settings of stack "dev" have 7 mistakes, nothing was changed:`+"\n  - ") {
+		t.Errorf("got %q", err)
+	}
+}
+
+func TestNamesThatCannotBeNames(t *testing.T) {
+	p := newProject(t)
+	for name, good := range map[string]bool{
+		"web": true, "lambda-web-dev": true, "Web2": true, strings.Repeat("a", 40): true,
+		"": false, "2web": false, "a--b": false, "a-": false, "a_b": false, "a.b": false, "a/b": false, "..": false, strings.Repeat("a", 41): false,
+	} {
+		err := p.run(&cloud{}, nil, nil, func(ctx *pulumi.Context) error {
+			_, err := newWebApp(ctx, name, Args{}, stubCompile(""))
+			return err
+		})
+		if (err == nil) != good {
+			t.Errorf("the name %q: %v", name, err)
+		}
+	}
+}
+
+func TestComponentChecksItsArgs(t *testing.T) {
+	p := newProject(t)
+	c := &cloud{}
+	err := p.run(c, nil, nil, func(ctx *pulumi.Context) error {
+		_, err := newWebApp(ctx, "blog", Args{Memory: 64, Auth: "basic"}, stubCompile(""))
+		return err
+	})
+	var wrong *ArgsError
+	if !errors.As(err, &wrong) || len(wrong.Mistakes) != 2 || wrong.Of != "blog" || len(c.records) > 0 {
+		t.Errorf("got %v and %v", err, c.records)
+	}
+}
