@@ -50,7 +50,7 @@ func (p *peer) port() int { return p.Addr().(*net.TCPAddr).Port }
 
 func (p *peer) serve(conn net.Conn) {
 	defer conn.Close()
-	buffer, held := make([]byte, 1<<20), 0
+	buffer, held := make([]byte, 4<<20), 0 // holds the largest request of these tests
 	for {
 		n, err := conn.Read(buffer[held:])
 		if err != nil {
@@ -78,6 +78,13 @@ func requestSize(data []byte) int {
 		return 0
 	}
 	size := end + 4
+	if bytes.Contains(data[:end], []byte("transfer-encoding: chunked")) {
+		last := bytes.Index(data[size:], []byte("\r\n0\r\n\r\n"))
+		if last < 0 {
+			return 0
+		}
+		return size + last + 7
+	}
 	const name = "content-length: "
 	if i := bytes.Index(data[:end], []byte(name)); i >= 0 {
 		for _, digit := range data[i+len(name) : end+1] {
