@@ -54,6 +54,33 @@ $(APP_TESTS)/installed: app/requirements.txt app/requirements-dev.txt | tools
 	  echo "The app's tests need Flask and pytest, which could not be installed: connect this machine to a Python package index and run the command again."; exit 1; }
 	@touch $@
 
+FUZZTIME ?= 20s
+FUZZ     ?= adapter local infra/webapp/buildcontext
+
+.PHONY: fuzz
+fuzz: tools ## Fuzz every parser for FUZZTIME each (20s), in the folders of FUZZ
+	@grep -rlE '^func Fuzz' --include='*_test.go' $(FUZZ) | sort | while read -r file; do \
+	  for target in $$(sed -nE 's/^func (Fuzz[A-Za-z0-9_]+)\(.*/\1/p' "$$file"); do \
+	    echo "$$(dirname "$$file") $$target"; \
+	    go test "./$$(dirname "$$file")" -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) || exit 1; \
+	  done || exit 1; \
+	done
+
+N    ?= 10000
+SEED ?= 0
+
+.PHONY: chaos
+chaos: tools ## Run the adapter against an app and a Runtime API that fail on schedule (N invocations, SEED)
+	@go run ./adapter/conformance/chaos -n $(N) $(if $(filter-out 0,$(SEED)),-seed $(SEED))
+
+.PHONY: test-rie
+test-rie: tools ## Run the adapter and gunicorn under AWS's Runtime Interface Emulator
+	@go test -tags rie -run RIE -count=1 -v ./adapter/conformance
+
+.PHONY: bench
+bench: build ## Measure the adapter and the local cloud
+	@go run ./local/bench $(BIN)
+
 .PHONY: lint
 lint: tools ## gofmt, go vet, staticcheck
 	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo "These files are not formatted; run gofmt -w on them:"; gofmt -l $$(git ls-files '*.go'); exit 1; }

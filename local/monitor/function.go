@@ -26,10 +26,6 @@ func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource) 
 	}
 	next := config
 	next.Log = c.settings.Log
-	if now != nil {
-		// A sandbox that is ready proves that the new version works before it takes over.
-		next.ProvisionedConcurrency = max(1, config.ProvisionedConcurrency)
-	}
 	version, err := sandbox.New(next)
 	if err != nil {
 		return err
