@@ -22,8 +22,8 @@ var conditionOperators = map[string]func(value, actual string) bool{
 	"StringEquals":           func(value, actual string) bool { return value == actual },
 	"StringEqualsIgnoreCase": strings.EqualFold,
 	"StringLike":             matchWildcard,
-	"ArnEquals":              matchWildcard,
-	"ArnLike":                matchWildcard,
+	"ArnEquals":              matchARN,
+	"ArnLike":                matchARN,
 	"Bool":                   strings.EqualFold,
 	"IpAddress":              matchAddress,
 }
@@ -71,6 +71,21 @@ func (c condition) holds(keys map[string]string) bool {
 		return c.ifExists || c.not
 	}
 	return slices.ContainsFunc(c.values, func(value string) bool { return c.match(value, actual) }) != c.not
+}
+
+// matchARN compares ARNs part by part: a star does not reach over a colon.
+func matchARN(value, actual string) bool {
+	const parts = 6
+	patterns, names := strings.SplitN(value, ":", parts), strings.SplitN(actual, ":", parts)
+	if len(patterns) != parts || len(names) != parts {
+		return false
+	}
+	for i := range parts {
+		if !matchWildcard(patterns[i], names[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 func parseNetwork(text string) (netip.Prefix, error) {
