@@ -79,11 +79,11 @@ func (l *accessLog) write(x *exchange) {
 
 // absentVariables have no value on this machine; a name ending in a dot stands for all below it.
 var absentVariables = []string{
-	"authorizer.", "authenticate.", "authorize.", "awsEndpointRequestId", "awsEndpointRequestId2", "customDomain.", "tlsVersion", "cipherSuite",
+	"authorizer.", "authenticate.", "authorize.", "awsEndpointRequestId2", "customDomain.", "tlsVersion", "cipherSuite",
 	"error.validationErrorString", "identity.apiKey", "identity.apiKeyId", "identity.clientCert.",
 	"identity.cognitoAuthenticationProvider", "identity.cognitoAuthenticationType", "identity.cognitoIdentityId",
 	"identity.cognitoIdentityPoolId", "identity.principalOrgId", "identity.vpcId", "identity.vpceId",
-	"integration.requestId", "isCanaryRequest", "waf.", "wafResponseCode", "webaclArn",
+	"isCanaryRequest", "waf.", "wafResponseCode", "webaclArn",
 }
 
 // logVariable finds a variable of access logs.
@@ -136,6 +136,8 @@ var logVariables = map[string]func(*exchange) string{
 	"error.messageString": func(x *exchange) string { return quoted(x.errorMessage()) },
 	"error.responseType":  func(x *exchange) string { return x.failure().responseType },
 
+	"integration.requestId":         (*exchange).lambdaRequestID,
+	"awsEndpointRequestId":          (*exchange).lambdaRequestID,
 	"integration.error":             (*exchange).integrationError,
 	"integrationErrorMessage":       (*exchange).integrationError,
 	"integration.latency":           func(x *exchange) string { return millis(x.integrationLatency) },
@@ -143,6 +145,14 @@ var logVariables = map[string]func(*exchange) string{
 	"integration.integrationStatus": func(x *exchange) string { return number(x.integrationStatus) },
 	"integrationStatus":             func(x *exchange) string { return number(x.integrationStatus) },
 	"integration.status":            func(x *exchange) string { return number(x.functionStatus) },
+}
+
+// lambdaRequestID is the id of the invocation, the one in the function's log.
+func (x *exchange) lambdaRequestID() string {
+	if !x.invoked {
+		return ""
+	}
+	return x.invocationID
 }
 
 func (x *exchange) routed() *method {
@@ -181,7 +191,7 @@ func (x *exchange) errorMessage() string {
 
 // integrationError is why a function's answer did not pass; there is none before the function is called.
 func (x *exchange) integrationError() string {
-	if x.integrationLatency == 0 || x.failure().cause == nil {
+	if !x.invoked || x.failure().cause == nil {
 		return ""
 	}
 	return quoteless(x.failure().cause.Error())

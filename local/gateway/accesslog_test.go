@@ -1,25 +1,31 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
+
+	"lambda-web/local/sandbox"
 )
 
 func TestAccessLog(t *testing.T) {
-	line := make(lineWriter, 1)
-	config := iamConfig(echo)
+	line, id := make(lineWriter, 1), make(chan string, 1)
+	config := iamConfig(func(ctx context.Context, in sandbox.Invocation) (sandbox.Result, error) {
+		id <- in.RequestID
+		return echo(ctx, in)
+	})
 	config.AccessLog.Writer = line
 	config.AccessLog.Format = `{"id":"$context.requestId","x":"$context.extendedRequestId","ip":"$context.identity.sourceIp","user":"$context.identity.userArn",` +
 		`"agent":"$context.identity.userAgent","time":"$context.requestTime","epoch":$context.requestTimeEpoch,"method":"$context.httpMethod",` +
 		`"path":"$context.path","resource":"$context.resourcePath","status":"$context.status","length":"$context.responseLength",` +
 		`"integration":"$context.integration.integrationStatus/$context.integration.status","error":$context.error.messageString,` +
-		`"type":"$context.error.responseType","why":"$context.integrationErrorMessage","principal":"$context.authorizer.principalId"}`
+		`"type":"$context.error.responseType","why":"$context.integrationErrorMessage","principal":"$context.authorizer.principalId","lambda":"$context.integration.requestId"}`
 	server := serve(t, config)
 	ok := signed(t, server, "GET", "/v1/x?q=1", "", signing{})
 	want := fmt.Sprintf(`{"id":"%s","x":"%s","ip":"127.0.0.1","user":"arn:aws:iam::123456789012:user/tester","agent":"Go-http-client/1.1",`+
 		`"time":"10/Jul/2026:19:19:04 +0000","epoch":1783711144000,"method":"GET","path":"/v1/x","resource":"/{proxy+}","status":"200","length":"%d",`+
-		`"integration":"200/200","error":-,"type":"-","why":"-","principal":"-"}`+"\n", ok.header.Get("X-Amzn-Requestid"), ok.header.Get("X-Amz-Apigw-Id"), len(ok.body))
+		`"integration":"200/200","error":-,"type":"-","why":"-","principal":"-","lambda":"%s"}`+"\n", ok.header.Get("X-Amzn-Requestid"), ok.header.Get("X-Amz-Apigw-Id"), len(ok.body), <-id)
 	if got := <-line; got != want {
 		t.Errorf("line %s\nwant %s", got, want)
 	}

@@ -18,18 +18,21 @@ type request struct {
 	began time.Time
 	// requestID is a UUID, extendedRequestID ends in "=".
 	requestID, extendedRequestID string
-	trace                        trace
-	sourceIP                     string
+	// invocationID is Lambda's own id of the request, a UUID.
+	invocationID string
+	trace        trace
+	sourceIP     string
 }
 
 func newRequest(r *http.Request, now time.Time) request {
-	var random [47]byte
+	var random [63]byte
 	rand.Read(random[:]) // never fails
 	return request{
 		r: r, began: now,
 		requestID:         uuid(random[:16]),
 		extendedRequestID: base64.StdEncoding.EncodeToString(random[16:27]),
-		trace:             newTrace(r.Header.Get("X-Amzn-Trace-Id"), now, random[27:]),
+		trace:             newTrace(r.Header.Get("X-Amzn-Trace-Id"), now, random[27:47]),
+		invocationID:      uuid(random[47:]),
 		sourceIP:          sourceIP(r.RemoteAddr),
 	}
 }
@@ -47,6 +50,7 @@ type exchange struct {
 
 	// What the access log says of the end.
 	status             int
+	invoked            bool // the function was called
 	responseLength     int64
 	integrationLatency time.Duration
 	integrationStatus  int // of Lambda

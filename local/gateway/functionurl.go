@@ -99,7 +99,8 @@ func (x *urlExchange) serve() *failure {
 	}
 	ctx, cancel := context.WithTimeout(x.r.Context(), x.url.config.Limits.StreamTimeout)
 	defer cancel()
-	invocation := sandbox.Invocation{Event: event, TraceID: x.trace.String()}
+	// A function URL shows Lambda's id of the request.
+	invocation := sandbox.Invocation{Event: event, RequestID: x.requestID, TraceID: x.trace.String()}
 	if x.url.config.Stream {
 		return x.invokeStreaming(ctx, invocation)
 	}

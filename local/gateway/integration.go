@@ -10,9 +10,10 @@ import (
 
 // invoke calls the function behind the method and answers the client.
 func (x *exchange) invoke(event []byte) *failure {
+	x.invoked = true
 	ctx, cancel := context.WithTimeout(x.r.Context(), x.method.timeout)
 	defer cancel()
-	invocation := sandbox.Invocation{Event: event, TraceID: x.trace.String()}
+	invocation := sandbox.Invocation{Event: event, RequestID: x.invocationID, TraceID: x.trace.String()}
 	if x.method.stream {
 		return x.invokeStreaming(ctx, invocation)
 	}
