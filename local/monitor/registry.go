@@ -208,7 +208,8 @@ func (g *registry) messages() string {
 	if _, after, ok := strings.Cut(message, "an unhandled error occurred: program failed:"); ok {
 		message = strings.TrimSpace(after)
 	}
-	return message
+	// The SDK joins errors into a list, which for one error is noise.
+	return strings.TrimSpace(strings.TrimPrefix(message, "1 error occurred:\n\t* "))
 }
 
 // urn names a resource as Pulumi does.

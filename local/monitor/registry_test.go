@@ -94,7 +94,7 @@ func TestLog(t *testing.T) {
 	if out.String() != "warning: mind this\n" {
 		t.Errorf("printed %q", out.String())
 	}
-	if got := g.messages(); got != "1 error occurred:\n\t* memory is 64" {
+	if got := g.messages(); got != "memory is 64" {
 		t.Errorf("message %q", got)
 	}
 }
