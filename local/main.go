@@ -57,10 +57,10 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("\nReady in %s. Stop with Ctrl-C.\n\n", time.Since(started).Round(10*time.Millisecond))
 	if o.watch {
-		go p.follow(ctx)
+		p.startWatching(ctx) // before it says that it is ready: no change after that is missed
 	}
+	fmt.Printf("\nReady in %s. Stop with Ctrl-C.\n\n", time.Since(started).Round(10*time.Millisecond))
 	return p.serve(ctx, listener)
 }
 
@@ -113,13 +113,17 @@ func (p *place) run(ctx context.Context) (*monitor.Deployment, error) {
 	return monitor.Run(ctx, program)
 }
 
-// follow redeploys on every change of a file until the context ends.
-func (p *place) follow(ctx context.Context) {
+// startWatching redeploys on every change of a file, in the background, until the context ends.
+func (p *place) startWatching(ctx context.Context) {
 	w, err := watch(p.root, p.app)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "local: changes of files are not noticed:", err)
+		fmt.Fprintln(os.Stderr, "local: changes of files will not be noticed:", err)
 		return
 	}
+	go p.follow(ctx, w)
+}
+
+func (p *place) follow(ctx context.Context, w *watcher) {
 	defer w.close()
 	for {
 		changed, err := w.next(ctx)
