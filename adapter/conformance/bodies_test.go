@@ -288,17 +288,17 @@ func TestConnectionReuse(t *testing.T) {
 		freeze bool          // the adapter is stopped during the rest
 		reused bool
 	}{
-		"at once":                     {reused: true},
+		"at once":                     {idle: "30", reused: true},
 		"rest of 1.2 s":               {rest: 1200 * time.Millisecond},
 		"frozen for 1.2 s":            {rest: 1200 * time.Millisecond, freeze: true},
-		"frozen shortly":              {rest: 100 * time.Millisecond, freeze: true, reused: true},
+		"frozen shortly":              {rest: 100 * time.Millisecond, freeze: true, idle: "30", reused: true},
 		"rest of 1.2 s, 30 s allowed": {idle: "30", rest: 1200 * time.Millisecond, reused: true},
 		"no reuse":                    {idle: "0"},
 		"half of the application's second is over": {header: "Keep-Alive: timeout=1, max=99", rest: 700 * time.Millisecond},
-		"application's 5 s":                        {header: "Keep-Alive: timeout=5", rest: 300 * time.Millisecond, reused: true},
+		"application's minute":                     {header: "Keep-Alive: timeout=60", idle: "30", rest: 300 * time.Millisecond, reused: true},
 		"application's 0 s":                        {header: "keep-alive: timeout=0", rest: 10 * time.Millisecond},
 		"connection: close":                        {header: "Connection: Close"},
-		"connection: keep-alive":                   {header: "Connection: keep-alive", reused: true},
+		"connection: keep-alive":                   {header: "Connection: keep-alive", idle: "30", reused: true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net"
@@ -15,7 +16,7 @@ import (
 )
 
 // patience is how long a test waits for something that happens within milliseconds on an idle machine.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // environment is one Lambda execution environment: the two APIs, an application, and the adapter between them.
 type environment struct {
@@ -35,9 +36,13 @@ type environment struct {
 func newEnvironment(t testing.TB) *environment {
 	t.Helper()
 	e := &environment{TB: t, api: NewRuntimeAPI(), app: NewWebApp()}
-	e.port = e.freePort()
 	e.must(e.api.Listen("tcp", "127.0.0.1:0"))
-	e.must(e.app.Listen("tcp", e.appAddress()))
+	var err error = syscall.EADDRINUSE // by a test that resumes at a port that was free for the moment
+	for tries := 0; errors.Is(err, syscall.EADDRINUSE) && tries < 10; tries++ {
+		e.port = e.freePort()
+		err = e.app.Listen("tcp", e.appAddress())
+	}
+	e.must(err)
 	e.variables = map[string]string{
 		"AWS_LAMBDA_RUNTIME_API":          e.api.Address(),
 		"AWS_LAMBDA_FUNCTION_NAME":        "f",

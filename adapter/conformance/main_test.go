@@ -24,6 +24,7 @@ func TestMain(m *testing.M) {
 	if !given {
 		_ = flag.Set("test.parallel", strconv.Itoa(atOnce))
 	}
+	go machine.watch()
 	os.Exit(buildAndRun(m))
 }
 

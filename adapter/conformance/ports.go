@@ -4,25 +4,53 @@ import (
 	"fmt"
 	"net"
 	"os"
-	"sync/atomic"
+	"path/filepath"
+	"sync"
 )
 
 // Ports come from below the range that the kernel gives to outgoing connections, so that a port on which nothing listens for the
-// moment stays refused.
-const firstPort, lastPort = 11000, 31999
+// moment stays refused. Each process takes a block of them for itself, so that another one does not listen there either.
+const (
+	firstPort = 11000
+	blockSize = 2000
+	blocks    = 10
+)
 
-var nextPort atomic.Int32
+var block = sync.OnceValues(func() (*portBlock, error) {
+	for n := range blocks {
+		path := filepath.Join(os.TempDir(), fmt.Sprintf("lambda-web-ports-%d.lock", n))
+		if unlock, err := tryLock(path); err == nil {
+			return &portBlock{first: firstPort + n*blockSize, unlock: unlock}, nil
+		}
+	}
+	return nil, fmt.Errorf("all %d blocks of ports are taken by other processes", blocks)
+})
 
-func init() { nextPort.Store(int32(os.Getpid() * 37 % (lastPort - firstPort))) }
+// portBlock hands out its ports in turn.
+type portBlock struct {
+	mu    sync.Mutex
+	first int
+	next  int
 
-// FreePort returns a loopback port on which nothing listens and which no other call in this process has returned.
+	unlock func() // never called: the process keeps its block to its end
+}
+
+// FreePort returns a loopback port on which nothing listens. The block is used in turn, so that a port comes back only after many
+// others.
 func FreePort() (int, error) {
-	for range lastPort - firstPort {
-		port := firstPort + int(nextPort.Add(1))%(lastPort-firstPort)
+	b, err := block()
+	if err != nil {
+		return 0, err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for range blockSize {
+		port := b.first + b.next
+		b.next = (b.next + 1) % blockSize
 		listener, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
 		if err == nil {
 			return port, listener.Close()
 		}
 	}
-	return 0, fmt.Errorf("no free port between %d and %d", firstPort, lastPort)
+	return 0, fmt.Errorf("no free port from %d to %d", b.first, b.first+blockSize-1)
 }

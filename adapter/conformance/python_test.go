@@ -7,7 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 )
 
@@ -38,7 +37,7 @@ func makePython() (path, gap string) {
 		return "", err.Error()
 	}
 	folder := filepath.Join(root, ".lambda-web", "venv-conformance")
-	unlock, err := lockFile(folder + ".lock")
+	unlock, err := Lock(folder + ".lock")
 	if err != nil {
 		return "", err.Error()
 	}
@@ -58,19 +57,4 @@ func makePython() (path, gap string) {
 		return "", err.Error()
 	}
 	return commands, ""
-}
-
-// lockFile holds an exclusive lock that other test processes respect.
-func lockFile(path string) (unlock func(), err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("make the folder for generated files: %w", err)
-	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
-	if err != nil {
-		return nil, fmt.Errorf("open the lock of the virtual environment: %w", err)
-	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
-		return nil, fmt.Errorf("lock the virtual environment: %w", err)
-	}
-	return func() { _ = file.Close() }, nil
 }

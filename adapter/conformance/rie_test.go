@@ -41,7 +41,7 @@ func emulator(t *testing.T) string {
 		t.Fatal(err)
 	}
 	folder := filepath.Join(root, ".lambda-web", "rie")
-	unlock, err := lockFile(folder + ".lock") // held to the end: the emulator's folder of extensions is there once
+	unlock, err := Lock(folder + ".lock") // held to the end: the emulator's folder of extensions is there once
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -157,16 +157,11 @@ func body(random *rand.Rand, binary bool) []byte {
 		size = random.IntN(100 << 10)
 	}
 	bytes := make([]byte, size)
-	for i := range bytes {
-		if i%8 == 0 {
-			binary8 := random.Uint64()
-			for j := i; j < min(i+8, size); j++ {
-				bytes[j] = byte(binary8)
-				binary8 >>= 8
-			}
-		}
-		if !binary {
-			bytes[i] = "abcdefghij klmnopqrstuvw\n\"\\<&>\t"[bytes[i]%31]
+	source := rand.NewChaCha8([32]byte{byte(random.Uint32()), byte(random.Uint32()), byte(random.Uint32())})
+	_, _ = source.Read(bytes)
+	if !binary {
+		for i, b := range bytes {
+			bytes[i] = "abcdefghij klmnopqrstuvw\n\"\\<&>\t"[b%31]
 		}
 	}
 	return bytes
