@@ -10,7 +10,7 @@ import (
 )
 
 // Create makes an object. In a preview nothing is made, and what AWS would make up is unknown.
-func (p *provider) Create(_ context.Context, r *pulumirpc.CreateRequest) (*pulumirpc.CreateResponse, error) {
+func (p *server) Create(_ context.Context, r *pulumirpc.CreateRequest) (*pulumirpc.CreateResponse, error) {
 	urn := resource.URN(r.Urn)
 	k, err := kindOf(string(urn.Type()))
 	if err != nil {
@@ -41,7 +41,7 @@ func (p *provider) Create(_ context.Context, r *pulumirpc.CreateRequest) (*pulum
 }
 
 // Update changes an object in place. In a preview only what the change may renew is unknown.
-func (p *provider) Update(_ context.Context, r *pulumirpc.UpdateRequest) (*pulumirpc.UpdateResponse, error) {
+func (p *server) Update(_ context.Context, r *pulumirpc.UpdateRequest) (*pulumirpc.UpdateResponse, error) {
 	urn := resource.URN(r.Urn)
 	k, err := kindOf(string(urn.Type()))
 	if err != nil {
@@ -88,7 +88,7 @@ func (p *provider) Update(_ context.Context, r *pulumirpc.UpdateRequest) (*pulum
 }
 
 // Read says what has become of an object; an empty id, that it is gone.
-func (p *provider) Read(_ context.Context, r *pulumirpc.ReadRequest) (*pulumirpc.ReadResponse, error) {
+func (p *server) Read(_ context.Context, r *pulumirpc.ReadRequest) (*pulumirpc.ReadResponse, error) {
 	c := p.cloud
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -103,7 +103,7 @@ func (p *provider) Read(_ context.Context, r *pulumirpc.ReadRequest) (*pulumirpc
 	return &pulumirpc.ReadResponse{Id: o.ID, Properties: state, Inputs: r.Inputs}, nil
 }
 
-func (p *provider) Delete(_ context.Context, r *pulumirpc.DeleteRequest) (*emptypb.Empty, error) {
+func (p *server) Delete(_ context.Context, r *pulumirpc.DeleteRequest) (*emptypb.Empty, error) {
 	c := p.cloud
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -17,8 +17,8 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 )
 
-// provider is one of the providers in front of the cloud. It serves every version of its package.
-type provider struct {
+// server is one of the providers in front of the cloud. It serves every version of its package.
+type server struct {
 	pulumirpc.UnimplementedResourceProviderServer
 	cloud *Cloud
 
@@ -36,14 +36,14 @@ func (c *Cloud) Serve() (debugProviders string, stop func(), err error) {
 		}
 	}
 	for _, name := range []string{"aws", "awsx", "docker"} {
-		server := grpc.NewServer(grpc.MaxRecvMsgSize(64 << 20))
-		pulumirpc.RegisterResourceProviderServer(server, &provider{cloud: c})
-		port, err := serve(server)
+		grpcServer := grpc.NewServer(grpc.MaxRecvMsgSize(64 << 20))
+		pulumirpc.RegisterResourceProviderServer(grpcServer, &server{cloud: c})
+		port, err := serve(grpcServer)
 		if err != nil {
 			stop()
 			return "", nil, err
 		}
-		servers = append(servers, server)
+		servers = append(servers, grpcServer)
 		names = append(names, fmt.Sprintf("%s:%d", name, port))
 	}
 	return strings.Join(names, ","), stop, nil
@@ -58,7 +58,7 @@ func serve(server *grpc.Server) (port int, err error) {
 	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
-func (p *provider) Handshake(_ context.Context, r *pulumirpc.ProviderHandshakeRequest) (*pulumirpc.ProviderHandshakeResponse, error) {
+func (p *server) Handshake(_ context.Context, r *pulumirpc.ProviderHandshakeRequest) (*pulumirpc.ProviderHandshakeResponse, error) {
 	engine, err := grpc.NewClient(r.EngineAddress, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return nil, err
@@ -69,32 +69,32 @@ func (p *provider) Handshake(_ context.Context, r *pulumirpc.ProviderHandshakeRe
 	return &pulumirpc.ProviderHandshakeResponse{AcceptSecrets: true, AcceptResources: true, AcceptOutputs: true}, nil
 }
 
-func (p *provider) Attach(context.Context, *pulumirpc.PluginAttach) (*emptypb.Empty, error) {
+func (p *server) Attach(context.Context, *pulumirpc.PluginAttach) (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, nil
 }
 
-func (p *provider) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
+func (p *server) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error) {
 	return &emptypb.Empty{}, nil
 }
 
-func (p *provider) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
+func (p *server) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
 	return &pulumirpc.PluginInfo{Version: "0.0.0"}, nil
 }
 
-func (p *provider) CheckConfig(_ context.Context, r *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
+func (p *server) CheckConfig(_ context.Context, r *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
 	return &pulumirpc.CheckResponse{Inputs: r.News}, nil
 }
 
 // DiffConfig: another region is another provider, and with it every resource anew.
-func (p *provider) DiffConfig(_ context.Context, r *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
+func (p *server) DiffConfig(_ context.Context, r *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
 	return diff(r, kind{replaces: []string{"region"}})
 }
 
-func (p *provider) Configure(context.Context, *pulumirpc.ConfigureRequest) (*pulumirpc.ConfigureResponse, error) {
+func (p *server) Configure(context.Context, *pulumirpc.ConfigureRequest) (*pulumirpc.ConfigureResponse, error) {
 	return &pulumirpc.ConfigureResponse{AcceptSecrets: true, AcceptResources: true, AcceptOutputs: true, SupportsPreview: true}, nil
 }
 
-func (p *provider) Check(_ context.Context, r *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
+func (p *server) Check(_ context.Context, r *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
 	urn := resource.URN(r.Urn)
 	k, err := kindOf(string(urn.Type()))
 	if err != nil {
@@ -135,7 +135,7 @@ func (c *Cloud) giveName(key resource.PropertyKey, name string, olds, news resou
 	news[key] = resource.NewStringProperty(name + "-" + c.serial(7))
 }
 
-func (p *provider) Diff(_ context.Context, r *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
+func (p *server) Diff(_ context.Context, r *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
 	k, err := kindOf(string(resource.URN(r.Urn).Type()))
 	if err != nil {
 		return nil, err
@@ -189,7 +189,7 @@ func restore(key resource.PropertyKey, olds, news resource.PropertyMap) {
 }
 
 // Invoke answers the one function the program calls. The password is another one each time.
-func (p *provider) Invoke(_ context.Context, r *pulumirpc.InvokeRequest) (*pulumirpc.InvokeResponse, error) {
+func (p *server) Invoke(_ context.Context, r *pulumirpc.InvokeRequest) (*pulumirpc.InvokeResponse, error) {
 	args, err := unmarshal(r.Args)
 	if err != nil {
 		return nil, err

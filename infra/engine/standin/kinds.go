@@ -1,0 +1,165 @@
+package standin
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pulumi/pulumi/sdk/v3/go/common/resource"
+)
+
+// kind is what the stand-in knows about a type of resource. The facts are those of pulumi-aws 6.83 and
+// pulumi-docker 4.10.
+type kind struct {
+	replaces []string // inputs whose change makes a new one; "*" for all
+	named    string   // the input that is given a name when it is left out
+	computed []string // outputs that AWS makes up, unknown in the preview of a new one
+	renewed  []string // those of them that an update may change, unknown in its preview
+
+	check func(c *Cloud, inputs resource.PropertyMap) error
+	strip func(inputs resource.PropertyMap) // takes out what a diff does not look at
+	make  func(c *Cloud, o *Object) (map[string]any, error)
+}
+
+// Types that others refer to.
+const (
+	restAPIType    = "aws:apigateway/restApi:RestApi"
+	deploymentType = "aws:apigateway/deployment:Deployment"
+	stageType      = "aws:apigateway/stage:Stage"
+	functionType   = "aws:lambda/function:Function"
+	aliasType      = "aws:lambda/alias:Alias"
+	permissionType = "aws:lambda/permission:Permission"
+	roleType       = "aws:iam/role:Role"
+	logGroupType   = "aws:cloudwatch/logGroup:LogGroup"
+	repositoryType = "aws:ecr/repository:Repository"
+	imageType      = "docker:index/image:Image"
+)
+
+func kindOf(token string) (kind, error) {
+	k, ok := kinds[token]
+	if !ok {
+		return kind{}, fmt.Errorf("the stand-in does not know %s; add it to kinds.go", token)
+	}
+	if k.make == nil {
+		k.make = plainObject
+	}
+	return k, nil
+}
+
+var kinds = map[string]kind{
+	roleType: {named: "name", replaces: []string{"name", "path"}, computed: []string{"arn", "uniqueId"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+		o.ID = o.Text("name")
+		return map[string]any{"arn": "arn:aws:iam::" + Account + ":role/" + o.ID, "uniqueId": "AROA" + strings.ToUpper(o.ID)}, nil
+	}},
+	"aws:iam/rolePolicy:RolePolicy":                     {named: "name", replaces: []string{"role", "name"}},
+	"aws:iam/rolePolicyAttachment:RolePolicyAttachment": {replaces: []string{"*"}},
+
+	logGroupType: {named: "name", replaces: []string{"name"}, computed: []string{"arn"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+		o.ID = o.Text("name")
+		return map[string]any{"arn": arn("logs", "log-group:"+o.ID)}, nil
+	}},
+	"aws:cloudwatch/metricAlarm:MetricAlarm": {named: "name", replaces: []string{"name"}},
+	"aws:cloudwatch/dashboard:Dashboard":     {replaces: []string{"dashboardName"}},
+	"aws:sns/topic:Topic": {named: "name", replaces: []string{"name"}, computed: []string{"arn"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+		o.ID = arn("sns", o.Text("name"))
+		return map[string]any{"arn": o.ID}, nil
+	}},
+	"aws:sns/topicSubscription:TopicSubscription": {replaces: []string{"topic", "protocol", "endpoint"}},
+
+	functionType: {named: "name", replaces: []string{"name", "packageType"},
+		computed: []string{"arn", "version", "qualifiedArn", "invokeArn"}, renewed: []string{"version", "qualifiedArn"}, make: makeFunction},
+	aliasType: {named: "name", replaces: []string{"name", "functionName"}, computed: []string{"arn", "invokeArn"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+		o.ID = arn("lambda", "function:"+o.Text("functionName")+":"+o.Text("name"))
+		return map[string]any{"arn": o.ID, "invokeArn": invokeARN(o.ID)}, nil
+	}},
+	permissionType: {named: "statementId", replaces: []string{"*"}},
+	"aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig": {replaces: []string{"functionName", "qualifier"}},
+	"aws:appautoscaling/target:Target":                                     {replaces: []string{"resourceId", "scalableDimension", "serviceNamespace"}},
+	"aws:appautoscaling/policy:Policy":                                     {named: "name", replaces: []string{"name", "resourceId", "scalableDimension", "serviceNamespace"}},
+	"aws:appautoscaling/scheduledAction:ScheduledAction":                   {named: "name", replaces: []string{"name", "resourceId", "serviceNamespace"}},
+
+	restAPIType: {named: "name", computed: []string{"arn", "executionArn", "rootResourceId"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+		if o.ID == "" {
+			o.ID = c.serial(10)
+		}
+		return map[string]any{"arn": "arn:aws:apigateway:" + Region + "::/restapis/" + o.ID, "rootResourceId": "r" + o.ID, "executionArn": arn("execute-api", o.ID)}, nil
+	}},
+	deploymentType: {replaces: []string{"restApi", "triggers"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+		if o.ID == "" {
+			o.ID = c.serial(6)
+			o.document = c.find(restAPIType, o.Text("restApi")).Text("body")
+		}
+		return nil, nil
+	}},
+	stageType: {replaces: []string{"restApi", "stageName"}, computed: []string{"arn", "executionArn", "invokeUrl"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+		api, name := o.Text("restApi"), o.Text("stageName")
+		o.ID = "ags-" + api + "-" + name
+		return map[string]any{
+			"arn":          "arn:aws:apigateway:" + Region + "::/restapis/" + api + "/stages/" + name,
+			"executionArn": arn("execute-api", api+"/"+name),
+			"invokeUrl":    "https://" + api + ".execute-api." + Region + ".amazonaws.com/" + name,
+		}, nil
+	}},
+	"aws:apigateway/methodSettings:MethodSettings": {replaces: []string{"restApi", "stageName", "methodPath"}},
+	"aws:apigateway/account:Account":               {},
+	"aws:apigateway/domainName:DomainName": {replaces: []string{"domainName"}, computed: []string{"regionalDomainName", "regionalZoneId"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+		o.ID = o.Text("domainName")
+		return map[string]any{"regionalDomainName": "d-1.execute-api." + Region + ".amazonaws.com", "regionalZoneId": "Z1"}, nil
+	}},
+	"aws:apigateway/basePathMapping:BasePathMapping": {replaces: []string{"domainName"}},
+	"aws:route53/record:Record":                      {replaces: []string{"name", "type", "zoneId"}},
+	"aws:wafv2/webAclAssociation:WebAclAssociation":  {replaces: []string{"*"}},
+	"aws:ecr/lifecyclePolicy:LifecyclePolicy":        {replaces: []string{"repository"}},
+	"aws:ecr/repositoryPolicy:RepositoryPolicy":      {replaces: []string{"repository"}},
+	repositoryType: {named: "name", replaces: []string{"name", "encryptionConfigurations"}, computed: []string{"arn", "registryId", "repositoryUrl"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+		o.ID = o.Text("name")
+		return map[string]any{"arn": arn("ecr", "repository/"+o.ID), "registryId": Account, "repositoryUrl": registry + "/" + o.ID}, nil
+	}},
+	imageType: {computed: []string{"repoDigest"}, renewed: []string{"repoDigest"}, check: addContextDigest, strip: stripCredentials, make: makeImage},
+}
+
+// plainObject is of a type nobody asks for outputs.
+func plainObject(c *Cloud, o *Object) (map[string]any, error) {
+	if o.ID == "" {
+		o.ID = o.Name + "-" + c.serial(7)
+	}
+	return nil, nil
+}
+
+func arn(service, name string) string {
+	return "arn:aws:" + service + ":" + Region + ":" + Account + ":" + name
+}
+
+func invokeARN(function string) string {
+	return "arn:aws:apigateway:" + Region + ":lambda:path/2015-03-31/functions/" + function + "/invocations"
+}
+
+// unversioned are inputs whose change publishes no version.
+var unversioned = []string{"tags", "tagsAll", "reservedConcurrentExecutions", "publish", defaults}
+
+// makeFunction publishes a version when there is something new in it.
+func makeFunction(c *Cloud, o *Object) (map[string]any, error) {
+	old := c.find(functionType, o.Text("name"))
+	o.ID = o.Text("name")
+	changed := old == nil
+	if old != nil {
+		if difference := old.Inputs.Diff(o.Inputs); difference != nil {
+			for _, key := range difference.ChangedKeys() {
+				changed = changed || !slices.Contains(unversioned, string(key))
+			}
+		}
+	}
+	if changed {
+		o.newest++
+		versions := map[string]string{}
+		for version, image := range o.versions {
+			versions[version] = image
+		}
+		versions[strconv.Itoa(o.newest)] = o.Text("imageUri")
+		o.versions = versions
+	}
+	version := strconv.Itoa(o.newest)
+	name := arn("lambda", "function:"+o.ID)
+	return map[string]any{"arn": name, "version": version, "qualifiedArn": name + ":" + version, "invokeArn": invokeARN(name)}, nil
+}

@@ -1,0 +1,152 @@
+package standin
+
+import (
+	"fmt"
+	"strings"
+)
+
+// rule is something AWS refuses. op is "create", "update" or "delete"; for an update o is what it would become.
+type rule func(c *Cloud, op string, o *Object) error
+
+// rules are those that an order of operations can break.
+var rules = map[string][]rule{
+	roleType:                        {unique("name"), noPolicies},
+	"aws:iam/rolePolicy:RolePolicy": {needs(roleType, "name", "role")},
+	logGroupType:                    {unique("name")},
+	repositoryType:                  {unique("name"), emptyRepository},
+	"aws:ecr/repositoryPolicy:RepositoryPolicy": {needs(repositoryType, "name", "repository")},
+	functionType:   {unique("name"), imageIsThere, needs(roleType, "arn", "role"), needs(logGroupType, "name", "loggingConfig.logGroup"), mayPull},
+	aliasType:      {unique("arn"), needs(functionType, "name", "functionName"), versionIsThere, notProvisioned},
+	permissionType: {needs(functionType, "name", "function"), aliasOf("function", "qualifier")},
+	"aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig": {needs(functionType, "name", "functionName"), aliasOf("functionName", "qualifier")},
+	deploymentType: {needs(restAPIType, "", "restApi"), notServed},
+	stageType:      {needs(restAPIType, "", "restApi"), needs(deploymentType, "", "deployment"), logsAllowed},
+	"aws:apigateway/methodSettings:MethodSettings":   {needs(stageType, "stageName", "stageName")},
+	"aws:apigateway/basePathMapping:BasePathMapping": {needs("aws:apigateway/domainName:DomainName", "domainName", "domainName"), needs(stageType, "stageName", "stageName")},
+	"aws:apigateway/domainName:DomainName":           {unique("domainName"), notMapped},
+	"aws:apigateway/account:Account":                 {needs(roleType, "arn", "cloudwatchRoleArn")},
+	"aws:wafv2/webAclAssociation:WebAclAssociation":  {needs(stageType, "arn", "resourceArn")},
+	"aws:appautoscaling/policy:Policy":               {needs("aws:appautoscaling/target:Target", "resourceId", "resourceId")},
+	"aws:sns/topicSubscription:TopicSubscription":    {needs("aws:sns/topic:Topic", "arn", "topic")},
+}
+
+// unique: no two objects of a type share the property.
+func unique(property string) rule {
+	return func(c *Cloud, op string, o *Object) error {
+		if value := o.Text(property); op == "create" && value != "" && c.where(o.Type, property, value) != nil {
+			return fmt.Errorf("ResourceConflictException: there is a %s %s already", o.Type, value)
+		}
+		return nil
+	}
+}
+
+// needs: what an input names has to exist, found by one of its properties or, for "", by its id.
+func needs(token, property, input string) rule {
+	return func(c *Cloud, op string, o *Object) error {
+		value := o.Text(input)
+		if op == "delete" || value == "" {
+			return nil
+		}
+		if property == "" && c.find(token, value) != nil || property != "" && c.where(token, property, value) != nil {
+			return nil
+		}
+		return fmt.Errorf("NotFoundException: %s: there is no %s %s", input, token, value)
+	}
+}
+
+// aliasOf: the qualifier of the function is one of its aliases.
+func aliasOf(function, qualifier string) rule {
+	return func(c *Cloud, op string, o *Object) error {
+		if op == "delete" || c.find(aliasType, arn("lambda", "function:"+o.Text(function)+":"+o.Text(qualifier))) != nil {
+			return nil
+		}
+		return fmt.Errorf("ResourceNotFoundException: function %s has no alias %s", o.Text(function), o.Text(qualifier))
+	}
+}
+
+func noPolicies(c *Cloud, op string, o *Object) error {
+	for _, token := range []string{"aws:iam/rolePolicy:RolePolicy", "aws:iam/rolePolicyAttachment:RolePolicyAttachment"} {
+		if op == "delete" && c.where(token, "role", o.Text("name")) != nil {
+			return fmt.Errorf("DeleteConflict: role %s has policies", o.Text("name"))
+		}
+	}
+	return nil
+}
+
+func emptyRepository(c *Cloud, op string, o *Object) error {
+	if op != "delete" {
+		return nil
+	}
+	url := o.Text("repositoryUrl")
+	if force, _ := Plain(o.State["forceDelete"]).(bool); !force && len(c.images[url]) > 0 {
+		return fmt.Errorf("RepositoryNotEmptyException: %s holds images", url)
+	}
+	delete(c.images, url)
+	return nil
+}
+
+func imageIsThere(c *Cloud, op string, o *Object) error {
+	if image := o.Text("imageUri"); op != "delete" && !c.has(image) {
+		return fmt.Errorf("InvalidParameterValueException: source image %s does not exist", image)
+	}
+	return nil
+}
+
+// mayPull: somebody allowed Lambda to fetch images before the function asks for one.
+func mayPull(c *Cloud, op string, o *Object) error {
+	repository, _, _ := strings.Cut(strings.TrimPrefix(o.Text("imageUri"), registry+"/"), "@")
+	if op == "create" && c.where("aws:ecr/repositoryPolicy:RepositoryPolicy", "repository", repository) == nil {
+		return fmt.Errorf("AccessDeniedException: Lambda does not have permission to access the ECR image of %s", repository)
+	}
+	return nil
+}
+
+func versionIsThere(c *Cloud, op string, o *Object) error {
+	if op == "delete" {
+		return nil
+	}
+	function := c.where(functionType, "name", o.Text("functionName"))
+	wanted := []string{o.Text("functionVersion")}
+	weights, _ := values(o.State).at("routingConfig.additionalVersionWeights").(map[string]any)
+	for version := range weights {
+		if version == wanted[0] {
+			return fmt.Errorf("InvalidParameterValueException: version %s cannot share with itself", version)
+		}
+		wanted = append(wanted, version)
+	}
+	for _, version := range wanted {
+		if _, ok := function.versions[version]; !ok {
+			return fmt.Errorf("ResourceNotFoundException: function %s has no version %q", function.ID, version)
+		}
+	}
+	return nil
+}
+
+func notProvisioned(c *Cloud, op string, o *Object) error {
+	if op == "delete" && c.where("aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig", "functionName", o.Text("functionName")) != nil {
+		return fmt.Errorf("ResourceConflictException: alias %s has a provisioned concurrency configuration", o.ID)
+	}
+	return nil
+}
+
+func notServed(c *Cloud, op string, o *Object) error {
+	if op == "delete" && c.where(stageType, "deployment", o.ID) != nil {
+		return fmt.Errorf("BadRequestException: active stages pointing to this deployment must be moved or deleted")
+	}
+	return nil
+}
+
+func notMapped(c *Cloud, op string, o *Object) error {
+	if op == "delete" && c.where("aws:apigateway/basePathMapping:BasePathMapping", "domainName", o.ID) != nil {
+		return fmt.Errorf("BadRequestException: base path mappings of %s must be deleted first", o.ID)
+	}
+	return nil
+}
+
+// logsAllowed: API Gateway refuses access logs until the account has a role for them.
+func logsAllowed(c *Cloud, op string, o *Object) error {
+	if op != "delete" && o.Text("accessLogSettings.destinationArn") != "" && len(c.all("aws:apigateway/account:Account")) == 0 {
+		return fmt.Errorf("BadRequestException: CloudWatch Logs role ARN must be set in account settings to enable logging")
+	}
+	return nil
+}
