@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -32,6 +33,7 @@ type adapter struct {
 	log       *journal.Journal
 	started   time.Time
 	readiness *webapp.Readiness
+	handOver  sync.Once // of the last probe's connection to a worker
 	hooks     hooks
 	workers   []*worker
 
@@ -100,7 +102,7 @@ func (a *adapter) awaitApp() error {
 	err := a.readiness.Wait(limit)
 	switch {
 	case err == nil:
-		a.readiness.HandOver(first.app)
+		a.handOver.Do(func() { a.readiness.HandOver(first.app) })
 	case a.config.AsyncInit && !a.readiness.Failed():
 		a.log.Write(journal.Info, nil, err.Error()+"; init ends now, the first invocation will wait for the app")
 		return nil

@@ -61,7 +61,11 @@ func (w *worker) awaitReady(deadline time.Time) error {
 	if !deadline.IsZero() {
 		deadline = deadline.Add(-readyMargin)
 	}
-	return w.readiness.Wait(deadline)
+	if err := w.readiness.Wait(deadline); err != nil {
+		return err
+	}
+	w.handOver.Do(func() { w.readiness.HandOver(w.app) })
+	return nil
 }
 
 func (w *worker) limits(deadline time.Time) webapp.Limits {
@@ -167,7 +171,7 @@ func (w *worker) stream(contentType string) error {
 // failStream ends a response that has begun with an error.
 func (w *worker) failStream(out lambdaapi.Stream, f *failure.Failure) error {
 	w.state = answered
-	w.log.Write(journal.Error, w.invocation.ID, f.Type+": "+f.Message)
+	w.logFailure(f)
 	w.app.Abort()
 	return out.Fail(f)
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"lambda-web/adapter/internal/event"
@@ -90,6 +91,9 @@ func (w *worker) serveOne() error {
 	if errors.Is(err, lambdaapi.ErrFatal) {
 		return err
 	}
+	if ok && f.Type == failure.AppNotReady && w.readiness.Failed() {
+		return errors.New("exiting, so that Lambda starts a new environment: " + f.Message)
+	}
 	return w.countDeadApp(f)
 }
 
@@ -118,7 +122,7 @@ func panicText(cause any) string {
 
 // fail reports the invocation as failed, unless a part of its answer has left already.
 func (w *worker) fail(f *failure.Failure) error {
-	w.log.Write(journal.Error, w.invocation.ID, f.Type+": "+f.Message)
+	w.logFailure(f)
 	if w.state != unanswered {
 		w.runtime.Drop()
 		return nil
@@ -129,6 +133,16 @@ func (w *worker) fail(f *failure.Failure) error {
 		w.log.Write(journal.Error, w.invocation.ID, err.Error())
 	}
 	return err
+}
+
+// logFailure leaves out what the app wrote: bodies do not belong into the log.
+func (w *worker) logFailure(f *failure.Failure) {
+	message := f.Message
+	if f.Type == failure.HTTPStatus {
+		message = w.describe() + "the app answered with status " + strconv.Itoa(w.response.Status) +
+			", which AWS_LWA_ERROR_STATUS_CODES lists"
+	}
+	w.log.Write(journal.Error, w.invocation.ID, f.Type+": "+message)
 }
 
 // named puts the request's name before the message of the app's failure.

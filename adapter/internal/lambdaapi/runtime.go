@@ -21,7 +21,15 @@ const smallBody = 32 << 10
 
 // ErrFatal is wrapped by errors after which the execution environment is beyond repair: the process must exit, so
 // that Lambda builds a new one.
-var ErrFatal = errors.New("the Runtime API gave this environment up")
+var ErrFatal = errors.New("this environment is beyond repair")
+
+// fatal wraps the cause of an ErrFatal.
+type fatal struct{ cause error }
+
+func (f fatal) Error() string {
+	return f.cause.Error() + "; exiting, so that Lambda starts a new environment"
+}
+func (f fatal) Unwrap() []error { return []error{ErrFatal, f.cause} }
 
 // Runtime is one worker's connection to the Runtime API.
 type Runtime struct {
@@ -79,7 +87,7 @@ func (r *Runtime) refused() error {
 	}
 	err = errors.New("ask for the next invocation: status " + strconv.Itoa(status) + ", " + string(body))
 	if status == 403 || status == 500 {
-		return errors.Join(ErrFatal, err)
+		return fatal{err}
 	}
 	return err
 }
@@ -228,7 +236,7 @@ func (r *Runtime) readPosted(inv *Invocation, attempt string, sendErr error) err
 	text := attempt + ": status " + strconv.Itoa(status) + ", " + string(body)
 	switch status {
 	case 500:
-		return errors.Join(ErrFatal, errors.New(text))
+		return fatal{errors.New(text)}
 	case 410:
 		r.warn(inv.ID, text+" (the invocation timed out before its response came)")
 		return nil
@@ -254,7 +262,7 @@ func (r *Runtime) Poll(inv *Invocation, limit time.Duration) error {
 		if failures == 1 {
 			since = time.Now()
 		} else if time.Since(since) >= limit {
-			return errors.Join(ErrFatal, err)
+			return fatal{err}
 		}
 		r.warn(nil, err.Error())
 		time.Sleep(backOff(failures))

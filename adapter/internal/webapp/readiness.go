@@ -41,8 +41,9 @@ type Readiness struct {
 	conn    http1.Conn
 	probe   []byte
 
-	done chan struct{}
-	err  error // valid once done is closed
+	done       chan struct{}
+	err        error   // valid once done is closed
+	readySince instant // valid once done is closed
 
 	mu      sync.Mutex
 	cause   string    // of the last attempt that came to an end
@@ -69,6 +70,7 @@ func (r *Readiness) Run() {
 	for {
 		connected, ready := r.attempt()
 		if ready {
+			r.readySince = currentInstant()
 			break
 		}
 		waited := time.Since(r.started)
@@ -256,7 +258,7 @@ func (r *Readiness) HandOver(c *Client) {
 		return
 	}
 	c.Take(&r.conn)
-	c.idleSince = currentInstant()
+	c.idleSince = r.readySince
 }
 
 func seconds(d time.Duration) string {
