@@ -6,44 +6,43 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 )
 
-// botocoreVersion is what the test installs.
-const botocoreVersion = "1.43.11"
+// What the tests install.
+const (
+	botocore = "botocore==1.43.11"
+	awsCLI   = "awscli==1.46.3"
+)
 
-// botocorePython is a Python with botocore, in the checkout's folder for generated things.
-func botocorePython(t *testing.T) string {
+// pythonWith is the folder of programs of a Python with one package, in the checkout's folder for generated things.
+func pythonWith(t *testing.T, requirement string) (bin string) {
 	t.Helper()
-	home, err := filepath.Abs("../../.lambda-web/venv-botocore-" + botocoreVersion)
+	home, err := filepath.Abs("../../.lambda-web/venv-" + strings.ReplaceAll(requirement, "==", "-"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	python := filepath.Join(home, "bin", "python")
-	if exec.Command(python, "-c", "import botocore.auth").Run() == nil {
-		return python
+	bin = filepath.Join(home, "bin")
+	ready := filepath.Join(home, "ready")
+	if _, err := os.Stat(ready); err == nil {
+		return bin
 	}
-	if err := os.MkdirAll(filepath.Dir(home), 0o755); err != nil {
+	if err := os.RemoveAll(home); err != nil {
 		t.Fatal(err)
 	}
-	made, err := os.MkdirTemp(filepath.Dir(home), "venv-botocore-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(made)
 	for _, command := range [][]string{
-		{"python3", "-m", "venv", made},
-		{filepath.Join(made, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "botocore==" + botocoreVersion},
+		{"python3", "-m", "venv", home},
+		{filepath.Join(bin, "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement},
 	} {
 		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
-			t.Skipf("botocore is not here and cannot be installed (%v: %s): the check of its signatures is left out", err, clip(out))
+			t.Skipf("%s is not here and cannot be installed (%v: %s): the check of its signatures is left out", requirement, err, clip(out))
 		}
 	}
-	// Another test run may have been first; its environment is as good.
-	if err := os.Rename(made, home); err != nil && exec.Command(python, "-c", "import botocore.auth").Run() != nil {
+	if err := os.WriteFile(ready, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	return python
+	return bin
 }
 
 // TestCheck55_E_SignedByBotocore: botocore collapses the path in what it signs, and sends it as it is.
@@ -51,7 +50,7 @@ func TestCheck55_E_SignedByBotocore(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts Python")
 	}
-	python := botocorePython(t)
+	python := filepath.Join(pythonWith(t, botocore), "python")
 	config := iamConfig(echo)
 	config.Now = nil // botocore has no other clock
 	config.Principals[1].Expires = testNow.AddDate(100, 0, 0)
@@ -81,6 +80,32 @@ func TestCheck55_E_SignedByBotocore(t *testing.T) {
 			reply{status: got.Status, body: got.Body}.event(t).expect(t, map[string]string{
 				"requestContext/identity/userArn": `"` + principal.ARN + `"`})
 		}
+	}
+}
+
+// TestSignedByAWSCLI: the one service of the AWS CLI that signs for execute-api is the one for connections; it calls
+// {endpoint}/@connections/{id}, which is a path like any other here.
+func TestSignedByAWSCLI(t *testing.T) {
+	if testing.Short() {
+		t.Skip("starts Python")
+	}
+	aws := filepath.Join(pythonWith(t, awsCLI), "aws")
+	config := iamConfig(echo)
+	config.Now = nil
+	server := serve(t, config)
+	call := func(secret string) (string, error) {
+		command := exec.Command(aws, "apigatewaymanagementapi", "get-connection", "--connection-id", "a=b c",
+			"--endpoint-url", server.URL+"/v1", "--region", testRegion, "--debug")
+		command.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+testUser.AccessKeyID, "AWS_SECRET_ACCESS_KEY="+secret,
+			"AWS_EC2_METADATA_DISABLED=true", "AWS_CONFIG_FILE=/dev/null", "AWS_MAX_ATTEMPTS=1")
+		out, err := command.CombinedOutput()
+		return string(out), err
+	}
+	if out, err := call(testUser.SecretAccessKey); err != nil || !strings.Contains(out, testUser.ARN) {
+		t.Errorf("signed with the right key: %v\n%s", err, out)
+	}
+	if out, err := call("wrong"); err == nil || !strings.Contains(out, "InvalidSignatureException") {
+		t.Errorf("signed with a wrong key: %v\n%s", err, out)
 	}
 }
 
