@@ -34,6 +34,7 @@ type Config struct {
 	AppPort int
 
 	MaxConcurrency         int           // sandboxes at once; 0 is 10
+	Concurrency            int           // invocations at once in one sandbox, above 1 as on Lambda Managed Instances; 0 is 1
 	ProvisionedConcurrency int           // sandboxes that Start warms and that never expire
 	IdleExpiry             time.Duration // how long a sandbox may idle before spin-down; 0 is never
 	Freeze                 bool          // stop all processes between invocations, as Lambda does
@@ -72,6 +73,7 @@ type Limits struct {
 const (
 	maxEvent         = 6291556 // 6 MiB and 100 bytes
 	maxExtensions    = 10
+	maxPerSandbox    = 1600 // the most that a Managed Instances function takes in one environment: 64 per vCPU
 	defaultAppPort   = 8080
 	defaultSandboxes = 10
 )
@@ -80,6 +82,7 @@ func (c Config) withDefaults() Config {
 	c.Version = either(c.Version, "$LATEST")
 	c.AppPort = either(c.AppPort, defaultAppPort)
 	c.MaxConcurrency = either(c.MaxConcurrency, max(defaultSandboxes, c.ProvisionedConcurrency))
+	c.Concurrency = either(c.Concurrency, 1)
 	c.LogFormat = either(c.LogFormat, LogText)
 	if c.Log == nil {
 		c.Log = io.Discard
@@ -98,6 +101,14 @@ func (c Config) withDefaults() Config {
 	l.Response = either(l.Response, maxEvent)
 	l.StreamedResponse = either(l.StreamedResponse, 200<<20)
 	return c
+}
+
+// initLimit is the time of an init that an invocation waits for.
+func (c Config) initLimit() time.Duration {
+	if c.Concurrency > 1 {
+		return c.Limits.ProvisionedInit // sandboxes of Managed Instances boot ahead of invocations
+	}
+	return c.Limits.Init
 }
 
 func either[T comparable](v, fallback T) T {
@@ -124,6 +135,7 @@ func (c Config) validate() error {
 	refuse(len(c.Command) == 0, "Command is empty; it must be the command that starts the app")
 	refuse(c.AppPort < 1 || c.AppPort > 65535, "AppPort is %d; it must be between 1 and 65535", c.AppPort)
 	refuse(c.MaxConcurrency < 1, "MaxConcurrency is %d; it must be at least 1", c.MaxConcurrency)
+	refuse(c.Concurrency < 1 || c.Concurrency > maxPerSandbox, "Concurrency is %d; it must be between 1 and %d", c.Concurrency, maxPerSandbox)
 	refuse(c.ProvisionedConcurrency < 0 || c.ProvisionedConcurrency > c.MaxConcurrency,
 		"ProvisionedConcurrency is %d; it must be between 0 and MaxConcurrency (%d)", c.ProvisionedConcurrency, c.MaxConcurrency)
 	refuse(c.IdleExpiry < 0, "IdleExpiry is %s; it must not be negative", c.IdleExpiry)

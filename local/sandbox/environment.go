@@ -15,11 +15,14 @@ import (
 // Environment variables of the processes in a sandbox.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 
+// managedInstances is the type of initialization of sandboxes with several invocations at once.
+const managedInstances = "lambda-managed-instances"
+
 // environment is what one sandbox adds to the function's own variables.
 type environment struct {
 	runtimeAPI string // host:port
 	logStream  string
-	initType   string // on-demand or provisioned-concurrency
+	initType   string // on-demand or provisioned-concurrency; of no interest on Managed Instances
 	port       int    // of the app
 }
 
@@ -69,6 +72,11 @@ func (c Config) runtimeVariables(e environment) map[string]string {
 		"_AWS_XRAY_DAEMON_ADDRESS":        "127.0.0.1",
 		"_AWS_XRAY_DAEMON_PORT":           "2000",
 	})
+	delete(v, "AWS_LAMBDA_MAX_CONCURRENCY")
+	if c.Concurrency > 1 {
+		v["AWS_LAMBDA_MAX_CONCURRENCY"] = strconv.Itoa(c.Concurrency)
+		v["AWS_LAMBDA_INITIALIZATION_TYPE"] = managedInstances
+	}
 	return v
 }
 

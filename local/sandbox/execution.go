@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -23,6 +24,7 @@ type execution struct {
 	responding bool // the runtime's answer is being read
 	answered   bool // the caller's answer is settled
 	errorType  string
+	timer      *time.Timer // with several invocations in one sandbox
 
 	done   chan struct{} // closed when result and err are set
 	result Result
@@ -58,21 +60,35 @@ func (e *execution) dropStream() {
 	e.Stream = nil
 }
 
-// begin hands an invocation to an idle sandbox. It is false when the sandbox has just been lost.
+// begin hands an invocation to a sandbox with room for it. It is false when the sandbox has just been
+// lost.
 func (sb *sandbox) begin(e *execution) bool {
 	e.start = time.Now()
 	e.deadline = e.start.Add(sb.cfg.Timeout)
 	sb.mu.Lock()
-	if sb.phase != idle {
+	if sb.phase != idle && (sb.phase != invoking || !sb.concurrent()) {
 		sb.mu.Unlock()
 		return false
 	}
-	// From here on a failure finds the invocation and answers it.
-	sb.phase, sb.run, sb.runtimeReady = invoking, e, false
+	if sb.concurrent() {
+		sb.room--
+	}
+	sb.enter(e)
 	sb.mu.Unlock()
 	sb.logStart(e)
 	sb.hand(e)
 	return true
+}
+
+// enter notes an invocation in progress: from here on a failure finds it and answers it. It needs the
+// lock.
+func (sb *sandbox) enter(e *execution) {
+	sb.phase, sb.runs = invoking, append(sb.runs, e)
+	if sb.concurrent() {
+		sb.startTimer(e)
+	} else {
+		sb.runtimeReady = false
+	}
 }
 
 // bootAndRun is the suppressed init: boot inside the invocation, under the function's timeout.
@@ -82,11 +98,11 @@ func (sb *sandbox) bootAndRun(e *execution) *failure {
 	sb.logStart(e)
 	f := sb.boot(sb.cfg.Timeout)
 	if f == nil {
-		sb.initReported = true // its time is part of this invocation's
+		sb.initReported.Store(true) // its time is part of this invocation's
 		sb.mu.Lock()
 		f = sb.failure
 		if f == nil {
-			sb.phase, sb.run, sb.runtimeReady = invoking, e, false
+			sb.enter(e)
 		}
 		sb.mu.Unlock()
 		if f == nil {
@@ -107,7 +123,7 @@ func (sb *sandbox) bootAndRun(e *execution) *failure {
 // hand sends the event to the runtime and INVOKE to the extensions that asked for it.
 func (sb *sandbox) hand(e *execution) {
 	sb.mu.Lock()
-	if sb.run != e || sb.phase != invoking {
+	if sb.phase != invoking || !slices.Contains(sb.runs, e) {
 		sb.mu.Unlock()
 		return
 	}
@@ -118,17 +134,13 @@ func (sb *sandbox) hand(e *execution) {
 		e.delivered = true
 	}
 	var told []*extension
-	for _, x := range sb.extensions {
-		if x.onInvoke {
-			x.ready = false
-			told = append(told, x)
+	if !sb.concurrent() {
+		told = sb.subscribers()
+		if remaining := time.Until(e.deadline); sb.timer == nil {
+			sb.timer = time.AfterFunc(remaining, sb.expire)
+		} else {
+			sb.timer.Reset(remaining)
 		}
-	}
-	remaining := time.Until(e.deadline)
-	if sb.timer == nil {
-		sb.timer = time.AfterFunc(remaining, sb.expire)
-	} else {
-		sb.timer.Reset(remaining)
 	}
 	sb.mu.Unlock()
 
@@ -140,10 +152,22 @@ func (sb *sandbox) hand(e *execution) {
 	}
 }
 
+// subscribers are the extensions to be told of an invocation, from now on busy. It needs the lock.
+func (sb *sandbox) subscribers() []*extension {
+	var told []*extension
+	for _, x := range sb.extensions {
+		if x.onInvoke {
+			x.ready = false
+			told = append(told, x)
+		}
+	}
+	return told
+}
+
 // expire is called when an invocation may have reached its deadline.
 func (sb *sandbox) expire() {
 	sb.mu.Lock()
-	due := sb.phase == invoking && sb.run != nil && !time.Now().Before(sb.run.deadline)
+	due := sb.phase == invoking && !time.Now().Before(sb.runs[0].deadline)
 	sb.mu.Unlock()
 	if due {
 		sb.fail(&failure{errorType: timedOut, message: timeoutMessage(sb.cfg.Timeout), reason: timeout})

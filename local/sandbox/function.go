@@ -5,14 +5,16 @@
 // The map, from the outside in: an [Alias] routes to a [Function], one published version, which is a
 // pool (pool.go) of sandboxes. A sandbox (sandbox.go) is a state machine with a listener
 // (server.go) that serves runtimeapi.go and extensionsapi.go; it goes through boot.go, any number of
-// times through execution.go, and shutdown.go. Processes are started and ended in process.go, and
-// watchdog.go ends them when this program can no longer do it.
+// times through execution.go (concurrency.go where it takes several at once), and shutdown.go.
+// Processes are started and ended in process.go, and watchdog.go ends them when this program can no
+// longer do it.
 //
 // What differs from Lambda, because the sandboxes share one machine: each app has a port of its own
 // ([Config].AppPort), /tmp is the machine's and memory is measured, not limited. Credentials are
 // those of Env. A process that dies between invocations, where Lambda's would be frozen, costs the
 // next invocation an init but no error. Streamed responses are not slowed down after their first
-// 6 MB. The Telemetry and Logs APIs answer that they are not supported.
+// 6 MB. Sandboxes with several invocations at once are started on demand like the others, while Lambda
+// Managed Instances scale by their load. The Telemetry and Logs APIs answer that they are not supported.
 package sandbox
 
 import (

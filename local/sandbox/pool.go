@@ -16,7 +16,7 @@ type pool struct {
 
 	mu        sync.Mutex
 	sandboxes map[int]*sandbox // all, by number
-	idle      []*sandbox       // ready; the last used is the first to be used again
+	idle      []*sandbox       // with room; the last used is the first to be used again
 	reset     []*sandbox       // successors that boot inside their next invocation
 	waiters   []*waiter        // oldest first
 	limit     int              // sandboxes at once
@@ -38,8 +38,9 @@ type pool struct {
 
 // place is what the pool knows of a sandbox.
 type place struct {
-	out       bool
-	finishing bool
+	out       int  // invocations in progress
+	finishing int  // have been answered and are about to be over
+	room      int  // further invocations it takes now
 	works     bool // it has been ready once
 	idleSince time.Time
 }
@@ -72,7 +73,7 @@ func (p *pool) acquire(ctx context.Context) (*sandbox, error) {
 	}
 	w := &waiter{ready: make(chan *sandbox, 1)}
 	p.waiters = append(p.waiters, w)
-	if len(p.waiters) > p.starting+p.finishing {
+	if len(p.waiters) > p.starting*p.cfg.Concurrency+p.finishing {
 		p.start()
 	}
 	p.mu.Unlock()
@@ -92,12 +93,12 @@ func (p *pool) wait(ctx context.Context, w *waiter) (*sandbox, error) {
 			return sb, nil
 		case <-ctx.Done():
 			if sb := p.leave(w); sb != nil {
-				p.freed(sb)
+				p.returned(sb)
 			}
 			return nil, ctx.Err()
 		case <-finish.C:
 			p.mu.Lock()
-			if len(p.waiters) > p.starting {
+			if len(p.waiters) > p.starting*p.cfg.Concurrency {
 				p.start()
 			}
 			p.mu.Unlock()
@@ -152,7 +153,9 @@ func (p *pool) pick() *sandbox {
 	for _, list := range []*[]*sandbox{&p.idle, &p.reset} {
 		if n := len(*list); n > 0 {
 			sb := (*list)[n-1]
-			*list = (*list)[:n-1]
+			if sb.place.room--; sb.place.room == 0 {
+				*list = (*list)[:n-1]
+			}
 			return sb
 		}
 	}
@@ -160,7 +163,7 @@ func (p *pool) pick() *sandbox {
 }
 
 func (p *pool) handOut(sb *sandbox) {
-	sb.place.out = true
+	sb.place.out++
 	p.out++
 	p.counts.Invocations++
 }
@@ -174,7 +177,9 @@ func (p *pool) offer(sb *sandbox, list *[]*sandbox) (taken bool) {
 		w.ready <- sb
 		return true
 	}
-	*list = append(*list, sb)
+	if sb.place.room++; sb.place.room == 1 {
+		*list = append(*list, sb)
+	}
 	if list == &p.idle {
 		sb.place.idleSince = time.Now()
 		p.armExpiry()
@@ -184,22 +189,17 @@ func (p *pool) offer(sb *sandbox, list *[]*sandbox) (taken bool) {
 
 // settle clears what was noted when the sandbox was handed out.
 func (p *pool) settle(sb *sandbox) {
-	if sb.place.out {
-		sb.place.out = false
-		p.out--
-	}
-	if sb.place.finishing {
-		sb.place.finishing = false
-		p.finishing--
-	}
+	p.out -= sb.place.out
+	p.finishing -= sb.place.finishing
+	sb.place.out, sb.place.finishing = 0, 0
 }
 
 // answered implements owner.
 func (p *pool) answered(sb *sandbox) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if sb.place.out && !sb.place.finishing {
-		sb.place.finishing = true
+	if sb.place.finishing < sb.place.out {
+		sb.place.finishing++
 		p.finishing++
 	}
 }
@@ -209,11 +209,8 @@ func (p *pool) freed(sb *sandbox) {
 	p.mu.Lock()
 	p.settle(sb)
 	taken := true
-	if list := &p.idle; !p.closed && p.sandboxes[sb.number] == sb {
-		if sb.suppressed && sb.isNew() {
-			list = &p.reset
-		}
-		taken = p.offer(sb, list)
+	if p.has(sb) {
+		taken = p.offer(sb, &p.idle)
 	}
 	p.checkDrained()
 	p.mu.Unlock()
@@ -222,13 +219,66 @@ func (p *pool) freed(sb *sandbox) {
 	}
 }
 
+// concluded implements owner.
+func (p *pool) concluded(sb *sandbox, back bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if sb.place.out == 0 {
+		return // lost meanwhile
+	}
+	sb.place.out--
+	p.out--
+	if back {
+		sb.place.finishing++
+		p.finishing++
+	}
+	p.checkDrained()
+}
+
+// spare implements owner.
+func (p *pool) spare(sb *sandbox) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.has(sb) {
+		return
+	}
+	if sb.place.finishing > 0 {
+		sb.place.finishing--
+		p.finishing--
+	}
+	p.offer(sb, &p.idle)
+}
+
+// returned takes back what was handed to a waiter that has left. It takes the lock.
+func (p *pool) returned(sb *sandbox) {
+	p.mu.Lock()
+	if sb.place.out > 0 {
+		sb.place.out--
+		p.out--
+	}
+	if p.has(sb) {
+		list := &p.idle
+		if sb.suppressed && sb.isNew() {
+			list = &p.reset
+		}
+		p.offer(sb, list)
+	}
+	p.checkDrained()
+	p.mu.Unlock()
+	sb.freeze()
+}
+
+// has is true while a sandbox is one of the pool's.
+func (p *pool) has(sb *sandbox) bool { return !p.closed && p.sandboxes[sb.number] == sb }
+
 // lost implements owner.
 func (p *pool) lost(sb *sandbox) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.settle(sb)
 	p.idle = slices.DeleteFunc(p.idle, func(other *sandbox) bool { return other == sb })
-	if !p.closed && p.sandboxes[sb.number] == sb {
+	sb.place.room = 0
+	if p.has(sb) {
 		p.succeed(sb)
 	}
 	p.checkDrained()
@@ -263,6 +313,11 @@ func (p *pool) stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	s := p.counts
-	s.Sandboxes, s.Idle = len(p.sandboxes)-len(p.reset), len(p.idle)
+	s.Sandboxes = len(p.sandboxes) - len(p.reset)
+	for _, sb := range p.idle {
+		if sb.place.out == 0 {
+			s.Idle++
+		}
+	}
 	return s
 }

@@ -96,12 +96,11 @@ func (sb *sandbox) report(e *execution) {
 	sb.drainOutput()
 	m := reportMetrics{Duration: milliseconds(took), MemorySize: sb.cfg.MemorySize, MaxMemoryUsed: sb.peakMB()}
 	billed := m.Duration
-	if !sb.initReported && !sb.provisioned {
+	if !sb.initReported.Swap(true) && !sb.provisioned {
 		init := milliseconds(sb.initDuration)
 		m.InitDuration = &init
 		billed += init
 	}
-	sb.initReported = true
 	m.BilledDuration = int64(math.Ceil(billed))
 	if sb.cfg.LogFormat == LogJSON {
 		r := reportRecord{RequestID: e.RequestID, Metrics: m, Status: e.status()}
@@ -144,13 +143,10 @@ func reportText(e *execution, m reportMetrics) []byte {
 	return b
 }
 
-// reportFailure writes why the sandbox is reset and, if it cut off an invocation, its REPORT.
+// reportFailure writes why an invocation was cut off, and its REPORT.
 func (sb *sandbox) reportFailure(e *execution, f *failure) {
 	sb.drainOutput()
 	switch {
-	case e == nil:
-		sb.log.printf("%s between invocations; the next one starts the sandbox again", f)
-		return
 	case sb.cfg.LogFormat == LogJSON:
 	case f.errorType == timedOut:
 		sb.log.printf("%s %s %s", sb.cfg.Now().UTC().Format("2006-01-02T15:04:05.000Z"), e.RequestID, f.message)
@@ -174,7 +170,10 @@ type initReportRecord struct {
 func (sb *sandbox) logInit(phase string, f *failure) {
 	took := milliseconds(sb.initDuration)
 	r := initReportRecord{InitializationType: "on-demand", Phase: phase, Status: "success", Metrics: map[string]float64{"durationMs": took}}
-	if sb.provisioned {
+	switch {
+	case sb.concurrent():
+		r.InitializationType = managedInstances
+	case sb.provisioned:
 		r.InitializationType = "provisioned-concurrency"
 	}
 	switch {

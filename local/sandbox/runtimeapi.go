@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -47,8 +48,13 @@ func (sb *sandbox) handleRuntime(c *conn, r *http.Request, path string) {
 
 // runtimeNext parks the connection until there is an invocation.
 func (sb *sandbox) runtimeNext(c *conn) {
+	if sb.concurrent() {
+		sb.workerNext(c)
+		return
+	}
 	sb.mu.Lock()
-	if run := sb.run; sb.phase == invoking && !run.answered {
+	if sb.phase == invoking && !sb.runs[0].answered {
+		run := sb.runs[0]
 		run.delivered = true
 		sb.mu.Unlock()
 		sb.sendEvent(c, run) // a runtime that lost the event gets it again
@@ -83,13 +89,13 @@ func (sb *sandbox) runtimeAnswer(c *conn, r *http.Request, id, verb string) {
 	}
 	echoed := r.Header.Get(headerInvocationID)
 	sb.mu.Lock()
-	e := sb.run
+	e := sb.inProgress(id, echoed)
 	switch {
 	case sb.phase == ending:
 		sb.mu.Unlock()
 		c.refuse(http.StatusGone, "InvocationTimeout", "The invocation is over: the sandbox is being reset")
 		return
-	case e == nil || e.RequestID != id || echoed != "" && echoed != e.id:
+	case e == nil:
 		sb.mu.Unlock()
 		c.refuse(http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 		return
@@ -112,6 +118,17 @@ func (sb *sandbox) runtimeAnswer(c *conn, r *http.Request, id, verb string) {
 	}
 }
 
+// inProgress finds an invocation by its request and, if the runtime sends that back, by its run. It
+// needs the lock.
+func (sb *sandbox) inProgress(requestID, run string) *execution {
+	for _, e := range sb.runs {
+		if e.RequestID == requestID && (run == "" || run == e.id) {
+			return e
+		}
+	}
+	return nil
+}
+
 // settle makes r the answer of the invocation, unless the sandbox failed in the meantime.
 func (sb *sandbox) settle(e *execution, r Result, errorType string) {
 	r.Version = sb.cfg.Version
@@ -119,11 +136,17 @@ func (sb *sandbox) settle(e *execution, r Result, errorType string) {
 		r.FunctionError = unhandled
 	}
 	sb.mu.Lock()
-	if sb.run != e || sb.phase != invoking {
+	if sb.phase != invoking || !slices.Contains(sb.runs, e) {
 		sb.mu.Unlock()
 		return
 	}
 	e.errorType, e.answered = errorType, true
+	if sb.concurrent() {
+		spare := sb.conclude(e)
+		sb.mu.Unlock()
+		sb.settleOne(e, r, spare)
+		return
+	}
 	over := sb.advance()
 	sb.mu.Unlock()
 	sb.owner.answered(sb)

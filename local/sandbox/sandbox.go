@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
 // sandbox is one execution environment from init to its end: a listener that serves the Runtime and
 // Extensions APIs, process groups, and one state machine under one mutex. It runs one invocation at
-// a time. After a reset a successor with the same number takes its place, with fresh registrations.
+// a time, or several (concurrency.go). After a reset a successor with the same number takes its place,
+// with fresh registrations.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 type sandbox struct {
@@ -40,13 +42,15 @@ type sandbox struct {
 	failure      *failure      // why it ends
 	shutdownBy   time.Time     // while it ends: when the last process is killed
 	shutdownFor  string        // while it ends: the reason told to extensions
-	run          *execution    // the invocation in progress
-	timer        *time.Timer   // of run
+	runs         []*execution  // in progress
+	timer        *time.Timer   // of the only run
+	room         int           // with several runs: how many more the owner may hand over
+	opened       bool          // with several runs: the owner takes news of more room
 	frozen       bool
 	memory       memoryGauge
 
 	initDuration time.Duration
-	initReported bool // a REPORT line has told it
+	initReported atomic.Bool // a REPORT line has told it
 
 	place place // the pool's notes, under the pool's lock
 }
@@ -55,7 +59,11 @@ type sandbox struct {
 type owner interface {
 	answered(*sandbox) // the caller has its answer; the sandbox will soon be free or lost
 	freed(*sandbox)    // the invocation is over in every process
-	lost(*sandbox)     // all its processes have ended, not by the owner's will
+	// With several invocations at once: one is over, and its worker is about to be back or not; and
+	// there is room for one more.
+	concluded(sb *sandbox, back bool)
+	spare(*sandbox)
+	lost(*sandbox) // all its processes have ended, not by the owner's will
 }
 
 type phase int
@@ -186,9 +194,10 @@ func (sb *sandbox) advance() *execution {
 	case sb.phase == initialising:
 		sb.phase = idle
 		close(sb.settled)
-	case sb.phase == invoking && sb.run.answered:
-		over := sb.run
-		sb.phase, sb.run = idle, nil
+	case sb.phase == invoking && !sb.concurrent() && sb.runs[0].answered:
+		over := sb.runs[0]
+		clear(sb.runs) // the event is large
+		sb.phase, sb.runs = idle, sb.runs[:0]
 		sb.timer.Stop()
 		return over
 	}
@@ -206,7 +215,7 @@ func (sb *sandbox) finish(over *execution) {
 // fail ends the sandbox because of f, unless it ends already.
 func (sb *sandbox) fail(f *failure) {
 	sb.mu.Lock()
-	was, run := sb.phase, sb.run
+	was := sb.phase
 	if was == ending {
 		sb.mu.Unlock()
 		return
@@ -217,20 +226,38 @@ func (sb *sandbox) fail(f *failure) {
 		sb.mu.Unlock()
 		return
 	}
-	unanswered := run != nil && !run.answered
-	if run != nil {
-		run.answered = true
-	}
+	runs, unanswered := sb.cutOff()
 	sb.mu.Unlock()
-	sb.reportFailure(run, f)
+	if len(runs) == 0 {
+		sb.drainOutput()
+		sb.log.printf("%s between invocations; the next one starts the sandbox again", f)
+	}
+	for _, run := range runs {
+		sb.reportFailure(run, f)
+	}
 	go func() {
 		sb.shutdown(f.reason)
 		sb.owner.lost(sb)
 	}()
-	if unanswered {
+	for _, run := range unanswered {
 		sb.owner.answered(sb)
 		run.answer(Result{Payload: f.payload(run.RequestID), FunctionError: unhandled, Version: sb.cfg.Version}, nil)
 	}
+}
+
+// cutOff returns the invocations in progress, and those whose callers wait: nobody else may answer
+// them from now on. It needs the lock.
+func (sb *sandbox) cutOff() (runs, unanswered []*execution) {
+	for _, run := range sb.runs {
+		if !run.answered {
+			unanswered = append(unanswered, run)
+		}
+		run.answered = true
+		if run.timer != nil {
+			run.timer.Stop()
+		}
+	}
+	return slices.Clone(sb.runs), unanswered
 }
 
 // exited is called when the leader of a process group has ended.

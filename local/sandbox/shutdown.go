@@ -16,19 +16,16 @@ const (
 // invocation in progress is answered with ErrClosed.
 func (sb *sandbox) stop(reason string) {
 	sb.mu.Lock()
-	was, run := sb.phase, sb.run
+	was := sb.phase
 	if was != ending {
 		sb.phase, sb.failure = ending, &failure{errorType: "Sandbox.Closed", message: errEnds.Error(), reason: reason}
 		if was == initialising {
 			close(sb.settled)
 		}
 	}
-	unanswered := run != nil && !run.answered
-	if run != nil {
-		run.answered = true
-	}
+	_, unanswered := sb.cutOff()
 	sb.mu.Unlock()
-	if unanswered {
+	for _, run := range unanswered {
 		run.answer(Result{}, ErrClosed)
 	}
 	sb.shutdown(reason)
@@ -127,7 +124,7 @@ func (sb *sandbox) closeOutput() {
 
 // freeze stops all processes while there is nothing to do.
 func (sb *sandbox) freeze() {
-	if !sb.cfg.Freeze {
+	if !sb.cfg.Freeze || sb.concurrent() {
 		return
 	}
 	sb.mu.Lock()

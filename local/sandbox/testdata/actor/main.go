@@ -88,6 +88,18 @@ func play(verb string, args []string) {
 		call(args)
 	case "serve":
 		serve()
+	case "workers": // as many runtimes at once
+		n := 0
+		fmt.Sscan(arg, &n)
+		for range n {
+			go serve()
+		}
+		select {}
+	case "deserter": // a worker that polls, passes a gate and closes its connection
+		c, _ := net.Dial("tcp", api)
+		io.WriteString(c, "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n")
+		gate(arg)
+		c.Close()
 	case "front":
 		front()
 	default:
