@@ -1,0 +1,252 @@
+package webapp
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"lambda-web/adapter/internal/failure"
+	"lambda-web/adapter/internal/journal"
+	"lambda-web/adapter/internal/request"
+)
+
+func addressOf(listener net.Listener) Address {
+	if listener.Addr().Network() == "unix" {
+		return Address{Host: "unix:" + listener.Addr().String()}
+	}
+	return Address{Host: "127.0.0.1", Port: listener.Addr().(*net.TCPAddr).Port}
+}
+
+func listen(t *testing.T, network, address string) net.Listener {
+	t.Helper()
+	listener, err := net.Listen(network, address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	return listener
+}
+
+func send(c *Client, method string, body []byte, limits Limits) (string, *failure.Failure) {
+	r := request.Request{Method: []byte(method), Size: len(body), Body: body,
+		Head: []byte(method + " / HTTP/1.1\r\nhost: x\r\ncontent-length: " + strconv.Itoa(len(body)) + "\r\n\r\n")}
+	if f := c.Do(&r, limits); f != nil {
+		return "", f
+	}
+	var got []byte
+	for {
+		piece, err := c.Next()
+		if err == io.EOF {
+			c.Finish()
+			return string(got), nil
+		}
+		if err != nil {
+			f := c.BodyFailed(err)
+			c.Abort()
+			return "", f
+		}
+		got = append(got, piece...)
+	}
+}
+
+// An app that sends its answer while it still reads must not wait for ever: both sides would only write.
+func TestEchoWhileReading(t *testing.T) {
+	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		_, _ = io.Copy(w, r.Body)
+	}))
+	defer app.Close()
+	c := NewClient(addressOf(app.Listener), time.Minute)
+	body := bytes.Repeat([]byte("0123456789abcdef"), 1<<19)
+	for range 2 {
+		got, f := send(c, "POST", body, Limits{GiveUp: time.Now().Add(30 * time.Second)})
+		if f != nil || got != string(body) {
+			t.Fatalf("%d bytes came back as %d, %v", len(body), len(got), f)
+		}
+	}
+}
+
+// A kept connection that the app closes when the request arrives: repeatable methods are sent again, once; others fail.
+func TestKeptConnectionDies(t *testing.T) {
+	for method, wantOK := range map[string]bool{"GET": true, "HEAD": true, "PUT": true, "DELETE": true, "OPTIONS": true, "TRACE": true, "POST": false, "PATCH": false} {
+		t.Run(method, func(t *testing.T) {
+			listener := listen(t, "tcp", "127.0.0.1:0")
+			var requests atomic.Int32
+			go func() {
+				for {
+					conn, err := listener.Accept()
+					if err != nil {
+						return
+					}
+					in := bufio.NewReader(conn)
+					for n := 0; ; n++ {
+						if _, err := http.ReadRequest(in); err != nil {
+							break
+						}
+						requests.Add(1)
+						if n == 1 { // the second request on a connection finds its end
+							_ = conn.Close()
+							break
+						}
+						_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+					}
+				}
+			}()
+			c := NewClient(addressOf(listener), time.Minute)
+			if _, f := send(c, method, nil, Limits{}); f != nil {
+				t.Fatal(f)
+			}
+			_, f := send(c, method, nil, Limits{})
+			if ok := f == nil; ok != wantOK {
+				t.Errorf("%v", f)
+			}
+			want := int32(2)
+			if wantOK {
+				want = 3
+			}
+			if got := requests.Load(); got != want {
+				t.Errorf("the app saw %d requests, want %d", got, want)
+			}
+		})
+	}
+}
+
+func TestReuse(t *testing.T) {
+	var connections atomic.Int32
+	var header atomic.Value
+	header.Store("")
+	app := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if h := header.Load().(string); h != "" {
+			w.Header().Set("Keep-Alive", h)
+		}
+	}))
+	app.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateNew {
+			connections.Add(1)
+		}
+	}
+	app.Start()
+	defer app.Close()
+	rows := []struct {
+		rule, header string
+		limit, slept time.Duration
+		want         int32
+	}{
+		{"kept", "", time.Minute, 0, 1},
+		{"no reuse", "", 0, 0, 3},
+		{"slept by the deadlines", "", time.Minute, 2 * time.Minute, 3},
+		{"half of the app's own limit", "timeout=100", time.Hour, 51 * time.Second, 3},
+		{"within half of the app's own limit", "timeout=100", time.Hour, 40 * time.Second, 1},
+		{"the app keeps nothing", "timeout=0", time.Minute, 0, 3},
+	}
+	for _, row := range rows {
+		t.Run(row.rule, func(t *testing.T) {
+			connections.Store(0)
+			header.Store(row.header)
+			c := NewClient(addressOf(app.Listener), row.limit)
+			defer c.Close()
+			for range 3 {
+				c.Slept(row.slept)
+				if _, f := send(c, "GET", nil, Limits{}); f != nil {
+					t.Fatal(f)
+				}
+			}
+			if got := connections.Load(); got != row.want {
+				t.Errorf("%d connections, want %d", got, row.want)
+			}
+		})
+	}
+}
+
+func TestNobodyListens(t *testing.T) {
+	listener := listen(t, "tcp", "127.0.0.1:0")
+	address := addressOf(listener)
+	_ = listener.Close()
+	for _, row := range []struct {
+		address Address
+		limits  Limits
+	}{
+		{address, Limits{Deadline: time.Now()}},
+		{address, Limits{GiveUp: time.Now().Add(20 * time.Millisecond)}},
+		{Address{Host: "unix:" + filepath.Join(t.TempDir(), "none.sock")}, Limits{Deadline: time.Now()}},
+	} {
+		_, f := send(NewClient(row.address, time.Second), "GET", nil, row.limits)
+		if f == nil || f.Type != failure.AppConnect || !strings.Contains(f.Message, row.address.String()) {
+			t.Errorf("%v", f)
+		}
+	}
+}
+
+func TestListenHint(t *testing.T) {
+	listener := listen(t, "tcp", "127.0.0.1:0")
+	port := addressOf(listener).Port
+	if got := listenHint(Address{Host: "127.0.0.1", Port: port}, nil); got != "" {
+		t.Errorf("an app that listens where it should: %q", got)
+	}
+	for address, want := range map[string]bool{"0.0.0.0": true, "127.0.0.1": true, "::": true, "::1": false, "10.0.0.1": false, "::ffff:127.0.0.1": true} {
+		if got := reaches(netip.MustParseAddr(address), "127.0.0.1"); got != want {
+			t.Errorf("a listener on %s reaches 127.0.0.1: %v", address, got)
+		}
+	}
+}
+
+func TestReadiness(t *testing.T) {
+	rows := []struct {
+		rule    string
+		handler http.HandlerFunc
+		want    string // part of the error; empty: ready
+	}{
+		{"healthy", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "ok") }, ""},
+		{"unhealthy", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(503) }, "status 503"},
+		{"no answer", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "timeout"},
+		{"closes", func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) }, "connection closed"},
+	}
+	for _, row := range rows {
+		t.Run(row.rule, func(t *testing.T) {
+			app := httptest.NewServer(row.handler)
+			defer app.Close()
+			r := NewReadiness(Check{Address: addressOf(app.Listener), Path: "/ready", Limit: 300 * time.Millisecond,
+				Healthy: func(status int) bool { return status == 200 }}, time.Now(), journal.New(io.Discard, journal.Info, false))
+			r.Run()
+			err := r.Wait(time.Now())
+			if row.want == "" {
+				if err != nil || r.Failed() {
+					t.Fatal(err)
+				}
+				c := NewClient(addressOf(app.Listener), time.Minute)
+				r.HandOver(c)
+				if !c.reusable() {
+					t.Error("the probe's connection was not handed over")
+				}
+				c.Close()
+				return
+			}
+			if err == nil || !r.Failed() || !strings.Contains(err.Error(), row.want) || !strings.Contains(err.Error(), "/ready") {
+				t.Errorf("%v", err)
+			}
+			r.conn.Close()
+		})
+	}
+}
+
+func TestInstant(t *testing.T) {
+	now := currentInstant()
+	if d := now.since(); d < 0 || d > time.Minute {
+		t.Errorf("no time passed, but %v", d)
+	}
+	frozen := now
+	frozen.boot -= time.Hour // the boot clock ran on while the others stood still
+	if d := frozen.since(); d < time.Hour {
+		t.Errorf("an hour passed by one clock, but %v", d)
+	}
+}
