@@ -9,8 +9,10 @@ import (
 	"strings"
 )
 
-// listening returns the TCP addresses on which some process listens, from /proc/net/tcp and tcp6 (proc(5)).
+// listening returns the TCP addresses on which processes listen, from /proc/net/tcp and tcp6 (proc(5)): those of
+// this execution environment, or of the whole machine where its processes cannot be told from others.
 func listening() []netip.AddrPort {
+	own := environmentSockets()
 	var found []netip.AddrPort
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		text, err := os.ReadFile(table)
@@ -20,7 +22,7 @@ func listening() []netip.AddrPort {
 		for line := range strings.Lines(string(text)) {
 			columns := strings.Fields(line)
 			const stateListen = "0A"
-			if len(columns) < 4 || columns[3] != stateListen {
+			if len(columns) < 10 || columns[3] != stateListen || len(own) > 0 && !own[columns[9]] {
 				continue
 			}
 			if address, ok := parseProcAddress(columns[1]); ok && !slices.Contains(found, address) {
@@ -29,6 +31,42 @@ func listening() []netip.AddrPort {
 		}
 	}
 	return found
+}
+
+// environmentSockets returns the inodes of the sockets that the processes of this execution environment have open.
+// Its processes are those that know the same Runtime API: on Lambda all of them, on a laptop those of one sandbox.
+func environmentSockets() map[string]bool {
+	environment := runtimeAPI("/proc/self")
+	inodes := map[string]bool{}
+	folders, err := os.ReadDir("/proc")
+	if err != nil || environment == "" {
+		return nil
+	}
+	for _, folder := range folders {
+		process := "/proc/" + folder.Name()
+		if runtimeAPI(process) != environment {
+			continue
+		}
+		descriptors, _ := os.ReadDir(process + "/fd")
+		for _, descriptor := range descriptors {
+			target, _ := os.Readlink(process + "/fd/" + descriptor.Name())
+			if inode, ok := strings.CutPrefix(target, "socket:["); ok {
+				inodes[strings.TrimSuffix(inode, "]")] = true
+			}
+		}
+	}
+	return inodes
+}
+
+// runtimeAPI is the address of the Runtime API that a process was started with.
+func runtimeAPI(process string) string {
+	environ, _ := os.ReadFile(process + "/environ")
+	for entry := range strings.SplitSeq(string(environ), "\x00") {
+		if address, ok := strings.CutPrefix(entry, "AWS_LAMBDA_RUNTIME_API="); ok {
+			return address
+		}
+	}
+	return ""
 }
 
 // parseProcAddress reads `0100007F:1F90`: groups of four bytes in the machine's order, which is little-endian on
