@@ -11,8 +11,14 @@ import (
 // boot is the init phase: extensions start, all register, the runtime starts, all call next. It
 // returns why it failed; the processes have ended then.
 func (sb *sandbox) boot(limit time.Duration) *failure {
-	start := time.Now()
-	f := sb.tryBoot(limit)
+	var f *failure
+	err := sb.open()
+	start := time.Now() // the host is there before the clock of the init runs
+	if err != nil {
+		f = sb.abort(&failure{errorType: "Sandbox.InitError", message: err.Error(), reason: failed})
+	} else {
+		f = sb.tryBoot(limit)
+	}
 	sb.initDuration = time.Since(start)
 	if f != nil {
 		sb.shutdown(f.reason)
@@ -25,9 +31,6 @@ func (sb *sandbox) boot(limit time.Duration) *failure {
 func (sb *sandbox) tryBoot(limit time.Duration) *failure {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	if err := sb.open(); err != nil {
-		return sb.abort(&failure{errorType: "Sandbox.InitError", message: err.Error(), reason: failed})
-	}
 	if f := sb.startExtensions(); f != nil {
 		return sb.abort(f)
 	}
@@ -40,42 +43,60 @@ func (sb *sandbox) tryBoot(limit time.Duration) *failure {
 	return sb.await(nil, timer, limit)
 }
 
-// open makes the listener and chooses the app's port.
+// open makes the host and serves the Runtime API on it. A shutdown waits for the host.
 func (sb *sandbox) open() error {
 	sb.mu.Lock()
-	defer sb.mu.Unlock()
 	if sb.phase == ending {
+		sb.mu.Unlock()
 		return errEnds
 	}
-	if err := sb.server.listen(); err != nil {
-		return fmt.Errorf("serve the Runtime API: %w", err)
+	sb.opening.Add(1)
+	sb.mu.Unlock()
+	defer sb.opening.Done()
+	host, err := sb.launch()
+	if err != nil {
+		return err
+	}
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	sb.host = host
+	sb.server.listen(host.Listener())
+	return nil
+}
+
+// launch makes the host. On a network with others only the first sandbox may have the declared port.
+func (sb *sandbox) launch() (Host, error) {
+	if sb.cfg.ownNetworks() {
+		return sb.cfg.Launcher.Launch(sb.cfg, sb.number)
 	}
 	preferred := 0
 	if sb.number == 1 {
 		preferred = sb.cfg.AppPort
 	}
-	port, err := leasePort(preferred)
+	m, err := newMachine(preferred)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	sb.port = port
-	if preferred != 0 && port != preferred {
-		sb.log.printf("port %d is in use on this machine; the app is told PORT=%d", preferred, port)
+	if preferred != 0 && m.port != preferred {
+		sb.log.printf("port %d is in use on this machine; the app is told PORT=%d", preferred, m.port)
 	}
-	return nil
+	return m, nil
 }
 
 // appPort is 0 before boot.
 func (sb *sandbox) appPort() int {
 	sb.mu.Lock()
 	defer sb.mu.Unlock()
-	return sb.port
+	if sb.host == nil {
+		return 0
+	}
+	return sb.host.AppPort()
 }
 
 func (sb *sandbox) environment() environment {
 	e := environment{
-		runtimeAPI: sb.server.listener.Addr().String(), logStream: sb.logStream,
-		initType: "on-demand", port: sb.port,
+		runtimeAPI: sb.host.RuntimeAPI(), logStream: sb.logStream,
+		initType: "on-demand", port: sb.host.AppPort(),
 	}
 	if sb.provisioned {
 		e.initType = "provisioned-concurrency"
@@ -87,16 +108,17 @@ var errEnds = errors.New("the sandbox is shutting down")
 
 // start starts a process unless the sandbox ends already. It needs the lock, so that a shutdown
 // sees every process.
-func (sb *sandbox) start(c command) (*process, error) {
+func (sb *sandbox) start(path string, args []string, variables map[string]string) (Group, error) {
 	if sb.phase == ending {
 		return nil, errEnds
 	}
-	c.dir, c.runtimeAPI = sb.cfg.Dir, sb.server.listener.Addr().String()
-	p, err := startProcess(c, sb.log, sb.exited)
+	g, err := sb.host.Start(Command{
+		Path: path, Args: args, Dir: sb.cfg.Dir, Env: environ(variables), Output: &splitter{lines: sb.log},
+	}, sb.exited)
 	if err == nil {
-		sb.processes = append(sb.processes, p)
+		sb.groups = append(sb.groups, g)
 	}
-	return p, err
+	return g, err
 }
 
 func (sb *sandbox) startExtensions() *failure {
@@ -112,10 +134,10 @@ func (sb *sandbox) startExtensions() *failure {
 	if len(sb.extensions) == 0 {
 		close(sb.registered)
 	}
-	env := environ(sb.cfg.extensionVariables(sb.environment()))
+	variables := sb.cfg.extensionVariables(sb.environment())
 	for _, x := range sb.extensions {
 		var err error
-		x.process, err = sb.start(command{path: x.path, args: []string{x.path}, env: env})
+		x.group, err = sb.start(x.path, []string{x.path}, variables)
 		if err != nil {
 			return &failure{errorType: "Extension.LaunchError", message: err.Error(), reason: failed}
 		}
@@ -126,11 +148,8 @@ func (sb *sandbox) startExtensions() *failure {
 func (sb *sandbox) startApp() *failure {
 	sb.mu.Lock()
 	defer sb.mu.Unlock()
-	variables := sb.cfg.runtimeVariables(sb.environment())
-	path, err := lookPath(sb.cfg.Command[0], variables["PATH"], sb.cfg.Dir)
-	if err == nil {
-		sb.app, err = sb.start(command{path: path, args: sb.cfg.Command, env: environ(variables)})
-	}
+	var err error
+	sb.app, err = sb.start("", sb.cfg.Command, sb.cfg.runtimeVariables(sb.environment()))
 	if err != nil {
 		return &failure{errorType: "Runtime.InvalidEntrypoint", message: err.Error(), reason: failed}
 	}

@@ -17,11 +17,15 @@ type Config struct {
 	Region    string // for example "eu-central-1"
 	AccountID string // twelve digits
 
-	MemorySize int           // MB, 128 to 10240; reported, not enforced
-	Timeout    time.Duration // of one invocation, up to 15 minutes
+	MemorySize       int           // MB, 128 to 10240; reported, and enforced by hosts of a Launcher
+	EphemeralStorage int           // MB, the size of /tmp on hosts of a Launcher; 0 is 512
+	Timeout          time.Duration // of one invocation, up to 15 minutes
+
+	// Launcher makes the hosts of the sandboxes, each with a network of its own; nil is this machine.
+	Launcher Launcher
 
 	Command []string          // the image's entry point and command; looked up on PATH of Env
-	Dir     string            // working directory of every process; absolute
+	Dir     string            // working directory of every process; absolute, on its host
 	Env     map[string]string // the image's ENV with the function's environment laid over it; has PATH
 	Handler string            // _HANDLER, may be empty
 
@@ -83,6 +87,7 @@ func (c Config) withDefaults() Config {
 	c.AppPort = either(c.AppPort, defaultAppPort)
 	c.MaxConcurrency = either(c.MaxConcurrency, max(defaultSandboxes, c.ProvisionedConcurrency))
 	c.Concurrency = either(c.Concurrency, 1)
+	c.EphemeralStorage = either(c.EphemeralStorage, 512)
 	c.LogFormat = either(c.LogFormat, LogText)
 	if c.Log == nil {
 		c.Log = io.Discard
@@ -102,6 +107,9 @@ func (c Config) withDefaults() Config {
 	l.StreamedResponse = either(l.StreamedResponse, 200<<20)
 	return c
 }
+
+// ownNetworks is true when each sandbox has a network of its own, and so the declared port for its app.
+func (c Config) ownNetworks() bool { return c.Launcher != nil }
 
 // initLimit is the time of an init that an invocation waits for.
 func (c Config) initLimit() time.Duration {
@@ -131,6 +139,7 @@ func (c Config) validate() error {
 	refuse(c.Region == "", "Region is empty; it must name an AWS region such as eu-central-1")
 	refuse(!digits(c.AccountID, 12), "AccountID is %q; it must have twelve digits", c.AccountID)
 	refuse(c.MemorySize < 128 || c.MemorySize > 10240, "MemorySize is %d; it must be between 128 and 10240 MB", c.MemorySize)
+	refuse(c.EphemeralStorage < 512 || c.EphemeralStorage > 10240, "EphemeralStorage is %d; it must be between 512 and 10240 MB", c.EphemeralStorage)
 	refuse(c.Timeout <= 0 || c.Timeout > 15*time.Minute, "Timeout is %s; it must be more than zero and at most 15m", c.Timeout)
 	refuse(len(c.Command) == 0, "Command is empty; it must be the command that starts the app")
 	refuse(c.AppPort < 1 || c.AppPort > 65535, "AppPort is %d; it must be between 1 and 65535", c.AppPort)
@@ -141,7 +150,7 @@ func (c Config) validate() error {
 	refuse(c.IdleExpiry < 0, "IdleExpiry is %s; it must not be negative", c.IdleExpiry)
 	refuse(c.LogFormat != LogText && c.LogFormat != LogJSON, "LogFormat is %q; it must be Text or JSON", c.LogFormat)
 	refuse(!filepath.IsAbs(c.Dir), "Dir is %q; it must be an absolute path", c.Dir)
-	if info, err := os.Stat(c.Dir); filepath.IsAbs(c.Dir) {
+	if info, err := os.Stat(c.Dir); filepath.IsAbs(c.Dir) && !c.ownNetworks() {
 		refuse(err != nil || !info.IsDir(), "Dir is %q; it must be an existing folder", c.Dir)
 	}
 	return errors.Join(append(mistakes, c.extensionMistakes()...)...)

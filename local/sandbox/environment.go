@@ -1,12 +1,7 @@
 package sandbox
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -46,15 +41,9 @@ func (c Config) runtimeVariables(e environment) map[string]string {
 	}
 	maps.Copy(v, c.Env)
 
-	port, declared := strconv.Itoa(e.port), strconv.Itoa(c.AppPort)
-	for _, name := range []string{"AWS_LWA_READINESS_CHECK_PORT", "READINESS_CHECK_PORT"} {
-		if v[name] == declared {
-			v[name] = port
-		}
+	if !c.ownNetworks() {
+		c.movePort(v, e.port)
 	}
-	v["PORT"] = port
-	v["AWS_LWA_PORT"] = port
-
 	maps.Copy(v, map[string]string{
 		"AWS_LAMBDA_FUNCTION_NAME":        c.Name,
 		"AWS_LAMBDA_FUNCTION_VERSION":     c.Version,
@@ -80,6 +69,18 @@ func (c Config) runtimeVariables(e environment) map[string]string {
 	return v
 }
 
+// movePort tells the app and the adapter the port that is the sandbox's on a network with others.
+func (c Config) movePort(v map[string]string, to int) {
+	port, declared := strconv.Itoa(to), strconv.Itoa(c.AppPort)
+	for _, name := range []string{"AWS_LWA_READINESS_CHECK_PORT", "READINESS_CHECK_PORT"} {
+		if v[name] == declared {
+			v[name] = port
+		}
+	}
+	v["PORT"] = port
+	v["AWS_LWA_PORT"] = port
+}
+
 // extensionVariables are the runtime's without the hidden ones and those that start with "_".
 func (c Config) extensionVariables(e environment) map[string]string {
 	v := c.runtimeVariables(e)
@@ -96,26 +97,4 @@ func environ(variables map[string]string) []string {
 		list = append(list, name+"="+variables[name])
 	}
 	return list
-}
-
-// lookPath finds a command as the process itself would: on its own PATH, from its own folder.
-func lookPath(command, path, dir string) (string, error) {
-	folders := filepath.SplitList(path)
-	if strings.Contains(command, "/") {
-		folders = []string{""}
-	}
-	for _, folder := range folders {
-		file := filepath.Join(folder, command)
-		if !filepath.IsAbs(file) {
-			file = filepath.Join(dir, file)
-		}
-		info, err := os.Stat(file)
-		if err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
-			return file, nil
-		}
-		if len(folders) == 1 && err == nil {
-			return "", fmt.Errorf("%s is not executable", file)
-		}
-	}
-	return "", fmt.Errorf("%s: %w", command, errors.Join(fs.ErrNotExist, fmt.Errorf("PATH is %q", path)))
 }

@@ -21,9 +21,9 @@ const (
 // process (internal). Its state is under the sandbox's lock.
 type extension struct {
 	name       string
-	path       string   // empty for an internal one
-	process    *process // nil for an internal one
-	id         string   // empty until it registers
+	path       string // empty for an internal one
+	group      Group  // nil for an internal one
+	id         string // empty until it registers
 	onInvoke   bool
 	onShutdown bool
 	ready      bool  // it has called event/next since the last event

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"context"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -288,31 +287,6 @@ func TestConfigMistakesAreSentences(t *testing.T) {
 		_, err := New(cfg)
 		if err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want %s", err, c.want)
-		}
-	}
-}
-
-func TestLookPath(t *testing.T) {
-	dir := t.TempDir()
-	for _, file := range []string{"bin/tool", "other/tool", "plain"} {
-		path := filepath.Join(dir, file)
-		os.MkdirAll(filepath.Dir(path), 0o755)
-		os.WriteFile(path, nil, 0o755)
-	}
-	os.Chmod(filepath.Join(dir, "plain"), 0o644)
-	for _, c := range []struct{ command, path, want string }{
-		{"tool", dir + "/none:" + dir + "/other:" + dir + "/bin", dir + "/other/tool"},
-		{"tool", "bin", dir + "/bin/tool"},
-		{"./bin/tool", "", dir + "/bin/tool"},
-		{dir + "/bin/tool", "", dir + "/bin/tool"},
-	} {
-		if got, err := lookPath(c.command, c.path, dir); got != c.want || err != nil {
-			t.Errorf("lookPath(%q, %q) = %q, %v, want %q", c.command, c.path, got, err, c.want)
-		}
-	}
-	for _, command := range []string{"tool", "./plain", "bin"} {
-		if got, err := lookPath(command, "/nowhere", dir); err == nil {
-			t.Errorf("lookPath(%q) = %q, want an error", command, got)
 		}
 	}
 }

@@ -6,10 +6,10 @@
 // pool (pool.go) of sandboxes. A sandbox (sandbox.go) is a state machine with a listener
 // (server.go) that serves runtimeapi.go and extensionsapi.go; it goes through boot.go, any number of
 // times through execution.go (concurrency.go where it takes several at once), and shutdown.go.
-// Processes are started and ended in process.go, and watchdog.go ends them when this program can no
-// longer do it.
+// Its processes run on a [Host]: this machine (machine.go, process.go; watchdog.go ends them when this
+// program can no longer do it), or one that a [Launcher] makes.
 //
-// What differs from Lambda, because the sandboxes share one machine: each app has a port of its own
+// What differs from Lambda where the sandboxes share this machine: each app has a port of its own
 // ([Config].AppPort), /tmp is the machine's and memory is measured, not limited. Credentials are
 // those of Env. A process that dies between invocations, where Lambda's would be frozen, costs the
 // next invocation an init but no error. Streamed responses are not slowed down after their first

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"sync"
 	"syscall"
@@ -12,21 +13,17 @@ import (
 // is read as it comes, and once more before the end of an invocation is logged, so that the lines of
 // an invocation stand before its END.
 type output struct {
-	file  *os.File
-	raw   syscall.RawConn
-	lines *lineWriter
+	file *os.File
+	raw  syscall.RawConn
+	to   io.WriteCloser
 
 	mu    sync.Mutex
-	buf   []byte // the unfinished line, and room to read into
-	have  int
+	buf   [4 << 10]byte
 	ended bool
 }
 
-// longestLine is where a longer line is cut, as Lambda cuts log events.
-const longestLine = 256 << 10
-
 // newOutput makes the pipe. The write end is for the process.
-func newOutput(lines *lineWriter) (*output, *os.File, error) {
+func newOutput(to io.WriteCloser) (*output, *os.File, error) {
 	r, w, err := os.Pipe()
 	if err != nil {
 		return nil, nil, err
@@ -37,7 +34,7 @@ func newOutput(lines *lineWriter) (*output, *os.File, error) {
 		w.Close()
 		return nil, nil, err
 	}
-	return &output{file: r, raw: raw, lines: lines, buf: make([]byte, 4<<10)}, w, nil
+	return &output{file: r, raw: raw, to: to}, w, nil
 }
 
 // follow reads until every process has closed the pipe.
@@ -51,41 +48,65 @@ func (o *output) drain() {
 	o.raw.Control(func(fd uintptr) { o.read(fd) })
 }
 
-// read passes on whole lines until the pipe is empty. It is true when the pipe has ended.
+// read passes on what comes until the pipe is empty. It is true when the pipe has ended.
 func (o *output) read(fd uintptr) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	for !o.ended {
-		n, err := syscall.Read(int(fd), o.buf[o.have:])
+		n, err := syscall.Read(int(fd), o.buf[:])
 		switch {
 		case errors.Is(err, syscall.EINTR):
 			continue
 		case errors.Is(err, syscall.EAGAIN):
 			return false
 		case n <= 0:
-			o.lines.lines(o.buf[:o.have])
-			o.have, o.ended = 0, true
+			o.to.Close()
+			o.ended = true
 			return true
 		}
-		o.take(n)
+		o.to.Write(o.buf[:n])
 	}
 	return true
 }
 
-// take passes on the whole lines after n more bytes were read, and makes room for more.
-func (o *output) take(n int) {
-	fresh := o.buf[o.have : o.have+n]
-	o.have += n
-	if end := bytes.LastIndexByte(fresh, '\n'); end >= 0 {
-		whole := o.have - n + end + 1
-		o.lines.lines(o.buf[:whole])
-		o.have = copy(o.buf, o.buf[whole:o.have])
+// longestLine is where a longer line is cut, as Lambda cuts log events.
+const longestLine = 256 << 10
+
+// splitter passes on the whole lines of a text that comes in pieces.
+type splitter struct {
+	lines *lineWriter
+	rest  []byte // the unfinished line
+}
+
+var _ io.WriteCloser = (*splitter)(nil)
+
+func (s *splitter) Write(text []byte) (int, error) {
+	for left := text; len(left) > 0; {
+		piece := left[:min(len(left), longestLine-len(s.rest))]
+		left = left[len(piece):]
+		if end := bytes.LastIndexByte(piece, '\n') + 1; end > 0 {
+			s.pass(piece[:end])
+			piece = piece[end:]
+		}
+		s.rest = append(s.rest, piece...)
+		if len(s.rest) == longestLine {
+			s.pass(nil)
+		}
 	}
-	switch {
-	case o.have == longestLine:
-		o.lines.lines(o.buf)
-		o.have = 0
-	case o.have == len(o.buf):
-		o.buf = append(o.buf, make([]byte, min(len(o.buf), longestLine-len(o.buf)))...)
+	return len(text), nil
+}
+
+// pass logs the unfinished line and what ends it.
+func (s *splitter) pass(end []byte) {
+	if len(s.rest) > 0 {
+		s.rest = append(s.rest, end...)
+		end = s.rest
 	}
+	s.lines.lines(end)
+	s.rest = s.rest[:0]
+}
+
+func (s *splitter) Close() error {
+	s.pass(nil)
+	return nil
 }

@@ -55,6 +55,7 @@ func (p *pool) init(cfg *Config, log *logWriter) {
 	p.cfg, p.log = cfg, log
 	p.sandboxes = map[int]*sandbox{}
 	p.limit = cfg.MaxConcurrency
+	p.portKnown = cfg.ownNetworks()
 	p.closing, p.first = make(chan struct{}), make(chan struct{})
 	p.boots = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
 }

@@ -233,7 +233,7 @@ func TestAliasWeights(t *testing.T) {
 // TestLinesStayWhole: output in odd pieces, very long lines and an unfinished last line.
 func TestLinesStayWhole(t *testing.T) {
 	var got bytes.Buffer
-	out, w, err := newOutput(&lineWriter{log: &logWriter{out: &got}, prefix: "p | "})
+	out, w, err := newOutput(&splitter{lines: &lineWriter{log: &logWriter{out: &got}, prefix: "p | "}})
 	if err != nil {
 		t.Fatal(err)
 	}

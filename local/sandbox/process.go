@@ -7,10 +7,9 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
-	"time"
 )
 
-// process is a process group in a sandbox: the app or an extension, and all its descendants.
+// process is a process group on this machine.
 type process struct {
 	pid   int // and the group's id
 	ended chan struct{}
@@ -18,24 +17,20 @@ type process struct {
 	out   *output
 }
 
-// command is what a process runs.
-type command struct {
-	path string
-	args []string // including the name
-	dir  string
-	env  []string
+var _ Group = (*process)(nil)
 
-	runtimeAPI string // its mark: every descendant inherits it
-}
-
-// startProcess starts a command in a process group of its own. exited runs once when the leader has
-// ended.
-func startProcess(c command, lines *lineWriter, exited func(*process)) (*process, error) {
-	out, w, err := newOutput(lines)
+// startProcess starts a command in a process group of its own. Its environment has the Runtime API's
+// address, which is the mark that every descendant inherits.
+func startProcess(c Command, runtimeAPI string, exited func(Group)) (*process, error) {
+	path, err := c.Program()
 	if err != nil {
-		return nil, fmt.Errorf("make a pipe for the output of %s: %w", c.path, err)
+		return nil, err
 	}
-	cmd := &exec.Cmd{Path: c.path, Args: c.args, Dir: c.dir, Env: c.env, Stdout: w, Stderr: w, SysProcAttr: groupAttributes()}
+	out, w, err := newOutput(c.Output)
+	if err != nil {
+		return nil, fmt.Errorf("make a pipe for the output of %s: %w", path, err)
+	}
+	cmd := &exec.Cmd{Path: path, Args: c.Args, Dir: c.Dir, Env: c.Env, Stdout: w, Stderr: w, SysProcAttr: groupAttributes()}
 	err = onStarterThread(cmd.Start)
 	w.Close()
 	if err != nil {
@@ -43,7 +38,7 @@ func startProcess(c command, lines *lineWriter, exited func(*process)) (*process
 		return nil, err
 	}
 	p := &process{pid: cmd.Process.Pid, ended: make(chan struct{}), out: out}
-	guard.add(p.pid, c.runtimeAPI)
+	guard.add(p.pid, runtimeAPI)
 	go out.follow()
 	go func() {
 		p.err = cmd.Wait()
@@ -53,57 +48,14 @@ func startProcess(c command, lines *lineWriter, exited func(*process)) (*process
 	return p, nil
 }
 
-// signal reaches the whole group. A group that has gone is no error.
-func (p *process) signal(s syscall.Signal) {
-	if p != nil {
-		syscall.Kill(-p.pid, s)
-	}
-}
+func (p *process) Signal(s syscall.Signal) { syscall.Kill(-p.pid, s) }
+func (p *process) Ended() <-chan struct{}  { return p.ended }
 
-// stop sends SIGTERM to the group and SIGKILL to what is left of it after the grace.
-func (p *process) stop(grace time.Duration) {
-	if p == nil {
-		return
-	}
-	deadline := time.Now().Add(grace)
-	p.signal(syscall.SIGTERM)
-	if p.endsBefore(deadline) {
-		for p.groupLives() && time.Now().Before(deadline) {
-			time.Sleep(2 * time.Millisecond) // descendants are not ours to wait for
-		}
-	}
-	p.kill()
-}
-
-// endsBefore waits for the leader.
-func (p *process) endsBefore(deadline time.Time) bool {
-	timer := time.NewTimer(time.Until(deadline))
-	defer timer.Stop()
-	select {
-	case <-p.ended:
-		return true
-	case <-timer.C:
-		return false
-	}
-}
-
-func (p *process) groupLives() bool {
+func (p *process) Alive() bool {
 	return !errors.Is(syscall.Kill(-p.pid, 0), syscall.ESRCH)
 }
 
-// kill ends the whole group and returns when its leader is gone.
-func (p *process) kill() {
-	if p == nil {
-		return
-	}
-	p.signal(syscall.SIGKILL)
-	<-p.ended
-	guard.remove(p.pid)
-}
-
-// exitReason says how a process ended, in the words of the platform ("exit status 3", "signal:
-// killed"); it is empty after a clean exit.
-func (p *process) exitReason() string {
+func (p *process) ExitReason() string {
 	var exit *exec.ExitError
 	switch {
 	case p.err == nil:

@@ -21,11 +21,7 @@ func (sb *sandbox) peakMB() int {
 	sb.mu.Lock()
 	defer sb.mu.Unlock()
 	if now := time.Now(); now.Sub(sb.memory.at) > memoryInterval {
-		groups := make([]int, len(sb.processes))
-		for i, p := range sb.processes {
-			groups[i] = p.pid
-		}
-		sb.memory.peak = max(sb.memory.peak, peakMemory(groups))
+		sb.memory.peak = max(sb.memory.peak, sb.host.PeakMemory())
 		sb.memory.at = now
 	}
 	return int(math.Ceil(float64(sb.memory.peak) / (1 << 20)))

@@ -26,14 +26,15 @@ type sandbox struct {
 	log         *lineWriter
 	logStream   string
 	server      server
-	port        int // of the app, from boot on
 	ended       chan struct{}
 	ending      sync.Once
+	opening     sync.WaitGroup // until the host is there
 
 	mu           sync.Mutex
 	phase        phase
-	app          *process
-	processes    []*process // all
+	host         Host // from boot on
+	app          Group
+	groups       []Group // all
 	extensions   []*extension
 	polls        []*conn // parked invocation/next calls, oldest first
 	runtimeReady bool    // the runtime has asked for the next invocation
@@ -261,17 +262,17 @@ func (sb *sandbox) cutOff() (runs, unanswered []*execution) {
 }
 
 // exited is called when the leader of a process group has ended.
-func (sb *sandbox) exited(p *process) {
+func (sb *sandbox) exited(g Group) {
 	sb.mu.Lock()
-	isApp := p == sb.app
+	isApp := g == sb.app
 	var fault *failure
 	for _, x := range sb.extensions {
-		if x.process == p {
+		if x.group == g {
 			fault = x.fault
 		}
 	}
 	sb.mu.Unlock()
-	reason := p.exitReason()
+	reason := g.ExitReason()
 	switch {
 	case isApp && reason == "":
 		sb.fail(&failure{errorType: "Runtime.ExitError", message: "Runtime exited without providing a reason", reason: failed})

@@ -38,14 +38,9 @@ var answers = sync.Pool{New: func() any { return new([]byte) }}
 // inlineBody is the size up to which a body is copied behind its head to save a system call.
 const inlineBody = 16 << 10
 
-func (s *server) listen() error {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
+func (s *server) listen(listener net.Listener) {
 	s.listener, s.conns = listener, map[*conn]struct{}{}
 	go s.accept()
-	return nil
 }
 
 func (s *server) accept() {
@@ -118,7 +113,7 @@ func (c *conn) reply(status int, body []byte, fields ...field) {
 	if c.last {
 		fields = append(fields, field{"Connection", "close"})
 		// The reading side ends with the client: closing it here could cost the answer.
-		defer c.Conn.(*net.TCPConn).CloseWrite()
+		defer c.Conn.(interface{ CloseWrite() error }).CloseWrite()
 	}
 	buffer := answers.Get().(*[]byte)
 	defer answers.Put(buffer)

@@ -37,9 +37,11 @@ func TestServerSpeaksHTTP(t *testing.T) {
 					c.reply(200, body)
 				}
 			}
-			if err := s.listen(); err != nil {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
 				t.Fatal(err)
 			}
+			s.listen(listener)
 			defer s.close()
 			client, err := net.Dial("tcp", s.listener.Addr().String())
 			if err != nil {

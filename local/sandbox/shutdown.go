@@ -38,9 +38,10 @@ func (sb *sandbox) stop(reason string) {
 func (sb *sandbox) shutdown(reason string) {
 	sb.ending.Do(func() {
 		defer close(sb.ended)
+		sb.opening.Wait()
 		sb.mu.Lock()
 		sb.shutdownBy, sb.shutdownFor = time.Now().Add(sb.cfg.Limits.Shutdown), reason
-		app, extensions := sb.app, sb.extensions
+		host, app, extensions := sb.host, sb.app, sb.extensions
 		if sb.timer != nil {
 			sb.timer.Stop()
 		}
@@ -48,19 +49,18 @@ func (sb *sandbox) shutdown(reason string) {
 		grace := sb.runtimeGrace()
 		sb.mu.Unlock()
 
-		if grace > 0 {
-			app.stop(grace)
-		} else {
-			app.kill()
+		switch {
+		case app == nil:
+		case grace > 0:
+			stopGroup(app, grace)
+		default:
+			killGroup(app)
 		}
 		sb.stopExtensions(extensions)
-		if sb.server.listener != nil {
+		if host != nil {
 			sb.server.close()
-			killStrays(sb.server.listener.Addr().String())
+			host.Close()
 		}
-		sb.drainOutput()
-		sb.closeOutput()
-		releasePort(sb.port)
 	})
 	<-sb.ended
 }
@@ -84,7 +84,7 @@ func (sb *sandbox) stopExtensions(extensions []*extension) {
 	deadline := sb.shutdownBy
 	var told []*extension
 	for _, x := range extensions {
-		if x.process != nil && x.id != "" && x.onShutdown && x.fault == nil {
+		if x.group != nil && x.id != "" && x.onShutdown && x.fault == nil {
 			told = append(told, x)
 		}
 	}
@@ -93,32 +93,23 @@ func (sb *sandbox) stopExtensions(extensions []*extension) {
 		sb.sendShutdown(x)
 	}
 	for _, x := range extensions {
-		if x.process == nil {
+		if x.group == nil {
 			continue
 		}
 		if x.onShutdown {
-			x.process.endsBefore(deadline)
+			endsBefore(x.group, deadline)
 		}
-		x.process.kill()
+		killGroup(x.group)
 	}
 }
 
 // drainOutput logs what the processes have written until now.
 func (sb *sandbox) drainOutput() {
 	sb.mu.Lock()
-	processes := sb.processes
+	host := sb.host
 	sb.mu.Unlock()
-	for _, p := range processes {
-		p.out.drain()
-	}
-}
-
-// closeOutput stops reading, also from descendants that left their group and keep the pipe open.
-func (sb *sandbox) closeOutput() {
-	sb.mu.Lock()
-	defer sb.mu.Unlock()
-	for _, p := range sb.processes {
-		p.out.file.Close()
+	if host != nil {
+		host.Drain()
 	}
 }
 
@@ -152,7 +143,7 @@ func (sb *sandbox) killNow() {
 
 // signalAll needs the lock.
 func (sb *sandbox) signalAll(s syscall.Signal) {
-	for _, p := range sb.processes {
-		p.signal(s)
+	for _, g := range sb.groups {
+		g.Signal(s)
 	}
 }
