@@ -9,11 +9,19 @@ import (
 	"strings"
 )
 
-// listening returns the TCP addresses on which processes listen, from /proc/net/tcp and tcp6 (proc(5)): those of
-// this execution environment, or of the whole machine where its processes cannot be told from others.
+// listening returns the TCP addresses on which processes of this execution environment listen, from /proc/net/tcp and
+// tcp6 (proc(5)). If none of them is known to listen it returns those of the whole machine: a process whose environment
+// cannot be read, or was cleaned, is not recognised, and to say that nothing listens could be wrong.
 func listening() []netip.AddrPort {
-	own := environmentSockets()
-	var found []netip.AddrPort
+	own, all := listeners(environmentSockets())
+	if len(own) > 0 {
+		return own
+	}
+	return all
+}
+
+// listeners returns the addresses that belong to the given sockets, and all addresses.
+func listeners(sockets map[string]bool) (own, all []netip.AddrPort) {
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
 		text, err := os.ReadFile(table)
 		if err != nil {
@@ -21,16 +29,21 @@ func listening() []netip.AddrPort {
 		}
 		for line := range strings.Lines(string(text)) {
 			columns := strings.Fields(line)
-			const stateListen = "0A"
-			if len(columns) < 10 || columns[3] != stateListen || len(own) > 0 && !own[columns[9]] {
+			const stateListen, inode = "0A", 9
+			if len(columns) <= inode || columns[3] != stateListen {
 				continue
 			}
-			if address, ok := parseProcAddress(columns[1]); ok && !slices.Contains(found, address) {
-				found = append(found, address)
+			address, ok := parseProcAddress(columns[1])
+			if !ok || slices.Contains(all, address) {
+				continue
+			}
+			all = append(all, address)
+			if sockets[columns[inode]] {
+				own = append(own, address)
 			}
 		}
 	}
-	return found
+	return own, all
 }
 
 // environmentSockets returns the inodes of the sockets that the processes of this execution environment have open.

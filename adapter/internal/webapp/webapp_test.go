@@ -9,6 +9,8 @@ import (
 	"net/http/httptest"
 	"net/netip"
 	"path/filepath"
+	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -196,6 +198,20 @@ func TestListenHint(t *testing.T) {
 	for address, want := range map[string]bool{"0.0.0.0": true, "127.0.0.1": true, "::": true, "::1": false, "10.0.0.1": false, "::ffff:127.0.0.1": true} {
 		if got := reaches(netip.MustParseAddr(address), "127.0.0.1"); got != want {
 			t.Errorf("a listener on %s reaches 127.0.0.1: %v", address, got)
+		}
+	}
+}
+
+// A listener is never kept quiet because its process is not recognised as one of this environment.
+func TestListening(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("listeners are only known on Linux")
+	}
+	first, second := listen(t, "tcp", "127.0.0.1:0"), listen(t, "tcp", "127.0.0.1:0")
+	found := listening() // this process was not started by Lambda, so nothing is recognised
+	for _, listener := range []net.Listener{first, second} {
+		if want := listener.Addr().(*net.TCPAddr).AddrPort(); !slices.Contains(found, want) {
+			t.Errorf("%v is not among %v", want, found)
 		}
 	}
 }
