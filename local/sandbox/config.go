@@ -77,7 +77,6 @@ type Limits struct {
 const (
 	maxEvent         = 6291556 // 6 MiB and 100 bytes
 	maxExtensions    = 10
-	maxPerSandbox    = 1600 // the most that a Managed Instances function takes in one environment: 64 per vCPU
 	defaultAppPort   = 8080
 	defaultSandboxes = 10
 )
@@ -101,7 +100,7 @@ func (c Config) withDefaults() Config {
 	l.Shutdown = either(l.Shutdown, 2*time.Second)
 	l.RuntimeShutdown = either(l.RuntimeShutdown, 300*time.Millisecond)
 	l.InternalShutdown = either(l.InternalShutdown, 500*time.Millisecond)
-	l.QueueWait = either(l.QueueWait, 10*time.Second)
+	l.QueueWait = either(l.QueueWait, defaultQueueWait)
 	l.FinishWait = either(l.FinishWait, 20*time.Millisecond)
 	l.Response = either(l.Response, maxEvent)
 	l.StreamedResponse = either(l.StreamedResponse, 200<<20)

@@ -47,7 +47,7 @@ func (sb *sandbox) handleExtension(c *conn, r *http.Request, path string) {
 			sb.extensionError(c, r, path)
 		}
 	default:
-		notFound(c, r)
+		notFound(c)
 	}
 }
 
@@ -62,15 +62,15 @@ func (sb *sandbox) register(c *conn, r *http.Request) {
 	name := r.Header.Get(headerExtensionName)
 	switch {
 	case name == "":
-		c.refuse(http.StatusForbidden, "Extension.InvalidExtensionName", "Empty extension name")
+		c.refuse(extensionRefusal, "Extension.InvalidExtensionName", "Empty extension name")
 		return
 	case err != nil:
-		c.refuse(http.StatusForbidden, "InvalidRequestFormat", "The registration must be a JSON object with a list of events: "+err.Error())
+		c.refuse(extensionRefusal, "InvalidRequestFormat", err.Error())
 		return
 	}
 	x, errorType, message := sb.admit(name, request.Events)
 	if errorType != "" {
-		c.refuse(http.StatusForbidden, errorType, message)
+		c.refuse(extensionRefusal, errorType, message)
 		return
 	}
 	answer := struct {
@@ -104,15 +104,18 @@ func (sb *sandbox) admit(name string, events []string) (x *extension, errorType,
 	}
 	i := slices.IndexFunc(sb.extensions, func(x *extension) bool { return x.name == name })
 	if i >= 0 && sb.extensions[i].id != "" {
-		return nil, "Extension.InvalidExtensionState", "The extension " + name + " has registered already"
+		return nil, "Extension.InvalidExtensionState", "State transition from Registered to Registered failed for extension " + name + ". Error: State transition is not allowed"
 	}
 	if i < 0 && len(sb.extensions) >= maxExtensions {
 		return nil, "Extension.TooManyExtensions", "Extension limit (10) reached"
 	}
 	internal := i < 0
 	for _, event := range events {
-		if event != "INVOKE" && (event != "SHUTDOWN" || internal) {
-			return nil, "Extension.InvalidEventType", event + ": Extension.InvalidEventType"
+		switch {
+		case event == "SHUTDOWN" && internal:
+			return nil, "Extension.InvalidEventType", event + ": ShutdownEventNotSupportedForInternalExtension"
+		case event == "INVOKE" && sb.concurrent() && !acceptInvokeSubscription, event != "INVOKE" && event != "SHUTDOWN":
+			return nil, "Extension.InvalidEventType", event + ": ErrorInvalidEventType"
 		}
 	}
 	if internal {
@@ -146,10 +149,10 @@ func (sb *sandbox) caller(c *conn, r *http.Request) *extension {
 	id := r.Header.Get(headerExtensionID)
 	switch {
 	case id == "":
-		c.refuse(http.StatusForbidden, "Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header")
+		c.refuse(extensionRefusal, "Extension.MissingExtensionIdentifier", "Missing Lambda-Extension-Identifier header")
 		return nil
 	case !isUUID(id):
-		c.refuse(http.StatusForbidden, "Extension.InvalidExtensionIdentifier", "Invalid Lambda-Extension-Identifier")
+		c.refuse(extensionRefusal, "Extension.InvalidExtensionIdentifier", "Invalid Lambda-Extension-Identifier")
 		return nil
 	}
 	sb.mu.Lock()
@@ -159,7 +162,7 @@ func (sb *sandbox) caller(c *conn, r *http.Request) *extension {
 		}
 	}
 	sb.mu.Unlock()
-	c.refuse(http.StatusForbidden, "Extension.UnknownExtensionIdentifier", "Unknown extension "+id)
+	c.refuse(extensionRefusal, "Extension.UnknownExtensionIdentifier", "Unknown extension "+id)
 	return nil
 }
 
@@ -237,7 +240,7 @@ func (sb *sandbox) extensionError(c *conn, r *http.Request, path string) {
 	name := r.Header.Get(headerExtensionErrorType)
 	if name == "" {
 		sb.mu.Unlock()
-		c.refuse(http.StatusForbidden, "Extension.MissingHeader", "Missing Lambda-Extension-Function-Error-Type header")
+		c.refuse(extensionRefusal, "Extension.MissingHeader", "Lambda-Extension-Function-Error-Type not found")
 		return
 	}
 	fault := &failure{errorType: "Extension.ExitError", message: name, reason: failed}

@@ -47,12 +47,6 @@ func (sb *sandbox) takeStream(c *conn, r *http.Request, e *execution) {
 	}
 }
 
-// streams tells a streamed response from a buffered one. Not every runtime sends the mode with it.
-func streams(r *http.Request) bool {
-	return r.Header.Get(headerResponseMode) != "" ||
-		r.Header.Get("Content-Type") == "application/vnd.awslambda.http-integration-response"
-}
-
 func copyStream(e *execution, body io.Reader, limit int) error {
 	chunk := streamChunks.Get().(*[32 << 10]byte)
 	defer streamChunks.Put(chunk)

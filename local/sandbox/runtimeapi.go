@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // The Runtime API, version 2018-06-01. Any process in the sandbox may call it.
@@ -42,7 +43,7 @@ func (sb *sandbox) handleRuntime(c *conn, r *http.Request, path string) {
 			sb.runtimeInitError(c, r)
 		}
 	default:
-		notFound(c, r)
+		notFound(c)
 	}
 }
 
@@ -93,7 +94,7 @@ func (sb *sandbox) runtimeAnswer(c *conn, r *http.Request, id, verb string) {
 	switch {
 	case sb.phase == ending:
 		sb.mu.Unlock()
-		c.refuse(http.StatusGone, "InvocationTimeout", "The invocation is over: the sandbox is being reset")
+		refuseDuringReset(c)
 		return
 	case e == nil:
 		sb.mu.Unlock()
@@ -191,28 +192,28 @@ func (sb *sandbox) runtimeInitError(c *conn, r *http.Request) {
 		c.refuse(http.StatusBadRequest, "InvalidRequestFormat", "The error document was cut off or too long: "+err.Error())
 		return
 	}
+	f := &failure{errorType: either(r.Header.Get(headerErrorType), "Runtime.Unknown"), document: body, reason: failed}
 	sb.mu.Lock()
-	early := sb.phase == initialising && !sb.runtimeReady
+	early, app := sb.phase == initialising && !sb.runtimeReady, sb.app
+	if early {
+		sb.initFault = f
+	}
 	sb.mu.Unlock()
 	if !early {
-		c.refuse(http.StatusForbidden, "InvalidStateTransition", "State transition from RuntimeReadyState to InitError failed for runtime. Error: State transition is not allowed")
+		c.refuse(http.StatusForbidden, "InvalidStateTransition", "State transition from Running to InitError failed for runtime. Error: State transition is not allowed")
 		return
 	}
 	c.accept()
-	sb.fail(&failure{errorType: either(r.Header.Get(headerErrorType), "Runtime.Unknown"), document: body, reason: failed})
+	if app != nil {
+		endsBefore(app, time.Now().Add(sb.cfg.lastWords())) // a runtime logs what happened and exits
+	}
+	sb.fail(f)
 }
 
-const (
-	responseTooLarge  = "Function.ResponseSizeTooLarge"
-	truncatedResponse = "Runtime.TruncatedResponse"
-)
+const responseTooLarge = "Function.ResponseSizeTooLarge"
 
 func tooLargeDocument(limit int) []byte {
 	return errorDocument(responseTooLarge, fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", limit))
-}
-
-func truncated(e *execution) []byte {
-	return errorDocument(truncatedResponse, "RequestId: "+e.RequestID+" Error: the runtime did not finish its response")
 }
 
 // trailerError is the error a runtime sent after the first bytes of its response, in trailers. The

@@ -41,6 +41,7 @@ type sandbox struct {
 	registered   chan struct{}
 	settled      chan struct{} // closed when init succeeded or failed
 	failure      *failure      // why it ends
+	initFault    *failure      // what the runtime said about a failed init
 	shutdownBy   time.Time     // while it ends: when the last process is killed
 	shutdownFor  string        // while it ends: the reason told to extensions
 	runs         []*execution  // in progress
@@ -153,24 +154,24 @@ func (sb *sandbox) handle(c *conn, r *http.Request) {
 		sb.handleTelemetry(c, r, "Logs")
 	case "/2018-06-01/ping":
 		if allow(c, r, http.MethodGet) {
-			c.reply(http.StatusOK, []byte("pong"))
+			c.replyAs("text/plain; charset=utf-8", http.StatusOK, []byte("pong"))
 		}
 	default:
-		notFound(c, r)
+		notFound(c)
 	}
 }
 
 // allow answers 405 when the method is another one.
 func allow(c *conn, r *http.Request, method string) bool {
 	if r.Method != method {
-		c.refuse(http.StatusMethodNotAllowed, "MethodNotAllowed", r.URL.Path+" takes "+method+", not "+r.Method)
+		c.replyAs("", http.StatusMethodNotAllowed, nil, field{"Allow", method})
 		return false
 	}
 	return true
 }
 
-func notFound(c *conn, r *http.Request) {
-	c.refuse(http.StatusNotFound, "NotFound", "the Lambda APIs have no resource "+r.URL.Path)
+func notFound(c *conn) {
+	c.replyAs("text/plain; charset=utf-8", http.StatusNotFound, []byte("404 page not found\n"), field{"X-Content-Type-Options", "nosniff"})
 }
 
 // left forgets the polls of a connection that has ended.
@@ -271,9 +272,12 @@ func (sb *sandbox) exited(g Group) {
 			fault = x.fault
 		}
 	}
+	initFault := sb.initFault
 	sb.mu.Unlock()
 	reason := g.ExitReason()
 	switch {
+	case isApp && initFault != nil:
+		sb.fail(initFault)
 	case isApp && reason == "":
 		sb.fail(&failure{errorType: "Runtime.ExitError", message: "Runtime exited without providing a reason", reason: failed})
 	case isApp:

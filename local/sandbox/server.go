@@ -107,9 +107,14 @@ func (s *server) close() {
 // field is one header line of an answer.
 type field struct{ name, value string }
 
-// reply writes an answer. If that fails the client has gone: its process ends, or it calls again. Fields without a value are left out: runtimes parse the optional ones
-// whenever they are present.
+// reply writes an answer in JSON.
 func (c *conn) reply(status int, body []byte, fields ...field) {
+	c.replyAs("application/json", status, body, fields...)
+}
+
+// replyAs writes an answer. If that fails the client has gone: its process ends, or it calls again.
+// Fields without a value are left out: runtimes parse the optional ones whenever they are present.
+func (c *conn) replyAs(contentType string, status int, body []byte, fields ...field) {
 	if c.last {
 		fields = append(fields, field{"Connection", "close"})
 		// The reading side ends with the client: closing it here could cost the answer.
@@ -121,7 +126,11 @@ func (c *conn) reply(status int, body []byte, fields ...field) {
 	b = strconv.AppendInt(b, int64(status), 10)
 	b = append(b, ' ')
 	b = append(b, http.StatusText(status)...)
-	b = append(b, "\r\nContent-Type: application/json\r\nContent-Length: "...)
+	if contentType != "" {
+		b = append(b, "\r\nContent-Type: "...)
+		b = append(b, contentType...)
+	}
+	b = append(b, "\r\nContent-Length: "...)
 	b = strconv.AppendInt(b, int64(len(body)), 10)
 	for _, f := range fields {
 		if f.value == "" {

@@ -10,12 +10,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -42,7 +44,13 @@ func main() {
 	}
 }
 
+// silent drops what is said.
+var silent bool
+
 func say(format string, args ...any) {
+	if silent {
+		return
+	}
 	fmt.Printf(name+": "+format+"\n", args...)
 }
 
@@ -71,9 +79,11 @@ func play(verb string, args []string) {
 	case "spawn":
 		spawn(arg)
 	case "env":
-		for _, variable := range os.Environ() {
-			say("env %s", variable)
-		}
+		env(args)
+	case "silently":
+		silent = true
+		play(args[0], args[1:])
+		silent = false
 	case "listen":
 		listen(arg)
 	case "connect":
@@ -86,6 +96,8 @@ func play(verb string, args []string) {
 		events(args)
 	case "call":
 		call(args)
+	case "probe":
+		probe(args)
 	case "serve":
 		serve()
 	case "workers": // as many runtimes at once
@@ -105,6 +117,15 @@ func play(verb string, args []string) {
 	default:
 		say("unknown step %s", verb)
 		os.Exit(99)
+	}
+}
+
+// env says all variables, or those that are named.
+func env(names []string) {
+	for _, variable := range os.Environ() {
+		if key, _, _ := strings.Cut(variable, "="); len(names) == 0 || slices.Contains(names, key) {
+			say("env %s", variable)
+		}
 	}
 }
 
@@ -130,14 +151,23 @@ func term(what string) {
 	}()
 }
 
-// spawn starts a child that outlives its parent: "same" in the same group, "own" in its own session.
+// spawn starts a child that outlives its parent: "same" in the same group, "own" in its own session,
+// "telling" in the same group and it says when it gets SIGTERM.
 func spawn(where string) {
-	cmd := exec.Command("/bin/sh", "-c", "trap '' TERM; echo child pid $$; while :; do sleep 1000; done")
-	cmd.Stdout = os.Stdout
+	trap := "''"
+	if where == "telling" {
+		trap = "'echo child: got SIGTERM; exit'"
+	}
+	cmd := exec.Command("/bin/sh", "-c", "trap "+trap+" TERM; echo child pid $$; echo >&3; exec 3>&-; while :; do sleep 1000 & wait; done")
+	ready, w, _ := os.Pipe()
+	cmd.Stdout, cmd.ExtraFiles = os.Stdout, []*os.File{w}
 	if where == "own" {
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	}
 	cmd.Start()
+	w.Close()
+	ready.Read(make([]byte, 1)) // the trap is set
+	ready.Close()
 }
 
 // listen is a web app: on PORT, or on a fixed port.
@@ -199,6 +229,33 @@ func call(args []string) {
 	say("%s %s -> %d %s", args[0], args[1], answer.StatusCode, strings.TrimSpace(content))
 }
 
+// probe makes a call as call does, with $SIZE:n as a body of n bytes, and says everything that comes back.
+func probe(args []string) {
+	header, body := map[string]string{}, ""
+	for _, arg := range args[2:] {
+		if text, found := strings.CutPrefix(arg, "$SIZE:"); found {
+			size := 0
+			fmt.Sscan(text, &size)
+			body = strings.Repeat("x", size)
+		} else if key, value, found := strings.Cut(arg, ":"); found && !strings.ContainsAny(arg[:1], "{[\"") {
+			header[key] = strings.ReplaceAll(value, "$ID", id)
+		} else {
+			body += arg
+		}
+	}
+	answer, content := request(args[0], args[1], header, body)
+	if given := answer.Header.Get("Lambda-Extension-Identifier"); given != "" {
+		id = given
+	}
+	say("probe %s %s -> %d", args[0], args[1], answer.StatusCode)
+	for _, key := range slices.Sorted(maps.Keys(answer.Header)) {
+		if key != "Date" && key != "Content-Length" {
+			say("  %s: %s", key, strings.Join(answer.Header[key], " | "))
+		}
+	}
+	say("  %q", content)
+}
+
 func register(eventTypes []string) {
 	if eventTypes == nil {
 		eventTypes = []string{}
@@ -231,6 +288,12 @@ func events(args []string) {
 	switch {
 	case len(args) > 0 && args[0] == "background":
 		go loop("")
+	case len(args) > 0 && args[0] == "quietly": // in the background, and nothing is said of them
+		go func() {
+			for {
+				request("GET", "/2020-01-01/extension/event/next", map[string]string{"Lambda-Extension-Identifier": id}, "")
+			}
+		}()
 	case len(args) > 0:
 		loop(args[0])
 	default:
@@ -276,6 +339,11 @@ func obey(answer *http.Response, content []byte, do, arg string, size int, gates
 		}
 	}
 	switch do {
+	case "probes": // one after the other; $REQUEST is the invocation's
+		for step := range strings.SplitSeq(strings.ReplaceAll(arg, "$REQUEST", requestID), ";") {
+			words := strings.Fields(step)
+			play(words[0], words[1:])
+		}
 	case "headers":
 		list, _ := json.Marshal(answer.Header)
 		respond(string(list))
