@@ -74,8 +74,8 @@ chaos: tools ## Run the adapter against an app and a Runtime API that fail on sc
 	@go run ./adapter/conformance/chaos -n $(N) $(if $(filter-out 0,$(SEED)),-seed $(SEED))
 
 .PHONY: test-rie
-test-rie: tools ## Run the adapter and gunicorn under AWS's Runtime Interface Emulator
-	@go test -tags rie -run RIE -count=1 -v ./adapter/conformance
+test-rie: tools ## Run the adapter under AWS's Runtime Interface Emulator, and compare the sandbox with it
+	@go test -tags rie -run RIE -count=1 -v ./adapter/conformance ./local/sandbox/...
 
 .PHONY: bench
 bench: build ## Measure the adapter and the local cloud
