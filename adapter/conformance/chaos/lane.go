@@ -82,7 +82,8 @@ func (l *lane) run(binary string) {
 			l.invoke(n)
 			<-slots
 		})
-		if n%200 == 199 && l.workers == 1 {
+		if n%200 == 199 {
+			running.Wait()
 			l.sample(n)
 		}
 	}

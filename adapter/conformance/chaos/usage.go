@@ -41,7 +41,7 @@ func (l *lane) sample(n int) {
 
 func (l *lane) checkUsage() {
 	if l.start == (conformance.Usage{}) {
-		return // too short a run for a start, or workers that are never idle together
+		return // too short a run to have a start
 	}
 	if l.end.RSS > l.start.RSS+moreMemory || l.late > l.early+moreInLateHalf {
 		l.finding("memory grew from %d to %d KiB; peaks of %d in the first and %d in the second half", l.start.RSS, l.end.RSS, l.early, l.late)
