@@ -1,7 +1,7 @@
 // Command local is the cloud on a laptop: it runs the Pulumi program of this repository against this
 // machine instead of an AWS account, and serves the REST API it makes.
 //
-//	local [-stack dev] [-port 3000] [-app FOLDER]
+//	local [-stack dev] [-port 3000] [-app FOLDER] [-mode process|docker|auto]
 //
 // "make local" builds it and what it needs, then starts it. SIGINT and SIGTERM stop it: the app gets
 // SIGTERM, as on Lambda, and nothing is left running.
@@ -20,6 +20,7 @@ import (
 	"syscall"
 	"time"
 
+	"lambda-web/local/docker"
 	"lambda-web/local/monitor"
 	"lambda-web/local/sandbox"
 )
@@ -48,7 +49,11 @@ func run(args []string) error {
 		return fmt.Errorf("port %d on %s cannot be used (%w); choose another one with PORT, for example: make local PORT=%d", o.port, o.host, cause(err), o.port+1)
 	}
 	defer listener.Close()
-	p := &place{options: o, baseURL: "http://" + listener.Addr().String()}
+	engine, err := o.engine(ctx)
+	if err != nil {
+		return err
+	}
+	p := &place{options: o, docker: engine, baseURL: "http://" + listener.Addr().String()}
 	started := time.Now()
 	err = p.deploy(ctx)
 	if ctx.Err() != nil {
@@ -68,7 +73,8 @@ func run(args []string) error {
 type place struct {
 	options
 	baseURL    string
-	app        string // the app's folder
+	docker     *docker.Engine // runs the sandboxes; nil is this machine itself
+	app        string         // the app's folder
 	deployment *monitor.Deployment
 	cloud      *monitor.Cloud
 }
@@ -86,7 +92,7 @@ func (p *place) deploy(ctx context.Context) error {
 		return err
 	}
 	p.cloud, err = monitor.Realise(ctx, deployment, monitor.Settings{
-		Program: program, Adapter: p.adapter, Cache: p.cache, Log: os.Stdout,
+		Program: program, Docker: p.docker, Adapter: p.adapter, Cache: p.cache, Log: os.Stdout,
 	})
 	if err != nil {
 		return err

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 
+	"lambda-web/local/docker"
 	"lambda-web/local/monitor"
 )
 
@@ -30,6 +32,7 @@ type options struct {
 	cache   string
 	config  map[string]string // settings that win over the stack's
 	watch   bool              // redeploy when files change
+	mode    string            // process, docker or auto
 }
 
 func readOptions(args []string) (options, error) {
@@ -41,6 +44,7 @@ func readOptions(args []string) (options, error) {
 	set.StringVar(&o.host, "host", "127.0.0.1", "address to listen on")
 	set.IntVar(&o.port, "port", 3000, "port to listen on, 0 for a free one")
 	set.BoolVar(&o.watch, "watch", true, "redeploy when the app, the adapter, the program or the settings change")
+	set.StringVar(&o.mode, "mode", processMode, "what sandboxes are: process, docker, or auto for docker where a daemon answers")
 	bin := set.String("bin", "", "folder of the built programs (default: .lambda-web/bin)")
 	o.config = map[string]string{}
 	set.Func("c", "setting of the stack, KEY=VALUE; may be repeated", func(text string) error {
@@ -71,6 +75,26 @@ func readOptions(args []string) (options, error) {
 	return o, o.check(set.Args())
 }
 
+// What sandboxes are.
+const (
+	processMode = "process" // processes of this machine
+	dockerMode  = "docker"  // containers of the image that "pulumi up" pushes
+	autoMode    = "auto"    // containers where a Docker daemon answers, else processes
+)
+
+// engine is the Docker that runs the sandboxes, or nil.
+func (o options) engine(ctx context.Context) (*docker.Engine, error) {
+	if o.mode == processMode {
+		return nil, nil
+	}
+	engine, err := docker.Open(ctx, o.root, o.cache)
+	if unavailable := (*docker.UnavailableError)(nil); o.mode == autoMode && errors.As(err, &unavailable) {
+		fmt.Println("No Docker daemon answers, so the app runs as processes of this machine")
+		return nil, nil
+	}
+	return engine, err
+}
+
 func (o options) check(rest []string) error {
 	var mistakes []error
 	if len(rest) > 0 {
@@ -81,6 +105,9 @@ func (o options) check(rest []string) error {
 	}
 	if net.ParseIP(o.host) == nil {
 		mistakes = append(mistakes, fmt.Errorf("HOST is %q; it must be an IP address such as 127.0.0.1 or 0.0.0.0", o.host))
+	}
+	if !slices.Contains([]string{processMode, dockerMode, autoMode}, o.mode) {
+		mistakes = append(mistakes, fmt.Errorf("MODE is %q; allowed are process, docker and auto", o.mode))
 	}
 	if o.appFlag != "" {
 		if info, err := os.Stat(o.appFlag); err != nil || !info.IsDir() {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"lambda-web/local/docker"
 	"lambda-web/local/gateway"
 	"lambda-web/local/sandbox"
 )
@@ -33,9 +34,10 @@ type function struct {
 // Settings are what the local cloud needs beside the deployment.
 type Settings struct {
 	Program Program
-	Adapter string    // the adapter built for this machine; its file name is the extension's name
-	Cache   string    // folder for the app's files and packages
-	Log     io.Writer // log lines of the functions and of the gateway
+	Docker  *docker.Engine // runs the sandboxes; nil is this machine itself
+	Adapter string         // the adapter built for this machine, for sandboxes without Docker; its file name is the extension's name
+	Cache   string         // folder for the app's files and packages
+	Log     io.Writer      // log lines of the functions and of the gateway
 }
 
 // Realise makes a deployment real: it prepares the image, starts the sandboxes that provisioned

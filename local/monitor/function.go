@@ -2,15 +2,13 @@ package monitor
 
 import (
 	"context"
-	"fmt"
-	"lambda-web/local/image"
-	"lambda-web/local/sandbox"
 	"maps"
-	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
 	"time"
+
+	"lambda-web/local/sandbox"
 )
 
 // updateFunction prepares a function's image and brings up a new version if anything about it changed.
@@ -47,7 +45,7 @@ func (c *Cloud) functionConfig(ctx context.Context, d *Deployment, r *Resource) 
 	if err != nil {
 		return sandbox.Config{}, err
 	}
-	env := maps.Clone(app.Env)
+	env := maps.Clone(app.env)
 	maps.Copy(env, texts(object(object(r.Inputs, "environment"), "variables")))
 	a := account{c.settings.Program}
 	return sandbox.Config{
@@ -57,36 +55,17 @@ func (c *Cloud) functionConfig(ctx context.Context, d *Deployment, r *Resource) 
 		AccountID:              a.id(),
 		MemorySize:             int(number(r.Inputs, "memorySize", 128)),
 		Timeout:                time.Duration(number(r.Inputs, "timeout", 3)) * time.Second,
-		Command:                app.Command,
-		Dir:                    app.Dir,
+		EphemeralStorage:       int(number(object(r.Inputs, "ephemeralStorage"), "size", 512)),
+		Launcher:               app.launcher,
+		Command:                app.command,
+		Dir:                    app.dir,
 		Env:                    env,
-		Extensions:             []string{c.settings.Adapter},
+		Extensions:             app.extensions,
 		AppPort:                appPort(env),
 		MaxConcurrency:         maxConcurrency(r, provisioned(d, r)),
 		ProvisionedConcurrency: provisioned(d, r),
 		LogFormat:              sandbox.LogFormat(text(object(r.Inputs, "loggingConfig"), "logFormat")),
 	}, nil
-}
-
-// prepareImage finds the image that a function is pinned to and makes it ready to start here.
-func prepareImage(ctx context.Context, d *Deployment, function *Resource, s Settings) (*image.Image, error) {
-	uri := text(function.Inputs, "imageUri")
-	for _, r := range d.OfType("docker:index/image:Image") {
-		if text(r.Outputs, "repoDigest") != uri {
-			continue
-		}
-		build := object(r.Inputs, "build")
-		_, tag, _ := strings.Cut(filepath.Base(text(r.Inputs, "imageName")), ":")
-		return image.Prepare(ctx, image.Source{
-			Context:    filepath.Join(s.Program.Dir, text(build, "context")),
-			Dockerfile: filepath.Join(s.Program.Dir, text(build, "dockerfile")),
-			Args:       texts(object(build, "args")),
-			Tag:        tag,
-			Cache:      s.Cache,
-			Log:        s.Log,
-		})
-	}
-	return nil, fmt.Errorf("imageUri %q is not the digest of an image that this program builds", uri)
 }
 
 // provisioned is the number of sandboxes that a function keeps ready, over all its aliases.

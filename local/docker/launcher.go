@@ -1,0 +1,75 @@
+package docker
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"lambda-web/local/sandbox"
+)
+
+// Launcher makes containers of one image. Two launchers of the same image are equal.
+type Launcher struct {
+	Command  string // path of the docker command
+	Image    string // id
+	Platform string // linux/amd64 or linux/arm64
+	Init     string // path of the program that is process 1
+}
+
+var _ sandbox.Launcher = Launcher{}
+
+// initInside is the place of Lambda's own process 1.
+const initInside = "/var/rapid/init"
+
+// Label marks the containers of sandboxes.
+const Label = "lambda-web.sandbox"
+
+// restrictions are those of Lambda for every process of an image, whatever its USER: an unprivileged
+// user without capabilities, a root that cannot be written, no shared memory, 1024 processes and
+// threads, 1024 open files.
+//
+// https://docs.aws.amazon.com/lambda/latest/dg/images-create.html#images-reqs
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html#function-configuration-deployment-and-execution
+func (l Launcher) restrictions() []string {
+	return []string{
+		"--platform", l.Platform,
+		"--user", "993:990",
+		"--cap-drop", "ALL",
+		"--security-opt", "no-new-privileges",
+		"--read-only",
+		"--ipc", "none",
+		"--pids-limit", "1024",
+		"--ulimit", "nofile=1024:1024",
+		"--workdir", "/",
+		"--no-healthcheck",
+		"--mount", "type=bind,readonly,source=" + l.Init + ",target=" + initInside,
+		"--entrypoint", initInside,
+	}
+}
+
+// Launch implements sandbox.Launcher.
+func (l Launcher) Launch(cfg *sandbox.Config, number int) (sandbox.Host, error) {
+	name := fmt.Sprintf("lambda-web-%s-%d-%s", cfg.Name, number, suffix())
+	memory := strconv.Itoa(cfg.MemorySize) + "m"
+	args := append([]string{
+		"run", "--rm", "--interactive", "--sig-proxy=false", "--log-driver", "none",
+		"--name", name, "--label", Label + "=" + cfg.Name,
+		"--memory", memory, "--memory-swap", memory,
+		"--tmpfs", "/tmp:rw,exec,nosuid,nodev,mode=1777,size=" + strconv.Itoa(cfg.EphemeralStorage) + "m",
+		"--add-host", "host.docker.internal:host-gateway",
+	}, append(l.restrictions(), l.Image)...)
+	return l.run(name, args, cfg.AppPort)
+}
+
+// startError says why a container did not start.
+func (l Launcher) startError(message string, err error) error {
+	switch {
+	case strings.Contains(message, "exec format error"):
+		return fmt.Errorf("this machine cannot run %s images: give the stack this machine's architecture (pulumi config set architecture), or let Docker emulate the other one (https://docs.docker.com/build/building/multi-platform/#qemu)", l.Platform)
+	case strings.Contains(message, "No such image"), strings.Contains(message, "Unable to find image"):
+		return fmt.Errorf("the image %s is not in Docker any more: start make local again to build it", l.Image)
+	case message == "":
+		return fmt.Errorf("start a container: %w", err)
+	}
+	return fmt.Errorf("start a container: %s", message)
+}
