@@ -158,9 +158,10 @@ func (w *worker) describe() string {
 	return string(w.composer.Method) + " " + string(pathOf(w.composer.Target)) + ": "
 }
 
-// shrink gives up buffers that a large invocation has left behind.
+// shrink gives up buffers that a large invocation has left behind, once an invocation did not need them: where
+// large ones follow each other, making them anew each time would cost more than the work itself.
 func (w *worker) shrink() {
-	if cap(w.invocation.Payload) > largeBuffer {
+	if cap(w.invocation.Payload) > largeBuffer && len(w.invocation.Payload) <= largeBuffer {
 		w.invocation.Payload = nil
 	}
 	w.encoder.Shrink(largeBuffer)

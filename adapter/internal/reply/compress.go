@@ -56,7 +56,7 @@ func (e *Encoder) compress(r *Response) error {
 			http1.Field{Name: []byte("content-encoding"), Value: []byte("gzip")},
 			http1.Field{Name: []byte("vary"), Value: []byte("accept-encoding")})
 	}
-	r.Body = &body
+	r.Body, r.Length = &body, int64(len(body))
 	return nil
 }
 

@@ -5,6 +5,7 @@ package reply
 import (
 	"errors"
 	"io"
+	"slices"
 	"strconv"
 
 	"lambda-web/adapter/internal/event"
@@ -69,8 +70,28 @@ func (e *Encoder) Encode(ev *event.Event, r *Response, compress bool) ([]byte, e
 	e.out = append(e.out[:0], `{"statusCode":`...)
 	e.out = strconv.AppendInt(e.out, int64(r.Status), 10)
 	e.appendFields(ev, r.Status)
+	if !r.Head {
+		e.reserve(r.Length)
+	}
 	return e.appendBody(r.Body)
 }
+
+// reserve makes room for a body whose length is known: a buffer that grows with its pieces is copied again and again.
+func (e *Encoder) reserve(length int64) {
+	size := length + length/8 // of text, with some of it escaped
+	if !e.mayBeText() {
+		size = (length + 2) / 3 * 4
+	}
+	if most := int64(lambdaapi.MaxResponse); 0 < length && size < most {
+		e.out = slices.Grow(e.out, int(size)+len(closingBase64))
+	}
+}
+
+// The ends of an envelope.
+const (
+	closingText   = `","isBase64Encoded":false}`
+	closingBase64 = `","isBase64Encoded":true}`
+)
 
 // appendFields writes the header members that each event source reads.
 func (e *Encoder) appendFields(ev *event.Event, status int) {
@@ -120,9 +141,9 @@ func (e *Encoder) appendBody(body Body) ([]byte, error) {
 	}
 	length := e.body.finish()
 	e.out = e.body.out
-	closing := `","isBase64Encoded":false}`
+	closing := closingText
 	if !e.body.text && e.body.raw > 0 {
-		closing = `","isBase64Encoded":true}`
+		closing = closingBase64
 	}
 	if size := int64(e.body.start) + length + int64(len(closing)); size > lambdaapi.MaxResponse {
 		return nil, tooLarge(size, e.body.raw)
@@ -205,9 +226,9 @@ func StatusFailure(status int, body Body) *failure.Failure {
 	return failure.New(failure.HTTPStatus, string(AppendStatusAndBody(nil, status, text)))
 }
 
-// Shrink gives up a buffer that one large reply has left. It reports whether there was one.
+// Shrink gives up a buffer that a large reply has left, unless the last reply needed it too. It reports whether it did.
 func (e *Encoder) Shrink(above int) bool {
-	if cap(e.out) <= above {
+	if cap(e.out) <= above || len(e.out) > above {
 		return false
 	}
 	e.out = nil
