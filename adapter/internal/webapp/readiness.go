@@ -217,7 +217,7 @@ func (r *Readiness) report() {
 			return
 		case <-time.After(time.Until(r.started.Add(next))):
 		}
-		r.log.Write(journal.Info, nil, "the app is not ready after "+seconds(next)+": "+r.describe())
+		r.log.Write(journal.Info, nil, "the app is not ready after "+seconds(time.Since(r.started))+": "+r.describe())
 		switch next {
 		case time.Second:
 			next = 2 * time.Second
