@@ -3,8 +3,7 @@
 import json
 import os
 import time
-
-STARTED = time.time()
+from urllib.parse import parse_qs
 
 
 def application(environ, start_response):
@@ -24,12 +23,12 @@ def application(environ, start_response):
     if path == "/moved":
         return answer(start_response, "302 Found", [("Location", "/bytes?from=moved")], b"")
     if path == "/large":
-        n = int(environ["QUERY_STRING"])
+        n = int(parse_qs(environ["QUERY_STRING"])["n"][0])
         return answer(start_response, "200 OK", [("Content-Type", "application/octet-stream")], bytes(i * 7 % 256 for i in range(256)) * (n // 256))
     if path == "/environment":
         return answer(start_response, "200 OK", [("Content-Type", "application/json")], json.dumps(dict(os.environ)).encode())
     if path == "/slow":
-        time.sleep(float(environ["QUERY_STRING"]))
+        time.sleep(float(parse_qs(environ["QUERY_STRING"])["seconds"][0]))
         return answer(start_response, "200 OK", [], str(os.getpid()).encode())
     if path == "/die":
         os._exit(3)
