@@ -6,6 +6,7 @@
 package engine
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -26,14 +27,35 @@ func cli(t testing.TB) string {
 	return path
 }
 
-// repository is the root of this project.
-func repository(t testing.TB) string {
-	t.Helper()
-	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
+// repository is the root of this project, or of the release LAMBDA_WEB_RELEASE names; program is its Pulumi program,
+// built once for all tests.
+var repository, program string
+
+func TestMain(m *testing.M) {
+	if os.Getenv("LAMBDA_WEB_PULUMI") != "" {
+		if err := build(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
 	}
-	return root
+	os.Exit(m.Run())
+}
+
+// build compiles the program with the flags of Pulumi's language host.
+func build() (err error) {
+	if repository, err = filepath.Abs("../.."); err != nil {
+		return err
+	}
+	program = filepath.Join(repository, ".lambda-web", "engine", "program")
+	if release := os.Getenv("LAMBDA_WEB_RELEASE"); release != "" {
+		repository = release
+	}
+	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program, "lambda-web/infra")
+	command.Dir = repository
+	if output, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the program: %w\n%s", err, output)
+	}
+	return nil
 }
 
 // project is a project on disk with the real Pulumi.yaml and an app of its own. The current folder is its program's.
@@ -45,6 +67,7 @@ type project struct {
 // the build context, and its code cannot be changed from here.
 func newProject(t *testing.T) project {
 	t.Helper()
+	cli(t)
 	p := project{root: t.TempDir()}
 	p.copy(t, "Pulumi.yaml", "Pulumi.dev.yaml", "Pulumi.prod.yaml")
 	p.put(t, "app/Dockerfile", "FROM python:3.13-slim\nCOPY . .\nCMD [\"python\", \"app.py\"]\n")
@@ -70,7 +93,7 @@ while [ $# -gt 1 ]; do [ "$1" = -o ] && out=$2; shift; done
 func (p project) copy(t testing.TB, names ...string) {
 	t.Helper()
 	for _, name := range names {
-		content, err := os.ReadFile(filepath.Join(repository(t), name))
+		content, err := os.ReadFile(filepath.Join(repository, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -114,7 +137,7 @@ var everything = map[string]string{
 	"asyncInit":                       "true",
 	"architecture":                    "arm64",
 	"auth":                            "AWS_IAM",
-	"allowedPrincipals[0]":            "123456789012",
+	"allowedPrincipals[0]":            "arn:aws:iam::123456789012:role/caller",
 	"allowedSourceRanges[0]":          "203.0.113.0/24",
 	"throttleRate":                    "50",
 	"accessLog":                       "true",
@@ -140,19 +163,6 @@ var everything = map[string]string{
 	"iamStatements[0].actions[0]":     "s3:GetObject",
 	"iamStatements[0].resources[0]":   "arn:aws:s3:::bucket/*",
 	"imageTagMutability":              "IMMUTABLE",
-}
-
-// program is the built Pulumi program, compiled once for all tests.
-func program(t testing.TB) string {
-	t.Helper()
-	root := repository(t)
-	path := filepath.Join(root, ".lambda-web", "engine", "program")
-	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", path, "lambda-web/infra")
-	command.Dir = root
-	if output, err := command.CombinedOutput(); err != nil {
-		t.Fatalf("build the program: %v\n%s", err, output)
-	}
-	return path
 }
 
 // files returns the text of every file under a folder.

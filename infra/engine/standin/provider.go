@@ -20,11 +20,15 @@ import (
 // server is one of the providers in front of the cloud. It serves every version of its package.
 type server struct {
 	pulumirpc.UnimplementedResourceProviderServer
-	cloud *Cloud
+	cloud   *Cloud
+	version string
 
 	mu     sync.Mutex
 	engine *grpc.ClientConn // of the command that runs now; components need it
 }
+
+// versions are those of the SDKs in go.mod. The engine warns when they differ.
+var versions = map[string]string{"aws": "6.83.2", "awsx": "2.22.0", "docker": "4.10.0"}
 
 // Serve starts the providers and returns what PULUMI_DEBUG_PROVIDERS has to be for the engine to use them.
 func (c *Cloud) Serve() (debugProviders string, stop func(), err error) {
@@ -35,9 +39,9 @@ func (c *Cloud) Serve() (debugProviders string, stop func(), err error) {
 			s.Stop()
 		}
 	}
-	for _, name := range []string{"aws", "awsx", "docker"} {
+	for name, version := range versions {
 		grpcServer := grpc.NewServer(grpc.MaxRecvMsgSize(64 << 20))
-		pulumirpc.RegisterResourceProviderServer(grpcServer, &server{cloud: c})
+		pulumirpc.RegisterResourceProviderServer(grpcServer, &server{cloud: c, version: version})
 		port, err := serve(grpcServer)
 		if err != nil {
 			stop()
@@ -78,7 +82,7 @@ func (p *server) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, error)
 }
 
 func (p *server) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.PluginInfo, error) {
-	return &pulumirpc.PluginInfo{Version: "0.0.0"}, nil
+	return &pulumirpc.PluginInfo{Version: p.version}, nil
 }
 
 func (p *server) CheckConfig(_ context.Context, r *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {

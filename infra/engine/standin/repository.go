@@ -66,11 +66,11 @@ func (r *repository) register(ctx *pulumi.Context, name string, args repositoryA
 	if err != nil {
 		return err
 	}
-	policy, err := json.Marshal(args.LifecyclePolicy != nil)
-	if err != nil {
-		return err
-	}
-	_, err = awsecr.NewLifecyclePolicy(ctx, name, &awsecr.LifecyclePolicyArgs{Repository: inner.Name, Policy: pulumi.String(string(policy))}, options...)
+	policy := args.LifecyclePolicy.Rules.ToLifecyclePolicyRuleArrayOutput().ApplyT(func(rules []ecr.LifecyclePolicyRule) (string, error) {
+		text, err := json.Marshal(rules)
+		return string(text), err
+	}).(pulumi.StringOutput)
+	_, err = awsecr.NewLifecyclePolicy(ctx, name, &awsecr.LifecyclePolicyArgs{Repository: inner.Name, Policy: policy}, options...)
 	if err != nil {
 		return err
 	}

@@ -1,0 +1,98 @@
+package engine
+
+import (
+	"maps"
+	"slices"
+	"testing"
+
+	"lambda-web/infra/engine/standin"
+)
+
+// TestEverything: a stack in which each optional resource is made comes up, has nothing to do afterwards, takes a
+// new app and goes down again.
+func TestEverything(t *testing.T) {
+	p := newProject(t)
+	s := newStack(t, p, standin.New(p.root+"/infra"), "test", everything)
+	s.preview(t)
+	s.up(t)
+	s.unchanged(t)
+	if found := s.refresh(t); len(found) > 0 {
+		t.Errorf("a refresh finds%v", found)
+	}
+
+	p.put(t, "app/app.py", "app = 2\n")
+	planOf(s.up(t)).same(t, `
+		update docker:index/image:Image
+		update aws:lambda/function:Function
+		update aws:lambda/alias:Alias`)
+
+	// Scaling moves the number of started environments; a deployment leaves it where it is.
+	s.set(t, map[string]string{"provisionedConcurrency": "2"})
+	if done := s.up(t); slices.Contains(planOf(done), "update aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig") {
+		t.Errorf("the deployment set the number of started environments back: %v", done)
+	}
+
+	s.destroy(t)
+	// The account's role for API Gateway logs stays: other stacks may have come to need it.
+	left(t, s.cloud, "aws:apigateway/account:Account", "aws:iam/role:Role", "aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+	for token, want := range map[string]int{"aws:apigateway/account:Account": 1, "aws:iam/role:Role": 1, "aws:iam/rolePolicyAttachment:RolePolicyAttachment": 1} {
+		if got := len(s.cloud.Objects(token)); got != want {
+			t.Errorf("%d objects of type %s are left, want %d", got, token, want)
+		}
+	}
+}
+
+// TestRollout: liveVersion and canaryWeight move requests between versions and touch the alias alone.
+func TestRollout(t *testing.T) {
+	p := newProject(t)
+	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", nil)
+	s.up(t)
+	alias := func() *standin.Object { return s.cloud.Objects("aws:lambda/alias:Alias")[0] }
+	weight := func(version string) any {
+		weights, _ := standin.Plain(alias().State["routingConfig"]).(map[string]any)
+		all, _ := weights["additionalVersionWeights"].(map[string]any)
+		return all[version]
+	}
+
+	// Hold the live version, bring the next one out for a tenth of the requests.
+	s.set(t, map[string]string{"liveVersion": "1", "canaryWeight": "10"})
+	p.put(t, "app/app.py", "app = 2\n")
+	s.up(t)
+	if live := alias().Text("functionVersion"); live != "1" || weight("2") != 0.1 {
+		t.Errorf("version %s is live and version 2 gets %v, want 1 and 0.1", live, weight("2"))
+	}
+	// Promote.
+	for key := range maps.Keys(map[string]string{"liveVersion": "", "canaryWeight": ""}) {
+		if err := s.RemoveConfig(t.Context(), "lambda-web:"+key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.preview(t).same(t, `update aws:lambda/alias:Alias`)
+	s.up(t)
+	if live := alias().Text("functionVersion"); live != "2" || weight("2") != nil {
+		t.Errorf("version %s is live, and another gets %v; want 2 alone", live, weight("2"))
+	}
+	// Roll back.
+	s.set(t, map[string]string{"liveVersion": "1"})
+	s.preview(t).same(t, `update aws:lambda/alias:Alias`)
+	builds := s.cloud.Builds()
+	s.up(t)
+	if live := alias().Text("functionVersion"); live != "1" || s.cloud.Builds() != builds {
+		t.Errorf("version %s is live after %d builds, want 1 and none", live, s.cloud.Builds()-builds)
+	}
+}
+
+// TestProtect: a protected stack is not destroyed by mistake.
+func TestProtect(t *testing.T) {
+	p := newProject(t)
+	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", map[string]string{"protect": "true"})
+	s.up(t)
+	if _, err := s.Destroy(t.Context()); err == nil {
+		t.Fatal("a protected stack was destroyed")
+	}
+	s.cloud.Operations()
+	s.set(t, map[string]string{"protect": "false"})
+	s.up(t)
+	s.destroy(t)
+	left(t, s.cloud)
+}
