@@ -92,7 +92,7 @@ func (p *place) deploy(ctx context.Context) error {
 		return err
 	}
 	p.cloud, err = monitor.Realise(ctx, deployment, monitor.Settings{
-		Program: program, Docker: p.docker, Adapter: p.adapter, Cache: p.cache, Log: os.Stdout,
+		Program: program, Docker: p.docker, Adapter: p.adapter, Freeze: p.freeze, Cache: p.cache, Log: os.Stdout,
 	})
 	if err != nil {
 		return err

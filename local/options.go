@@ -32,6 +32,7 @@ type options struct {
 	cache   string
 	config  map[string]string // settings that win over the stack's
 	watch   bool              // redeploy when files change
+	freeze  bool              // stop processes between invocations
 	mode    string            // process, docker or auto
 }
 
@@ -41,6 +42,7 @@ func readOptions(args []string) (options, error) {
 	set.StringVar(&o.root, "root", ".", "folder of Pulumi.yaml")
 	set.StringVar(&o.stack, "stack", "dev", "stack to run: its settings are in Pulumi.<stack>.yaml")
 	set.StringVar(&o.appFlag, "app", "", "folder of the app, with a Dockerfile (default: the stack's setting)")
+	set.BoolVar(&o.freeze, "freeze", false, "stop all processes of a sandbox between invocations, as Lambda does")
 	set.StringVar(&o.host, "host", "127.0.0.1", "address to listen on")
 	set.IntVar(&o.port, "port", 3000, "port to listen on, 0 for a free one")
 	set.BoolVar(&o.watch, "watch", true, "redeploy when the app, the adapter, the program or the settings change")

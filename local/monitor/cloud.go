@@ -36,6 +36,7 @@ type Settings struct {
 	Program Program
 	Docker  *docker.Engine // runs the sandboxes; nil is this machine itself
 	Adapter string         // the adapter built for this machine, for sandboxes without Docker; its file name is the extension's name
+	Freeze  bool           // stop the processes of a sandbox between invocations
 	Cache   string         // folder for the app's files and packages
 	Log     io.Writer      // log lines of the functions and of the gateway
 }

@@ -64,6 +64,7 @@ func (c *Cloud) functionConfig(ctx context.Context, d *Deployment, r *Resource) 
 		AppPort:                appPort(env),
 		MaxConcurrency:         maxConcurrency(r, provisioned(d, r)),
 		ProvisionedConcurrency: provisioned(d, r),
+		Freeze:                 c.settings.Freeze,
 		LogFormat:              sandbox.LogFormat(text(object(r.Inputs, "loggingConfig"), "logFormat")),
 	}, nil
 }
