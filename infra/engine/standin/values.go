@@ -27,12 +27,6 @@ func (v values) text(path string) string {
 	return text
 }
 
-// unknown reports whether a preview cannot tell the value.
-func (v values) unknown(key string) bool {
-	value := open(v[resource.PropertyKey(key)])
-	return value.IsComputed() || value.IsOutput() && !value.OutputValue().Known
-}
-
 func open(value resource.PropertyValue) resource.PropertyValue {
 	for {
 		switch {
