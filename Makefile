@@ -8,17 +8,18 @@ STACK ?= dev
 PORT  ?= 3000
 HOST  ?= 127.0.0.1
 APP   ?=
+MODE  ?= process
 
 # One set of flags for every Go command, so that they share one build cache with "pulumi up".
 export GOFLAGS := -trimpath -buildvcs=false
 BIN   := .lambda-web/bin
-LOCAL := $(BIN)/local -stack $(STACK) -host $(HOST) $(if $(APP),-app "$(APP)")
+LOCAL := $(BIN)/local -stack $(STACK) -host $(HOST) -mode $(MODE) $(if $(APP),-app "$(APP)")
 
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  Settings: STACK=$(STACK) PORT=$(PORT) HOST=$(HOST) APP=(the stack's own)"
+	@echo "  Settings: STACK=$(STACK) PORT=$(PORT) HOST=$(HOST) APP=(the stack's own) MODE=$(MODE)"
 
 .PHONY: local
 local: build ## Run the app behind a local REST API and Lambda sandbox
@@ -77,9 +78,18 @@ chaos: tools ## Run the adapter against an app and a Runtime API that fail on sc
 test-rie: tools ## Run the adapter under AWS's Runtime Interface Emulator, and compare the sandbox with it
 	@go test -tags rie -run RIE -count=1 -v ./adapter/conformance ./local/sandbox/...
 
+BENCH ?=
+
 .PHONY: bench
-bench: build ## Measure the adapter and the local cloud
+bench: build ## Measure the adapter beside the reference, and the local cloud (BENCH=-quick for a minute)
+	@go run ./adapter/bench $(BENCH)
 	@go run ./local/bench $(BIN)
+
+MINUTES ?= 30
+
+.PHONY: soak
+soak: build ## Run the local cloud under load, changes and kills for MINUTES (30)
+	@go run ./local/soak -minutes $(MINUTES) $(if $(filter-out 0,$(SEED)),-seed $(SEED)) $(BIN)
 
 .PHONY: lint
 lint: tools ## gofmt, go vet, staticcheck
