@@ -22,13 +22,17 @@ type bench struct {
 	adapters []adapter
 	rounds   int
 	quick    bool
+	count    int // of invocations in a round, 0: the case's own
 	gunicorn string
 	appDir   string
 }
 
 // amount is the number of invocations of one round.
 func (b *bench) amount(full int) int {
-	if b.quick {
+	switch {
+	case b.count > 0:
+		return b.count
+	case b.quick:
 		return max(full/10, 5)
 	}
 	return full
@@ -91,7 +95,7 @@ func exchangeCase(name, heading, source string, request, answer payload, count i
 			if err != nil {
 				return nil, err
 			}
-			base := mean(microseconds(took))
+			base := microseconds(took)
 			return func(i int, a adapter) error {
 				return b.exchange(r, i, a, w, b.amount(count), base, latency, cpu)
 			}, nil
@@ -121,7 +125,7 @@ func (b *bench) eachAdapter(r *results, run func(int, adapter) error) error {
 	return b.eachRound(r, func() (func(int, adapter) error, error) { return run, nil })
 }
 
-func (b *bench) exchange(r *results, i int, a adapter, w workload, count int, base, latency, cpu float64) error {
+func (b *bench) exchange(r *results, i int, a adapter, w workload, count int, base []float64, latency, cpu float64) error {
 	e, err := launch(b.loop, a, w, true)
 	if err != nil {
 		return err
@@ -150,15 +154,16 @@ func (e *environment) warmed(warmUp, count int) (*measured, error) {
 	return e.serve(count, workers)
 }
 
-func (r *results) addLatency(i int, m *measured, base, latency, cpu float64) {
+// addLatency notes the times of a batch; base are the sorted times of the same exchange without an adapter.
+func (r *results) addLatency(i int, m *measured, base []float64, latency, cpu float64) {
 	took, n := microseconds(m.took), float64(m.count)
 	r.add(figure{name: "latency p50", unit: "us"}, i, quantile(took, 0.5))
 	r.add(figure{name: "latency p99", unit: "us"}, i, quantile(took, 0.99))
-	r.add(figure{name: "added p50", unit: "us", ratio: latency}, i, quantile(took, 0.5)-base)
+	r.add(figure{name: "added p50", unit: "us", ratio: latency}, i, quantile(took, 0.5)-quantile(base, 0.5))
 	if m.count >= 100 {
-		r.add(figure{name: "added p99", unit: "us", ratio: latency}, i, quantile(took, 0.99)-base)
+		r.add(figure{name: "added p99", unit: "us", ratio: latency}, i, quantile(took, 0.99)-quantile(base, 0.5))
 	}
-	r.add(figure{name: "added mean", unit: "us"}, i, mean(took)-base)
+	r.add(figure{name: "added mean", unit: "us"}, i, mean(took)-mean(base))
 	r.add(figure{name: "CPU per invocation", unit: "us", ratio: cpu}, i, float64(m.cpu.Nanoseconds())/1e3/n)
 	r.add(figure{name: "context switches per invocation", unit: "", digits: 1}, i, float64(m.switches)/n)
 }
@@ -178,7 +183,6 @@ func (b *bench) streamThroughput(r *results) error {
 		}
 		took := microseconds(m.took)
 		r.add(figure{name: "throughput", unit: "MB/s", ratio: 1.5, moreBetter: true}, i, 20*1e6/quantile(took, 0.5))
-		r.add(figure{name: "first byte p50", unit: "us"}, i, quantile(microseconds(m.firstByte), 0.5))
 		r.add(figure{name: "CPU per invocation", unit: "us"}, i, float64(m.cpu.Nanoseconds())/1e3/float64(m.count))
 		r.add(figure{name: "resident", unit: "MB", digits: 1}, i, float64(m.after.resident)/1e6)
 		return nil

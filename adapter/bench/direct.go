@@ -7,9 +7,7 @@ import (
 	"runtime"
 	"slices"
 	"sync/atomic"
-	"syscall"
 	"time"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -82,17 +80,25 @@ func connect(port int) (int, error) {
 		_ = unix.Close(fd)
 		return -1, fmt.Errorf("set TCP_NODELAY: %w", err)
 	}
+	// An app that does not answer ends the run.
+	limit := unix.NsecToTimeval(int64(patience))
+	for _, option := range []int{unix.SO_RCVTIMEO, unix.SO_SNDTIMEO} {
+		if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, option, &limit); err != nil {
+			_ = unix.Close(fd)
+			return -1, fmt.Errorf("limit the time of a socket: %w", err)
+		}
+	}
 	return fd, nil
 }
 
 func writeAll(fd int, b []byte) error {
 	for len(b) > 0 {
-		n, _, number := syscall.RawSyscall(syscall.SYS_WRITE, uintptr(fd), uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)))
-		if number == unix.EINTR {
+		n, err := unix.Write(fd, b)
+		if err == unix.EINTR {
 			continue
 		}
-		if number != 0 {
-			return fmt.Errorf("send to the app: %w", number)
+		if err != nil {
+			return fmt.Errorf("send to the app: %w", err)
 		}
 		b = b[n:]
 	}
@@ -104,17 +110,16 @@ func readMessage(fd int, in []byte, m *message) ([]byte, error) {
 		if in = slices.Grow(in, max(1, m.end-len(in))); cap(in)-len(in) < cap(in)/4 && !m.sized() {
 			in = slices.Grow(in, cap(in))
 		}
-		free := in[len(in):cap(in)]
-		n, _, number := syscall.RawSyscall(syscall.SYS_READ, uintptr(fd), uintptr(unsafe.Pointer(&free[0])), uintptr(len(free)))
+		n, err := unix.Read(fd, in[len(in):cap(in)])
 		switch {
-		case number == unix.EINTR:
+		case err == unix.EINTR:
 			continue
-		case number != 0:
-			return in, fmt.Errorf("read from the app: %w", number)
+		case err != nil:
+			return in, fmt.Errorf("read from the app: %w", err)
 		case n == 0:
 			return in, fmt.Errorf("the app closed the connection in the middle of a response")
 		}
-		in = in[:len(in)+int(n)]
+		in = in[:len(in)+n]
 		if whole, err := m.advance(in); whole || err != nil {
 			return in, err
 		}

@@ -67,19 +67,21 @@ func quote(s string) string {
 // jsonBody is a JSON document of n bytes.
 func jsonBody(n int) payload {
 	var b strings.Builder
-	b.WriteString(`{"items":[`)
-	for i := 0; b.Len() < n-2; i++ {
-		fmt.Fprintf(&b, `{"id":%d,"name":"item %d","price":%d.99,"available":true},`, i, i, i%90)
+	b.WriteString(`{"items":[{"id":0}`)
+	for i := 1; b.Len() < n-100; i++ {
+		fmt.Fprintf(&b, `,{"id":%d,"name":"item %d","price":%d.99,"available":true}`, i, i, i%90)
 	}
-	text := b.String()[:n-3]
-	return payload{mediaType: "application/json", bytes: []byte(text + `"]}`)}
+	b.WriteString(`],"note":"`)
+	return payload{mediaType: "application/json", bytes: []byte(b.String() + strings.Repeat(".", n-2-b.Len()) + `"}`)}
 }
 
-// htmlBody is text of n bytes as web pages have it: quotes, line ends and tabs to escape, and letters beyond ASCII.
+// htmlBody is text of n bytes as web pages have it: quotes, line ends and tabs to escape, one in twenty bytes, and letters
+// beyond ASCII.
 func htmlBody(n int) payload {
 	var b strings.Builder
 	for i := 0; b.Len() < n; i++ {
-		fmt.Fprintf(&b, "<li class=\"row\" id=\"r%d\">\n\t<a href=\"/items/%d\">Grüße an café \\ Nº %d</a> 日本 ✓\r\n</li>\n", i, i, i)
+		fmt.Fprintf(&b, "<li id=\"row-%d\">\n\t<a href=\"/catalogue/items/%d\">Café de Flore, Nº %d</a>\n"+
+			"\tEin Text über Kaffee, so lang wie in einer Liste üblich; 日本語も少し ✓ and C:\\menu\n</li>\n", i, i, i)
 	}
 	text := strings.ToValidUTF8(b.String()[:n], "")
 	text += strings.Repeat(".", n-len(text))

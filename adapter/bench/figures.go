@@ -62,7 +62,7 @@ func (r *results) markdown() string {
 	}
 	lines := [][]string{append(head, "Target")}
 	for _, row := range r.rows {
-		line := []string{row.name + ", " + row.unit}
+		line := []string{strings.TrimSuffix(row.name+", "+row.unit, ", ")}
 		for i := range r.adapters {
 			line = append(line, row.value(i))
 		}

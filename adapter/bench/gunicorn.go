@@ -38,7 +38,7 @@ func (b *bench) gunicornExchange(r *results) error {
 	})
 }
 
-func (b *bench) gunicornRound(r *results, i int, a adapter, w workload, count int, base float64) error {
+func (b *bench) gunicornRound(r *results, i int, a adapter, w workload, count int, base []float64) error {
 	app, port, err := b.startGunicorn()
 	if err != nil {
 		return err
@@ -56,7 +56,7 @@ func (b *bench) gunicornRound(r *results, i int, a adapter, w workload, count in
 	took := microseconds(m.took)
 	r.add(figure{name: "latency p50", unit: "us"}, i, quantile(took, 0.5))
 	r.add(figure{name: "latency p99", unit: "us"}, i, quantile(took, 0.99))
-	r.add(figure{name: "added p50", unit: "us"}, i, quantile(took, 0.5)-base)
+	r.add(figure{name: "added p50", unit: "us"}, i, quantile(took, 0.5)-quantile(base, 0.5))
 	r.add(figure{name: "CPU per invocation", unit: "us"}, i, float64(m.cpu.Nanoseconds())/1e3/float64(m.count))
 	return nil
 }
@@ -95,8 +95,8 @@ func (b *bench) startGunicorn() (app *process, port int, err error) {
 	}
 }
 
-// helloDirectly is the mean time of an exchange with the sample app.
-func helloDirectly(port, count int) (float64, error) {
+// helloDirectly returns the sorted times of exchanges with the sample app.
+func helloDirectly(port, count int) ([]float64, error) {
 	d := &direct{port: port, count: count, gap: parkTime,
 		request: []byte("GET " + helloPath + "?name=bench HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n")}
 	d.check = func(response []byte) error {
@@ -107,7 +107,7 @@ func helloDirectly(port, count int) (float64, error) {
 	}
 	d.run()
 	if d.err != nil {
-		return 0, d.err
+		return nil, d.err
 	}
-	return mean(microseconds(d.took)), nil
+	return microseconds(d.took), nil
 }

@@ -30,6 +30,7 @@ func main() {
 	flag.Var(&adapters, "adapter", "adapter to measure, as NAME=PATH; repeat it to compare. Ratios are those of the first one")
 	quick := flag.Bool("quick", false, "few rounds of few invocations: whether it works, not how fast it is")
 	rounds := flag.Int("rounds", 9, "rounds of each case; at least 7 give a fair median")
+	count := flag.Int("n", 0, "invocations of each round, in place of the case's own number; a long round is what a profiler needs")
 	only := flag.String("cases", "", "regular expression for the names of the cases to run")
 	list := flag.Bool("list", false, "list the cases and exit")
 	out := flag.String("out", "", "file for the tables, besides standard output")
@@ -37,14 +38,14 @@ func main() {
 	if *quick {
 		*rounds = 1
 	}
-	err := run(adapters, *rounds, *quick, *list, *only, *out)
-	if err != nil {
+	b := &bench{adapters: adapters, rounds: max(1, *rounds), quick: *quick, count: *count}
+	if err := run(b, *list, *only, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(adapters []adapter, rounds int, quick, list bool, only, out string) error {
+func run(b *bench, list bool, only, out string) error {
 	chosen, err := choose(only)
 	if err != nil {
 		return err
@@ -59,19 +60,17 @@ func run(adapters []adapter, rounds int, quick, list bool, only, out string) err
 	if err != nil {
 		return err
 	}
-	if len(adapters) == 0 {
-		if adapters, err = defaultAdapters(root, !quick); err != nil {
+	if len(b.adapters) == 0 {
+		if b.adapters, err = defaultAdapters(root, !b.quick); err != nil {
 			return err
 		}
 	}
-	if err := named(adapters, filepath.Join(root, ".lambda-web", "bench")); err != nil {
+	if err := named(b.adapters, filepath.Join(root, ".lambda-web", "bench")); err != nil {
 		return err
 	}
-	l, err := newLoop()
-	if err != nil {
+	if b.loop, err = newLoop(); err != nil {
 		return err
 	}
-	b := &bench{loop: l, adapters: adapters, rounds: max(1, rounds), quick: quick}
 	b.gunicorn, b.appDir = findGunicorn(root)
 	report, err := b.measure(chosen)
 	if out != "" {
@@ -98,8 +97,8 @@ func choose(only string) (chosen []benchCase, err error) {
 
 // measure runs the cases and prints their tables as they are done.
 func (b *bench) measure(chosen []benchCase) (string, error) {
-	// One thread serves the sockets and one may be a direct client; neither gives way to the Go scheduler, so there are more
-	// places than threads. Garbage is collected between the cases only, unless there is much of it.
+	// The thread that serves the sockets does not give way to the Go scheduler, so there are more places than processors.
+	// Garbage is collected between the cases only, unless there is much of it.
 	runtime.GOMAXPROCS(max(8, runtime.NumCPU()))
 	runtime.LockOSThread()
 	debug.SetGCPercent(-1)
