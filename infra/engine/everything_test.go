@@ -15,6 +15,7 @@ func TestEverything(t *testing.T) {
 	s := newStack(t, p, standin.New(p.root+"/infra"), "test", everything)
 	s.preview(t)
 	s.up(t)
+	deployerTypes(t, s.cloud, false)
 	s.unchanged(t)
 	if found := s.refresh(t); len(found) > 0 {
 		t.Errorf("a refresh finds%v", found)

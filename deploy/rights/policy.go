@@ -1,0 +1,129 @@
+// Package rights says what whoever deploys a web app has to be allowed in AWS.
+package rights
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Deployer is whom a policy is for.
+type Deployer struct {
+	Account   string // 12 digits
+	Region    string // "*" for all
+	Partition string // aws, aws-cn or aws-us-gov
+	Name      string // what the names of the resources start with: project, or project and stack
+	Boundary  string // ARN of the permissions boundary every role has to have; empty for none
+	Plain     bool   // leave out what only optional settings need
+}
+
+// Types are the types of resources that the rights are for.
+func Types(plain bool) []string {
+	if plain {
+		return slices.Sorted(slices.Values(plainTypes))
+	}
+	return slices.Sorted(maps.Keys(byType))
+}
+
+var (
+	accountAllowed = regexp.MustCompile(`^\d{12}$`)
+	nameAllowed    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*$`)
+)
+
+// Check says what is wrong with the fields, all of it.
+func (d Deployer) Check() error {
+	var mistakes []error
+	if !accountAllowed.MatchString(d.Account) {
+		mistakes = append(mistakes, fmt.Errorf("account %q is not an account id; use its 12 digits", d.Account))
+	}
+	if !nameAllowed.MatchString(d.Name) {
+		mistakes = append(mistakes, fmt.Errorf("name %q is not a project's name", d.Name))
+	}
+	if d.Boundary != "" && !strings.Contains(d.Boundary, ":policy/") {
+		mistakes = append(mistakes, fmt.Errorf("boundary %q is not the ARN of a policy", d.Boundary))
+	}
+	return errors.Join(mistakes...)
+}
+
+// Policy is an IAM policy document
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html).
+type Policy struct {
+	Version   string      `json:"Version"`
+	Statement []Statement `json:"Statement"`
+}
+
+// Statement allows actions on resources.
+type Statement struct {
+	Sid       string                    `json:"Sid"`
+	Effect    string                    `json:"Effect"`
+	Action    []string                  `json:"Action"`
+	Resource  []string                  `json:"Resource"`
+	Condition map[string]map[string]any `json:"Condition,omitempty"`
+}
+
+// plainTypes are what a web app without optional settings is made of.
+var plainTypes = []string{
+	"aws:ecr/repository:Repository", "aws:ecr/lifecyclePolicy:LifecyclePolicy", "aws:ecr/repositoryPolicy:RepositoryPolicy",
+	"docker:index/image:Image", "aws:cloudwatch/logGroup:LogGroup", "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy",
+	"aws:lambda/function:Function", "aws:lambda/alias:Alias", "aws:lambda/permission:Permission",
+	"aws:apigateway/restApi:RestApi", "aws:apigateway/deployment:Deployment", "aws:apigateway/stage:Stage",
+}
+
+// Policy brings the rights of all types together, one statement for each sid.
+func (d Deployer) Policy() Policy {
+	statements := map[string]*Statement{}
+	for _, token := range Types(d.Plain) {
+		for _, r := range byType[token] {
+			if d.Plain && r.optional {
+				continue
+			}
+			s := statements[r.sid]
+			if s == nil {
+				s = &Statement{Sid: r.sid, Effect: "Allow"}
+				statements[r.sid] = s
+			}
+			s.Action = append(s.Action, r.actions...)
+			s.Resource = append(s.Resource, d.expand(r.resources)...)
+			if r.condition != nil {
+				s.Condition = d.conditions(r.condition)
+			}
+			if r.roles && d.Boundary != "" {
+				s.Condition = map[string]map[string]any{"ArnEquals": {"iam:PermissionsBoundary": d.Boundary}}
+			}
+		}
+	}
+	p := Policy{Version: "2012-10-17"}
+	for _, sid := range slices.Sorted(maps.Keys(statements)) {
+		s := statements[sid]
+		slices.Sort(s.Action)
+		slices.Sort(s.Resource)
+		s.Action, s.Resource = slices.Compact(s.Action), slices.Compact(s.Resource)
+		p.Statement = append(p.Statement, *s)
+	}
+	return p
+}
+
+func (d Deployer) expand(patterns []string) []string {
+	expanded := make([]string, len(patterns))
+	for i, p := range patterns {
+		expanded[i] = strings.NewReplacer("${PARTITION}", d.Partition, "${REGION}", d.Region, "${ACCOUNT}", d.Account, "${NAME}", d.Name).Replace(p)
+	}
+	return expanded
+}
+
+func (d Deployer) conditions(c map[string]map[string]any) map[string]map[string]any {
+	expanded := map[string]map[string]any{}
+	for operator, keys := range c {
+		expanded[operator] = map[string]any{}
+		for key, value := range keys {
+			if text, ok := value.(string); ok {
+				value = d.expand([]string{text})[0]
+			}
+			expanded[operator][key] = value
+		}
+	}
+	return expanded
+}
