@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -82,12 +81,19 @@ func (c *cloud) stop() error {
 	}
 }
 
-// lines are what the cloud prints. Those of the app and the platform are not kept.
+// lines are what the cloud prints. Those of the app and the platform are kept for a moment.
 type lines struct {
-	mu    sync.Mutex
-	kept  []string
-	ended bool
-	grown *sync.Cond
+	mu     sync.Mutex
+	kept   []string
+	recent []stamped
+	ended  bool
+	grown  *sync.Cond
+}
+
+// stamped is a line with the time it was read at.
+type stamped struct {
+	at   time.Time
+	text string
 }
 
 func newLines() *lines {
@@ -101,21 +107,41 @@ func (l *lines) follow(out io.Reader) {
 	in.Buffer(nil, 1<<20)
 	for in.Scan() {
 		line := in.Text()
-		if strings.HasPrefix(line, "sandbox-") || line == "" {
-			continue
-		}
-		if os.Getenv("SOAK_LOG") != "" {
-			fmt.Println(line)
-		}
 		l.mu.Lock()
-		l.kept = append(l.kept, line)
-		l.grown.Broadcast()
+		if l.recent = append(l.recent, stamped{time.Now(), line}); len(l.recent) > 4000 {
+			l.recent = append(l.recent[:0], l.recent[2000:]...)
+		}
+		if !strings.HasPrefix(line, "sandbox-") && line != "" {
+			l.kept = append(l.kept, line)
+			l.grown.Broadcast()
+		}
 		l.mu.Unlock()
 	}
 	l.mu.Lock()
 	l.ended = true
 	l.grown.Broadcast()
 	l.mu.Unlock()
+}
+
+// note adds a line of the soak's own.
+func (l *lines) note(format string, args ...any) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.recent = append(l.recent, stamped{time.Now(), fmt.Sprintf(format, args...)})
+}
+
+// troubles are the recent lines since a time that tell of an error.
+func (l *lines) troubles(since time.Time) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []string
+	for _, line := range l.recent {
+		trouble := strings.Contains(line.text, "rror") || strings.Contains(line.text, "INIT_REPORT") || strings.Contains(line.text, "level=")
+		if trouble && line.at.After(since) {
+			found = append(found, line.at.Format("15:04:05.000 ")+line.text)
+		}
+	}
+	return strings.Join(found, "\n")
 }
 
 func (l *lines) count() int {

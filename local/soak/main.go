@@ -64,9 +64,10 @@ func soak(bin string, seed uint64, clients int, length time.Duration) error {
 	r := &run{cloud: cloud, tally: newTally(), app: app}
 
 	// Before the load and after it one version with one sandbox serves, so that the two can be compared.
-	warmUp, measured := min(length/4, 30*time.Second), usage{}
+	warmUp := min(length/4, 30*time.Second)
 	r.load(seed, clients, warmUp)
-	if measured, err = r.rest(); err != nil {
+	before, err := r.rest()
+	if err != nil {
 		return err
 	}
 	memory := r.follow(length)
@@ -76,8 +77,8 @@ func soak(bin string, seed uint64, clients int, length time.Duration) error {
 		return err
 	}
 	r.print(os.Stdout)
-	fmt.Printf("at rest: %s before, %s after\n", measured, after)
-	return errors.Join(r.verdict(), measured.compare(after), memory.verdict(), cloud.stop())
+	fmt.Printf("at rest: %s before, %s after\n", before, after)
+	return errors.Join(r.verdict(), before.compare(after), memory.verdict(), cloud.stop())
 }
 
 // load sends requests, changes the app and kills processes for a time.
@@ -150,6 +151,7 @@ func (r *run) strike(ctx context.Context, random *rand.Rand) {
 		r.kills.note()
 		if victim.kill() == nil {
 			r.count("kills of " + victim.name)
+			r.lines.note("error: killed %s", victim)
 		}
 		r.kills.note()
 	}

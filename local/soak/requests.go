@@ -84,7 +84,8 @@ func (r *run) send(ctx context.Context, random *rand.Rand) {
 		case status == http.StatusBadGateway && (string(body) == serverError || q.method == "HEAD") && r.kills.between(began, time.Now()):
 			r.count("502 for a process that was killed")
 		default:
-			r.wrong("%s %s was answered with %d and %d bytes: %.200q", q.method, q.path, status, len(body), body)
+			r.wrong("%s %s was answered after %s with %d and %d bytes: %.200q\n%s", q.method, q.path, time.Since(began), status, len(body), body,
+				r.lines.troubles(began.Add(-time.Second)))
 		}
 	}
 }

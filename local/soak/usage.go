@@ -19,6 +19,8 @@ type process struct {
 	name string
 }
 
+func (p process) String() string { return p.name + " " + strconv.Itoa(p.pid) }
+
 func (p process) kill() error { return syscall.Kill(p.pid, syscall.SIGKILL) }
 
 // sandboxProcesses are those of apps and adapters, as they carry the address of their Runtime API.
