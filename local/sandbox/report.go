@@ -20,7 +20,7 @@ type memoryGauge struct {
 func (sb *sandbox) peakMB() int {
 	sb.mu.Lock()
 	defer sb.mu.Unlock()
-	if now := time.Now(); now.Sub(sb.memory.at) > memoryInterval {
+	if now := time.Now(); sb.host != nil && now.Sub(sb.memory.at) > memoryInterval {
 		sb.memory.peak = max(sb.memory.peak, sb.host.PeakMemory())
 		sb.memory.at = now
 	}
