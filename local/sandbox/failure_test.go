@@ -110,8 +110,8 @@ func TestOutputOfADyingAppIsComplete(t *testing.T) {
 	f.log.inOrder(t, "actor: traceback", "INIT_REPORT", "START RequestId", "actor: traceback", "END RequestId")
 }
 
-// TestCheck66_OddAnswers [E]: answers for another id, twice, cut off, in an unknown mode.
-func TestCheck66_OddAnswers(t *testing.T) {
+// TestCheck66_E_OddAnswers [E]: answers for another id, twice, cut off, in an unknown mode.
+func TestCheck66_E_OddAnswers(t *testing.T) {
 	f := newFixture(t, nil, nil, "serve")
 	for _, c := range []struct {
 		rule, event, payload, functionError, log string
@@ -136,8 +136,8 @@ func TestCheck66_OddAnswers(t *testing.T) {
 	}
 }
 
-// TestCheck44_ResponseSize [E]: 6,291,556 bytes pass, one more is refused and the runtime lives on.
-func TestCheck44_ResponseSize(t *testing.T) {
+// TestCheck44_E_ResponseSize [E]: 6,291,556 bytes pass, one more is refused and the runtime lives on.
+func TestCheck44_E_ResponseSize(t *testing.T) {
 	f := newFixture(t, nil, nil, "serve")
 	if r := f.invoke(t, `{"do":"big","size":6291556}`); len(r.Payload) != 6291556 || r.FunctionError != "" {
 		t.Errorf("got %d bytes with function error %q", len(r.Payload), r.FunctionError)

@@ -82,9 +82,9 @@ func TestLogLinesInJSON(t *testing.T) {
 	f.log.await(t, `"status":"timeout"\}\}$`)
 }
 
-// TestCheck61_OrderOfInitAndShutdown [E]: extension, registration, app; SIGTERM to the app's group,
+// TestCheck61_E_OrderOfInitAndShutdown [E]: extension, registration, app; SIGTERM to the app's group,
 // SIGKILL after the grace; an extension without SHUTDOWN is killed without notice.
-func TestCheck61_OrderOfInitAndShutdown(t *testing.T) {
+func TestCheck61_E_OrderOfInitAndShutdown(t *testing.T) {
 	f := newFixture(t, nil, extensionScripts{"lambda-adapter": "pid;term ignore;gate registers;register;events"},
 		"pid", "term ignore", "spawn same", "spawn own", "serve")
 	result := f.start(t, `{}`)
@@ -118,8 +118,8 @@ func TestAppWithoutExtensionIsKilledAtOnce(t *testing.T) {
 	}
 }
 
-// TestCheck62_ShutdownEvent [D]: the reasons spindown and timeout; a hung subscriber is killed.
-func TestCheck62_ShutdownEvent(t *testing.T) {
+// TestCheck62_D_ShutdownEvent [D]: the reasons spindown and timeout; a hung subscriber is killed.
+func TestCheck62_D_ShutdownEvent(t *testing.T) {
 	t.Run("spindown on idle expiry", func(t *testing.T) {
 		f := newFixture(t, func(c *Config) { c.IdleExpiry = 10 * time.Millisecond },
 			extensionScripts{"watcher": "pid;register SHUTDOWN;events"}, "pid", "serve")
@@ -153,9 +153,9 @@ func TestCheck62_ShutdownEvent(t *testing.T) {
 	})
 }
 
-// TestCheck63_SuppressedInit [D]: an init over its limit is killed and runs again for the waiting
+// TestCheck63_D_SuppressedInit [D]: an init over its limit is killed and runs again for the waiting
 // invocation, under the function's timeout.
-func TestCheck63_SuppressedInit(t *testing.T) {
+func TestCheck63_D_SuppressedInit(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Limits.Init = 300 * time.Millisecond }, nil)
 	marker := filepath.Join(t.TempDir(), "second")
 	f.pool.cfg.Command = []string{actor, "pid", "once " + marker + " block", "gate second", "serve"}
@@ -167,9 +167,9 @@ func TestCheck63_SuppressedInit(t *testing.T) {
 	f.log.inOrder(t, `nothing has asked for the first invocation$`, `INIT_REPORT Init Duration: 3\d\d\.\d\d ms\tPhase: init\tStatus: timeout$`, `START RequestId`)
 }
 
-// TestCheck64_ParallelRequests [D]: two requests at once get two sandboxes; at the cap they wait,
+// TestCheck64_D_ParallelRequests [D]: two requests at once get two sandboxes; at the cap they wait,
 // and are throttled when they wait for too long.
-func TestCheck64_ParallelRequests(t *testing.T) {
+func TestCheck64_D_ParallelRequests(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.MaxConcurrency = 2; c.Limits.QueueWait = 50 * time.Millisecond }, nil, "pid", "serve")
 	first := f.start(t, `{"do":"stepAndRespond","arg":"gate a"}`)
 	a := f.gates.arrived(t, "a")
@@ -200,9 +200,9 @@ func TestSequentialRequestsUseOneSandbox(t *testing.T) {
 	}
 }
 
-// TestCheck65_ExtensionsFinishAfterTheAnswer [D]: the caller is answered at once, the sandbox takes
+// TestCheck65_D_ExtensionsFinishAfterTheAnswer [D]: the caller is answered at once, the sandbox takes
 // the next event when the extension is back.
-func TestCheck65_ExtensionsFinishAfterTheAnswer(t *testing.T) {
+func TestCheck65_D_ExtensionsFinishAfterTheAnswer(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.MaxConcurrency = 1 },
 		extensionScripts{"flusher": "register INVOKE;events flush"}, "serve")
 	result := f.start(t, `{"n":1}`)

@@ -35,9 +35,9 @@ func runParent() {
 	select {}
 }
 
-// TestCheck64_NoOrphansAfterKill [D]: nothing outlives a program that was killed, also not the
+// TestCheck64_D_NoOrphansAfterKill [D]: nothing outlives a program that was killed, also not the
 // children of an app's process (the workers of a pre-forking server) and daemons it started.
-func TestCheck64_NoOrphansAfterKill(t *testing.T) {
+func TestCheck64_D_NoOrphansAfterKill(t *testing.T) {
 	program, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)

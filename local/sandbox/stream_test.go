@@ -39,8 +39,8 @@ func (f *fixture) stream(t *testing.T, ctx context.Context, to Stream, event str
 	return results, errs
 }
 
-// TestCheck67_ChunksPassAsTheyCome [D]: each chunk reaches the caller before the next is written.
-func TestCheck67_ChunksPassAsTheyCome(t *testing.T) {
+// TestCheck67_D_ChunksPassAsTheyCome [D]: each chunk reaches the caller before the next is written.
+func TestCheck67_D_ChunksPassAsTheyCome(t *testing.T) {
 	f := newFixture(t, nil, nil, "serve")
 	to := newRecorder()
 	result, _ := f.stream(t, t.Context(), to, `{"do":"stream","gates":["one","two","three"]}`)
@@ -58,9 +58,9 @@ func TestCheck67_ChunksPassAsTheyCome(t *testing.T) {
 	f.log.await(t, `streamed -> HTTP/1.1 202 Accepted$`)
 }
 
-// TestCheck69_ErrorTrailers [D]: an error after the first bytes, also without the streaming mode and
+// TestCheck69_D_ErrorTrailers [D]: an error after the first bytes, also without the streaming mode and
 // for a buffered caller.
-func TestCheck69_ErrorTrailers(t *testing.T) {
+func TestCheck69_D_ErrorTrailers(t *testing.T) {
 	const late = `{"errorMessage":"late"}`
 	for _, c := range []struct {
 		rule, how string
