@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
+	"net"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -24,7 +26,7 @@ type cloud struct {
 
 func startCloud(bin, app string) (*cloud, error) {
 	c := &cloud{ended: make(chan struct{}), lines: newLines()}
-	c.command = exec.Command(filepath.Join(bin, "local"), "-bin", bin, "-port", "0", "-app", app, "-freeze", "-watch")
+	c.command = exec.Command(filepath.Join(bin, "local"), "-bin", bin, "-port", "0", "-app", app, "-freeze", "-watch", "-c", fmt.Sprintf("port=%d", appPort()))
 	out, err := c.command.StdoutPipe()
 	if err != nil {
 		return nil, err
@@ -50,6 +52,17 @@ func startCloud(bin, app string) (*cloud, error) {
 	_, url, _ := strings.Cut(line, ": ")
 	c.url = strings.TrimSpace(url)
 	return c, nil
+}
+
+// appPort is a port that no other local cloud on this machine is likely to start an app on at the same moment.
+func appPort() int {
+	for {
+		port := 10000 + rand.IntN(10000) // below those of further sandboxes and of outgoing connections
+		if listener, err := net.Listen("tcp", fmt.Sprintf(":%d", port)); err == nil {
+			listener.Close()
+			return port
+		}
+	}
 }
 
 func (c *cloud) kill() {

@@ -148,11 +148,14 @@ func (r *run) strike(ctx context.Context, random *rand.Rand) {
 			continue
 		}
 		victim := victims[random.IntN(len(victims))]
-		r.kills.note()
+		ended := r.kills.begin()
 		if victim.kill() == nil {
 			r.count("kills of " + victim.name)
 			r.lines.note("error: killed %s", victim)
 		}
-		r.kills.note()
+		for victim.alive() {
+			time.Sleep(time.Millisecond)
+		}
+		ended()
 	}
 }

@@ -47,24 +47,35 @@ func (t *tally) verdict() error {
 	return errors.Join(t.wrongs[:min(len(t.wrongs), 20)]...)
 }
 
-// kills are the times at which processes were killed.
+// kills are the spans of time from a signal to the end of the process: on a busy machine that is not at once.
 type kills struct {
 	mu    sync.Mutex
-	times []time.Time
+	spans []span
 }
 
-// aftermath is how long after a kill a request may still be handed to the sandbox before its end is noticed.
+type span struct{ from, to time.Time }
+
+// aftermath is how long after the end of a process a request may still be handed to its sandbox.
 const aftermath = 250 * time.Millisecond
 
-func (k *kills) note() {
+// begin notes a kill, and end that the process has gone.
+func (k *kills) begin() (end func()) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	k.times = append(k.times, time.Now())
+	i := len(k.spans)
+	k.spans = append(k.spans, span{from: time.Now()})
+	return func() {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		k.spans[i].to = time.Now()
+	}
 }
 
 // between tells whether a kill can have hit what went on from one time to another.
 func (k *kills) between(from, to time.Time) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return slices.ContainsFunc(k.times, func(at time.Time) bool { return at.After(from.Add(-aftermath)) && at.Before(to) })
+	return slices.ContainsFunc(k.spans, func(s span) bool {
+		return s.from.Before(to) && (s.to.IsZero() || s.to.Add(aftermath).After(from))
+	})
 }

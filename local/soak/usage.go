@@ -23,6 +23,13 @@ func (p process) String() string { return p.name + " " + strconv.Itoa(p.pid) }
 
 func (p process) kill() error { return syscall.Kill(p.pid, syscall.SIGKILL) }
 
+// alive is false for a process that has ended and waits for its parent.
+func (p process) alive() bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(p.pid) + "/stat")
+	_, state, _ := strings.Cut(string(stat), ") ")
+	return err == nil && !strings.HasPrefix(state, "Z")
+}
+
 // sandboxProcesses are those of apps and adapters, as they carry the address of their Runtime API.
 func (c *cloud) sandboxProcesses() []process {
 	var found []process
