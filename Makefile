@@ -80,12 +80,6 @@ test-rie: tools ## Run the adapter under AWS's Runtime Interface Emulator, and c
 
 BENCH ?=
 
-.PHONY: soak
-soak: build ## Run the local cloud under load for MINUTES, while its app changes and processes are killed
-	@go run ./local/soak -minutes $(MINUTES) $(if $(filter-out 0,$(SEED)),-seed $(SEED)) $(BIN)
-
-MINUTES ?= 30
-
 .PHONY: bench
 bench: build ## Measure the adapter beside the reference, and the local cloud (BENCH=-quick for a minute)
 	@go run ./adapter/bench $(BENCH)
