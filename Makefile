@@ -34,10 +34,15 @@ build: tools ## Build the adapter, the Pulumi program and the local cloud
 	@go run ./local/build -o $(BIN) -static lambda-adapter=./adapter
 	@go run ./local/build -o $(BIN) ./infra ./local
 
+# These start many processes; one after the other they do not starve each other.
+ALONE := ^lambda-web/(adapter/bench|adapter/conformance|local)$$
+
 .PHONY: test
 test: build test-app ## Run the tests
 	@echo "Testing (the first time compiles the Pulumi SDK with the race detector, which takes some minutes)"
-	@go test $(RACE) ./adapter/... ./local/... ./infra/...
+	@go test $(RACE) $$(go list ./... | grep -vE '$(ALONE)')
+	@go test $(RACE) -p 1 $$(go list ./... | grep -E '$(ALONE)')
+
 
 # The race detector needs a C compiler; without one the tests run without it.
 RACE = $(shell if [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null 2>&1; then echo -race; else echo "Without a C compiler the tests run without the race detector." >&2; fi)
@@ -77,6 +82,10 @@ chaos: tools ## Run the adapter against an app and a Runtime API that fail on sc
 .PHONY: test-rie
 test-rie: tools ## Run the adapter under AWS's Runtime Interface Emulator, and compare the sandbox with it
 	@go test -tags rie -run RIE -count=1 -v ./adapter/conformance ./local/sandbox/...
+
+.PHONY: test-docker
+test-docker: build ## Run sandboxes as containers (installs and starts Docker where there is none, as root)
+	@LAMBDA_WEB_TEST_DOCKER=1 go test -count=1 -timeout 20m -v ./local/docker/...
 
 BENCH ?=
 
