@@ -1,0 +1,360 @@
+package docker
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"lambda-web/infra/webapp/buildcontext"
+	"lambda-web/local/sandbox"
+)
+
+// TestDocker is the proof with real images and containers. "make test-docker" runs it.
+func TestDocker(t *testing.T) {
+	d := useDaemon(t)
+	d.provideBase(t)
+	e, err := Open(context.Background(), d.root, filepath.Join(d.root, ".lambda-web"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Run("the app alone, as the tutorial runs it", d.testTutorial)
+	t.Run("two checkouts of the same tree have the same tag", d.testTag)
+	for name, b := range map[string]builder{"the docker command's own builder": e.builder, "the classic builder": classic} {
+		t.Run("the final image, by "+name, func(t *testing.T) {
+			with := *newEngine(e, b)
+			d.testImage(t, &with, filepath.Join(d.root, "app"))
+			d.testImage(t, &with, "testdata/probe")
+		})
+		t.Run("builds that fail, by "+name, func(t *testing.T) { testFailures(t, newEngine(e, b)) })
+	}
+	t.Run("restrictions", func(t *testing.T) { testRestrictions(t, e) })
+	t.Run("memory", func(t *testing.T) { testMemory(t, e) })
+	t.Run("make local", d.testLocal)
+}
+
+// newEngine is an engine with another builder and an empty memory.
+func newEngine(e *Engine, b builder) *Engine {
+	return &Engine{command: e.command, builder: b, root: e.root, cache: e.cache, images: map[string]*Image{}, inits: map[string]string{}}
+}
+
+// testTutorial: docker build, docker run -p 8080:8080, three requests.
+func (d *testDaemon) testTutorial(t *testing.T) {
+	run(t, "docker", "build", "--tag", "hello", filepath.Join(d.root, "app"))
+	port := "8080"
+	if l, err := net.Listen("tcp", ":8080"); err != nil {
+		port = "0" // any: the usual one is taken on this machine
+	} else {
+		l.Close()
+	}
+	id := run(t, "docker", "run", "--rm", "--detach", "--publish", "127.0.0.1:"+port+":8080", "hello")
+	defer run(t, "docker", "rm", "--force", id)
+	base := "http://" + run(t, "docker", "port", id, "8080/tcp")
+	eventually(t, "the app", func() bool {
+		answer, err := http.Get(base)
+		if err == nil {
+			answer.Body.Close()
+		}
+		return err == nil
+	})
+	for _, c := range []struct{ method, path, body, want string }{
+		{"GET", "/", "", `{"status":"healthy"}`},
+		{"GET", "/api/hello?name=Ada", "", `{"message":"Hello, Ada!"}`},
+		{"POST", "/api/echo", `{"a":1}`, `{"received":{"a":1}}`},
+	} {
+		request, _ := http.NewRequest(c.method, base+c.path, strings.NewReader(c.body))
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, _ := io.ReadAll(answer.Body)
+		answer.Body.Close()
+		if got := strings.TrimSpace(string(body)); got != c.want || answer.StatusCode != http.StatusOK {
+			t.Errorf("%s %s: %d %s, want %s", c.method, c.path, answer.StatusCode, got, c.want)
+		}
+	}
+}
+
+// stage makes the build context of an app as the Pulumi program does.
+func (d *testDaemon) stage(t *testing.T, app string) (buildcontext.Staged, string) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "context")
+	staged, err := buildcontext.Stage(context.Background(), buildcontext.Source{
+		App: app, Dockerfile: "Dockerfile", Architecture: runtime.GOARCH,
+		Output: filepath.Join(d.root, ".lambda-web"), Compile: buildcontext.CompileAdapter,
+	}, dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return staged, staged.Tag(runtime.GOARCH)
+}
+
+// testTag: neither the place of a checkout nor times nor modes that a umask makes count.
+func (d *testDaemon) testTag(t *testing.T) {
+	copied := filepath.Join(t.TempDir(), "elsewhere")
+	if err := os.CopyFS(copied, os.DirFS(filepath.Join(d.root, "app"))); err != nil {
+		t.Fatal(err)
+	}
+	err := filepath.WalkDir(copied, func(path string, entry os.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		mode := os.FileMode(0o600)
+		if entry.IsDir() {
+			mode = 0o700
+		}
+		return errors.Join(os.Chmod(path, mode), os.Chtimes(path, time.Unix(1, 0), time.Unix(1, 0)))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, here := d.stage(t, filepath.Join(d.root, "app"))
+	if _, there := d.stage(t, copied); there != here {
+		t.Errorf("the tags are %s and %s", here, there)
+	}
+}
+
+func source(staged buildcontext.Staged, name, tag string, log io.Writer) Source {
+	return Source{
+		Context: staged.Dir, Dockerfile: filepath.Join(staged.Dir, buildcontext.Dockerfile),
+		Platform: "linux/" + runtime.GOARCH, Name: "lambda-web/" + name + ":" + tag, Log: log,
+	}
+}
+
+// settings are what an image says about itself beside its files.
+type settings struct {
+	Entrypoint, Cmd, Env []string
+	User, WorkingDir     string
+	ExposedPorts, Labels map[string]any
+}
+
+func settingsOf(t *testing.T, image string) (s settings) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(run(t, "docker", "image", "inspect", "--format", "{{json .Config}}", image)), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// testImage: the image is the app's own and one file more.
+func (d *testDaemon) testImage(t *testing.T, e *Engine, app string) {
+	staged, tag := d.stage(t, app)
+	src := source(staged, "test-"+filepath.Base(app), tag, nil)
+	img, err := e.Build(context.Background(), src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	alone := "lambda-web/test-alone-" + filepath.Base(app)
+	if err := e.build(context.Background(), Source{
+		Context: app, Dockerfile: filepath.Join(app, "Dockerfile"), Platform: src.Platform, Name: alone,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if with, without := settingsOf(t, img.ID), settingsOf(t, alone); !reflect.DeepEqual(with, without) {
+		t.Errorf("the image says\n%+v\nthe app's own says\n%+v", with, without)
+	}
+	if want := []string{buildcontext.InstalledAdapter}; !reflect.DeepEqual(img.Extensions, want) {
+		t.Errorf("the extensions are %v, want %v", img.Extensions, want)
+	}
+	header, content := fileOf(t, img.ID, buildcontext.InstalledAdapter)
+	adapter, err := os.ReadFile(filepath.Join(staged.Dir, buildcontext.Adapter))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if header.Mode&0o7777 != 0o755 || header.Uid != 0 || header.Gid != 0 || !bytes.Equal(content, adapter) {
+		t.Errorf("the adapter has mode %o, owner %d:%d and %d bytes, want 755, 0:0 and the %d that were staged", header.Mode, header.Uid, header.Gid, len(content), len(adapter))
+	}
+	if again, err := newEngine(e, e.builder).Build(context.Background(), src); err != nil || again.ID != img.ID {
+		t.Errorf("the second build gives %+v, %v, want %s", again, err, img.ID)
+	}
+	var size int64
+	fmt.Sscan(run(t, "docker", "image", "inspect", "--format", "{{.Size}}", alone), &size)
+	t.Logf("%s: %.2f MB, the app alone %.2f MB, the adapter %.2f MB", filepath.Base(app), mega(img.Size), mega(size), mega(int64(len(adapter))))
+	// An app that copies its whole folder gets what lambda-web has put there, too.
+	if more := img.Size - size; more < int64(len(adapter)) || more > 2*int64(len(adapter))+256<<10 {
+		t.Errorf("the image is %d bytes larger than the app alone, the adapter has %d", more, len(adapter))
+	}
+}
+
+func mega(n int64) float64 { return float64(n) / 1e6 }
+
+// fileOf takes a file out of an image without running it.
+func fileOf(t *testing.T, image, path string) (*tar.Header, []byte) {
+	t.Helper()
+	id := run(t, "docker", "create", image)
+	defer run(t, "docker", "rm", id)
+	out, err := exec.Command("docker", "cp", id+":"+path, "-").Output()
+	if err != nil {
+		t.Fatalf("take %s out of %s: %v", path, image, err)
+	}
+	r := tar.NewReader(bytes.NewReader(out))
+	header, err := r.Next()
+	if err != nil {
+		t.Fatal(err)
+	}
+	content, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return header, content
+}
+
+// testFailures: the sentences that users get when they make the usual mistakes.
+func testFailures(t *testing.T, e *Engine) {
+	for _, c := range []struct{ dockerfile, step, want string }{
+		{"FROM " + baseImage + "\nRUN echo before && exit 3\nCMD [\"x\"]\n", "RUN echo before && exit 3", "\n    before"},
+		{"FROM " + baseImage + "\nCOPY missing .\nCMD [\"x\"]\n", "COPY missing .", "missing"},
+		{"FROM no-such-registry.invalid/base:1\nCMD [\"x\"]\n", "", "the base image no-such-registry.invalid/base:1 is not on this machine and could not be fetched"},
+		{"FROM " + baseImage + "\nCMD []\nENTRYPOINT []\n", "", "neither CMD nor ENTRYPOINT"},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(c.dockerfile), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		_, err := e.Build(context.Background(), Source{
+			Context: dir, Dockerfile: filepath.Join(dir, "Dockerfile"), Platform: "linux/" + runtime.GOARCH, Name: "lambda-web/test-failure:1",
+		})
+		if err == nil || !strings.Contains(err.Error(), c.step) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("got %v, want the step %q and %q", err, c.step, c.want)
+		}
+	}
+}
+
+// probe is a function of the app that tells what it can see and do.
+func probe(t *testing.T, e *Engine, adjust func(*sandbox.Config)) (*sandbox.Function, *logBook) {
+	t.Helper()
+	d := &testDaemon{root: e.root}
+	staged, tag := d.stage(t, "testdata/probe")
+	img, err := e.Build(context.Background(), source(staged, "test-probe", tag, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return newFunction(t, img.Launcher, func(c *sandbox.Config) {
+		c.Command, c.Dir, c.Env, c.Extensions, c.AppPort = img.Command, img.Dir, img.Env, img.Extensions, 8123
+		c.MemorySize, c.EphemeralStorage = 256, 700
+		adjust(c)
+	})
+}
+
+// get is the answer of the app to a request through the adapter.
+func get(t *testing.T, f *sandbox.Function, path string) (map[string]any, sandbox.Result) {
+	t.Helper()
+	event, _ := json.Marshal(map[string]any{
+		"resource": "/{proxy+}", "path": path, "httpMethod": "GET", "headers": map[string]string{"Host": "x"},
+		"requestContext": map[string]any{"httpMethod": "GET", "path": path, "stage": "v1", "identity": map[string]any{}},
+	})
+	r := invoke(t, f, string(event))
+	var answer struct{ Body string }
+	var facts map[string]any
+	if json.Unmarshal(r.Payload, &answer) == nil {
+		json.Unmarshal([]byte(answer.Body), &facts)
+	}
+	return facts, r
+}
+
+// testRestrictions: what a process on Lambda may not do it may not do here.
+func testRestrictions(t *testing.T, e *Engine) {
+	f, log := probe(t, e, func(c *sandbox.Config) { c.Freeze = true })
+	facts, r := get(t, f, "/facts")
+	want := map[string]any{
+		"uid": 993.0, "gid": 990.0, "groups": []any{}, "capabilities": 0.0, "no new privileges": 1.0, "open files": 1024.0,
+		"write /srv": "Read-only file system", "write /": "Read-only file system", "write /tmp": "done", "/tmp MB": 700.0,
+		"/dev/shm": false, "folder": "/srv", "greeting": "hello from the image", "PORT": "8123", "function": "boxed",
+		"runtime API": "127.0.0.1:9001",
+	}
+	for name, value := range want {
+		if got := facts[name]; !reflect.DeepEqual(got, value) && !(name == "groups" && reflect.DeepEqual(got, []any{990.0})) {
+			t.Errorf("%s is %v, want %v", name, got, value)
+		}
+	}
+	if len(facts) == 0 {
+		t.Fatalf("the answer is %s", r.Payload)
+	}
+	eventually(t, "a frozen sandbox", func() bool { return f.Stats().Idle == 1 })
+	if again, _ := get(t, f, "/again"); len(again) == 0 {
+		t.Error("no answer after the freeze")
+	}
+	eventually(t, "the end of the invocation", func() bool { return f.Stats().Idle == 1 })
+	if err := f.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	for _, line := range []string{"answered /again", "got SIGTERM"} {
+		if !strings.Contains(log.String(), line) {
+			t.Errorf("%q is missing in the log", line)
+		}
+	}
+	none(t)
+}
+
+// none checks that no container of a sandbox is left.
+func none(t *testing.T) {
+	t.Helper()
+	eventually(t, "the end of all containers", func() bool {
+		return run(t, "docker", "ps", "--all", "--quiet", "--filter", "label="+Label) == ""
+	})
+}
+
+// testMemory: an app that takes more than its function has is killed, and the next request starts over.
+func testMemory(t *testing.T, e *Engine) {
+	f, log := probe(t, e, func(*sandbox.Config) {})
+	if facts, r := get(t, f, "/facts"); len(facts) == 0 {
+		t.Fatalf("the answer is %s", r.Payload)
+	}
+	if _, r := get(t, f, "/fill"); r.FunctionError == "" {
+		t.Errorf("an app that takes too much memory answers %s", r.Payload)
+	}
+	eventually(t, "an answer after that", func() bool { // one more request may meet the app as it dies
+		facts, _ := get(t, f, "/facts")
+		return len(facts) > 0
+	})
+	if text := log.String(); !strings.Contains(text, "Runtime.ExitError") || !strings.Contains(text, "signal: killed") {
+		t.Error("the log does not say that the app was killed")
+	}
+	f.Close(context.Background())
+	none(t)
+}
+
+// testLocal: the command that users start, with the sample app and the requests of the smoke test; and
+// what is left of it when it is killed.
+func (d *testDaemon) testLocal(t *testing.T) {
+	bin := filepath.Join(d.root, ".lambda-web", "bin")
+	local := filepath.Join(bin, "local")
+	if _, err := os.Stat(local); err != nil {
+		t.Fatalf("needs the built programs: make build (%v)", err)
+	}
+	args := []string{"-root", d.root, "-bin", bin, "-port", "0", "-mode", "docker"}
+	smoke := append([]string{"run", "lambda-web/local/smoke", local}, args...)
+	t.Log("\n" + run(t, "go", smoke...))
+	none(t)
+
+	command := exec.Command(local, append(args, "-watch=false", "-c", "provisionedConcurrency=1")...)
+	log := &logBook{}
+	command.Stdout, command.Stderr = log, log
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		command.Process.Kill()
+		command.Wait()
+	}()
+	eventually(t, "a container that is ready", func() bool {
+		return strings.Contains(log.String(), "Ready in") && run(t, "docker", "ps", "--quiet", "--filter", "label="+Label) != ""
+	})
+	command.Process.Kill()
+	none(t)
+}
