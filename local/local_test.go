@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -78,13 +79,15 @@ type cloud struct {
 // start runs the local cloud on a free port with further arguments and waits until it is ready or ends.
 func start(t *testing.T, args ...string) *cloud {
 	t.Helper()
-	c := launch(t, append([]string{"-port", "0", "-watch=false"}, args...)...)
+	// A port of its own for the app: whatever else runs on this machine does not matter.
+	app := fmt.Sprintf("port=%d", freePort(t))
+	c := launch(t, append([]string{"-port", "0", "-watch=false", "-c", app}, args...)...)
 	c.waitFor("Ready in ")
-	_, url, ok := strings.Cut(c.line("url"), ": ")
+	_, address, ok := strings.Cut(c.line("url"), ": ")
 	if !ok {
 		t.Fatalf("no url among the outputs:\n%s", c.log())
 	}
-	c.url = strings.TrimSpace(url)
+	c.url = strings.TrimSpace(address)
 	return c
 }
 
@@ -303,10 +306,11 @@ func TestConcurrency(t *testing.T) {
 	if log := c.log(); strings.Count(log, "listening on ") != 2 {
 		t.Errorf("want two apps ready before the first request:\n%s", log)
 	}
+	folder := t.TempDir()
 	pids := make(chan string)
 	for range 3 {
 		go func() {
-			response, err := http.Get(c.url + "/slow?seconds=1")
+			response, err := http.Get(c.url + "/meet?count=3&folder=" + url.QueryEscape(folder))
 			if err != nil {
 				pids <- err.Error()
 				return

@@ -27,8 +27,12 @@ def application(environ, start_response):
         return answer(start_response, "200 OK", [("Content-Type", "application/octet-stream")], bytes(i * 7 % 256 for i in range(256)) * (n // 256))
     if path == "/environment":
         return answer(start_response, "200 OK", [("Content-Type", "application/json")], json.dumps(dict(os.environ)).encode())
-    if path == "/slow":
-        time.sleep(float(parse_qs(environ["QUERY_STRING"])["seconds"][0]))
+    if path == "/meet":  # answers when as many processes as asked for are here at once
+        query = parse_qs(environ["QUERY_STRING"])
+        folder, count = query["folder"][0], int(query["count"][0])
+        open(os.path.join(folder, str(os.getpid())), "w").close()
+        while len(os.listdir(folder)) < count:
+            time.sleep(0.01)
         return answer(start_response, "200 OK", [], str(os.getpid()).encode())
     if path == "/die":
         os._exit(3)
