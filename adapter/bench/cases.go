@@ -156,7 +156,7 @@ func (e *environment) warmed(warmUp, count int) (*measured, error) {
 
 // addLatency notes the times of a batch; base are the sorted times of the same exchange without an adapter.
 func (r *results) addLatency(i int, m *measured, base []float64, latency, cpu float64) {
-	took, n := microseconds(m.took), float64(m.count)
+	took := microseconds(m.took)
 	r.add(figure{name: "latency p50", unit: "us"}, i, quantile(took, 0.5))
 	r.add(figure{name: "latency p99", unit: "us"}, i, quantile(took, 0.99))
 	r.add(figure{name: "added p50", unit: "us", ratio: latency}, i, quantile(took, 0.5)-quantile(base, 0.5))
@@ -164,8 +164,8 @@ func (r *results) addLatency(i int, m *measured, base []float64, latency, cpu fl
 		r.add(figure{name: "added p99", unit: "us", ratio: latency}, i, quantile(took, 0.99)-quantile(base, 0.5))
 	}
 	r.add(figure{name: "added mean", unit: "us"}, i, mean(took)-mean(base))
-	r.add(figure{name: "CPU per invocation", unit: "us", ratio: cpu}, i, float64(m.cpu.Nanoseconds())/1e3/n)
-	r.add(figure{name: "context switches per invocation", unit: "", digits: 1}, i, float64(m.switches)/n)
+	r.add(figure{name: "CPU per invocation", unit: "us", ratio: cpu}, i, m.perInvocation(m.cpu))
+	r.add(figure{name: "context switches per invocation", unit: "", digits: 1}, i, float64(m.switches)/float64(m.count))
 }
 
 func (b *bench) streamThroughput(r *results) error {
@@ -183,7 +183,8 @@ func (b *bench) streamThroughput(r *results) error {
 		}
 		took := microseconds(m.took)
 		r.add(figure{name: "throughput", unit: "MB/s", ratio: 1.5, moreBetter: true}, i, 20*1e6/quantile(took, 0.5))
-		r.add(figure{name: "CPU per invocation", unit: "us"}, i, float64(m.cpu.Nanoseconds())/1e3/float64(m.count))
+		r.add(figure{name: "CPU per invocation", unit: "us"}, i, m.perInvocation(m.cpu))
+		r.add(figure{name: "CPU of the bench per invocation", unit: "us"}, i, m.perInvocation(m.own))
 		r.add(figure{name: "resident", unit: "MB", digits: 1}, i, float64(m.after.resident)/1e6)
 		return nil
 	})
@@ -198,7 +199,7 @@ func (b *bench) streamFirstByte(r *results) error {
 			return err
 		}
 		defer e.stop()
-		count := b.amount(1000)
+		count := b.amount(150)
 		m, err := e.warmed(count/5, count)
 		if err != nil {
 			return err
@@ -206,7 +207,7 @@ func (b *bench) streamFirstByte(r *results) error {
 		first := microseconds(m.firstByte)
 		r.add(figure{name: "first byte p50", unit: "us", ratio: 0.7}, i, quantile(first, 0.5))
 		r.add(figure{name: "first byte p99", unit: "us"}, i, quantile(first, 0.99))
-		r.add(figure{name: "CPU per invocation", unit: "us"}, i, float64(m.cpu.Nanoseconds())/1e3/float64(m.count))
+		r.add(figure{name: "CPU per invocation", unit: "us"}, i, m.perInvocation(m.cpu))
 		return nil
 	})
 }
@@ -231,7 +232,8 @@ func (b *bench) concurrent(r *results) error {
 		r.add(figure{name: "throughput", unit: "1/s", ratio: 1.5, moreBetter: true}, i, float64(count)/m.elapsed.Seconds())
 		r.add(figure{name: "latency p50", unit: "us"}, i, quantile(took, 0.5))
 		r.add(figure{name: "latency p99", unit: "us"}, i, quantile(took, 0.99))
-		r.add(figure{name: "CPU per invocation", unit: "us"}, i, float64(m.cpu.Nanoseconds())/1e3/float64(count))
+		r.add(figure{name: "CPU per invocation", unit: "us"}, i, m.perInvocation(m.cpu))
+		r.add(figure{name: "CPU of the bench per invocation", unit: "us"}, i, m.perInvocation(m.own))
 		r.add(figure{name: "resident", unit: "MB", digits: 1}, i, float64(m.after.resident)/1e6)
 		return nil
 	})

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // workload is what an adapter is given to do.
@@ -166,6 +168,12 @@ type measured struct {
 	switches int
 	elapsed  time.Duration
 	after    usage
+	own      time.Duration // CPU time of the bench itself
+}
+
+// perInvocation is a part of a time in microseconds.
+func (m *measured) perInvocation(d time.Duration) float64 {
+	return float64(d.Nanoseconds()) / 1e3 / float64(m.count)
 }
 
 // serve hands the adapter a number of invocations.
@@ -174,19 +182,28 @@ func (e *environment) serve(count, workers int) (*measured, error) {
 	if err != nil {
 		return nil, err
 	}
-	began := time.Now()
+	began, own := time.Now(), ownCPU()
 	m := &measured{batch: &batch{event: e.work.event, count: count, gap: e.work.gap, reply: e.reply}}
 	e.api.start(m.batch)
 	if err := e.until(func() bool { return e.api.done(workers) }); err != nil {
 		return nil, err
 	}
-	m.elapsed = m.last.Sub(began)
+	m.elapsed, m.own = m.last.Sub(began), ownCPU()-own
 	rest(2 * time.Millisecond) // until the adapter sleeps
 	if m.after, err = e.adapter.usage(); err != nil {
 		return nil, err
 	}
 	m.cpu, m.switches = m.after.cpu-before.cpu, m.after.switches-before.switches
 	return m, nil
+}
+
+// ownCPU is the CPU time of this process.
+func ownCPU() time.Duration {
+	var spent unix.Timespec
+	if err := unix.ClockGettime(unix.CLOCK_PROCESS_CPUTIME_ID, &spent); err != nil {
+		return 0 // Linux has this clock
+	}
+	return time.Duration(spent.Nano())
 }
 
 // exchangeDirectly measures the workload's exchange without an adapter.

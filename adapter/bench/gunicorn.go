@@ -57,7 +57,7 @@ func (b *bench) gunicornRound(r *results, i int, a adapter, w workload, count in
 	r.add(figure{name: "latency p50", unit: "us"}, i, quantile(took, 0.5))
 	r.add(figure{name: "latency p99", unit: "us"}, i, quantile(took, 0.99))
 	r.add(figure{name: "added p50", unit: "us"}, i, quantile(took, 0.5)-quantile(base, 0.5))
-	r.add(figure{name: "CPU per invocation", unit: "us"}, i, float64(m.cpu.Nanoseconds())/1e3/float64(m.count))
+	r.add(figure{name: "CPU per invocation", unit: "us"}, i, m.perInvocation(m.cpu))
 	return nil
 }
 
