@@ -9,6 +9,7 @@ PORT  ?= 3000
 HOST  ?= 127.0.0.1
 APP   ?=
 MODE  ?= process
+ARGS  ?= /
 
 # One set of flags for every Go command, so that they share one build cache with "pulumi up".
 export GOFLAGS := -trimpath -buildvcs=false
@@ -99,6 +100,53 @@ MINUTES ?= 30
 .PHONY: soak
 soak: build ## Run the local cloud under load, changes and kills for MINUTES (30)
 	@go run ./local/soak -minutes $(MINUTES) $(if $(filter-out 0,$(SEED)),-seed $(SEED)) $(BIN)
+
+# Environments on AWS. Each target checks first that its tools are there.
+ON = --stack $(STACK)
+# Options for tools that do not read the stack's settings themselves.
+PROFILE = profile=$$(pulumi config get aws:profile $(ON) 2>/dev/null) || profile=
+
+.PHONY: preview
+preview: tools ## AWS: what "make up" would change in STACK
+	@go run ./deploy/check $(ON) pulumi stack docker region credentials
+	@pulumi preview $(ON) --diff
+
+.PHONY: up
+up: build ## AWS: deploy STACK
+	@go run ./deploy/check $(ON) pulumi stack docker region credentials
+	@pulumi up $(ON)
+
+.PHONY: outputs
+outputs: tools ## The URL, names and ARNs of STACK
+	@go run ./deploy/check $(ON) pulumi stack
+	@pulumi stack output $(ON)
+
+.PHONY: logs
+logs: tools ## AWS: follow the app's log in STACK
+	@go run ./deploy/check $(ON) pulumi stack region credentials aws
+	@$(PROFILE); aws logs tail "$$(pulumi stack output logGroup $(ON))" --region "$$(pulumi stack output region $(ON))" $${profile:+--profile "$$profile"} --follow --format short
+
+.PHONY: invoke
+invoke: tools ## AWS: call the app in STACK, signed: make invoke ARGS="-d '{}' /api/echo"
+	@go run ./deploy/check $(ON) pulumi stack region credentials
+	@go build -o $(BIN)/invoke ./invoke
+	@$(PROFILE); url=$$(pulumi stack output url $(ON)) && $(BIN)/invoke $${profile:+-profile "$$profile"} -base "$$url" $(ARGS)
+
+.PHONY: destroy
+destroy: tools ## AWS: remove everything of STACK
+	@go run ./deploy/check $(ON) pulumi stack docker region credentials
+	@pulumi destroy $(ON)
+
+PULUMI_VERSION := $(shell sed -n 's|^.*github.com/pulumi/pulumi/pkg/v3 \(v[^ ]*\).*$$|\1|p' tools/pulumi/go.mod)
+PULUMI         := .lambda-web/pulumi/$(PULUMI_VERSION)/bin/pulumi
+
+.PHONY: test-engine
+test-engine: $(PULUMI) ## Run the Pulumi program under the real engine, without a cloud
+	@LAMBDA_WEB_PULUMI="$(CURDIR)/$(PULUMI)" go test -count=1 -timeout 30m ./infra/engine/...
+
+$(PULUMI): | tools
+	@echo "Building the Pulumi CLI $(PULUMI_VERSION) for the tests (once; it takes five minutes and more)"
+	@cd tools/pulumi && go build -ldflags "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(PULUMI_VERSION)" -o ../../$@ github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
 
 .PHONY: lint
 lint: tools ## gofmt, go vet, staticcheck
