@@ -5,8 +5,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -87,7 +89,7 @@ func (s *Server) Refuse() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.listener != nil {
-		_ = s.listener.Close()
+		hangUp(s.listener)
 		s.listener = nil
 	}
 }
@@ -107,7 +109,7 @@ func (s *Server) Close() {
 	s.Refuse()
 	s.mu.Lock()
 	for c := range s.open {
-		_ = c.Conn.Close()
+		hangUp(c.Conn)
 	}
 	s.mu.Unlock()
 	s.done.Wait()
@@ -116,7 +118,7 @@ func (s *Server) Close() {
 // CloseIdle closes every connection that is between two requests, as a server does when its keep-alive time is over. Exchanges
 // whose reply is out but whose handler has not returned are waited for. It returns how many connections there were.
 func (s *Server) CloseIdle() int {
-	return s.eachIdle(func(c *connection) { _ = c.Conn.Close() })
+	return s.eachIdle(func(c *connection) { hangUp(c.Conn) })
 }
 
 // WriteIdle writes raw bytes that nobody asked for on every idle connection.
@@ -233,7 +235,7 @@ func (s *Server) serve(c *connection) {
 	defer s.done.Done()
 	defer func() {
 		if !c.closed {
-			_ = c.Conn.Close()
+			hangUp(c.Conn)
 		}
 		s.note(func() { delete(s.open, c) })
 	}()
@@ -321,7 +323,7 @@ func (x *Exchange) Reply(status int, lines []string, body []byte) {
 // Close ends the connection with FIN. Bytes left unread turn it into a reset, as the kernel does.
 func (x *Exchange) Close() {
 	x.conn.closed = true
-	_ = x.conn.Conn.Close()
+	hangUp(x.conn.Conn)
 }
 
 // Reset ends the connection with RST.
@@ -337,5 +339,13 @@ func reset(c net.Conn) {
 	if tcp, ok := c.(*net.TCPConn); ok {
 		_ = tcp.SetLinger(0)
 	}
-	_ = c.Close()
+	hangUp(c)
+}
+
+// hangUp closes a socket so that the other side learns of it at once. A process that is being started holds copies of all
+// descriptors until it executes its program, and a socket with a copy stays open: no start is under way while ForkLock is held.
+func hangUp(socket io.Closer) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	_ = socket.Close()
 }

@@ -114,6 +114,9 @@ func (r *Request) readBody(in *bufio.Reader) error {
 		return r.readChunks(in)
 	}
 	length, _ := strconv.Atoi(r.Header.Get("content-length"))
+	if length == 0 {
+		return nil // nothing to write: somebody may look at the request already, as its reply may be out
+	}
 	r.Body = make([]byte, length)
 	n, err := io.ReadFull(in, r.Body)
 	r.Body = r.Body[:n]

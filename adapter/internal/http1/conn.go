@@ -17,7 +17,7 @@ const (
 	MaxFields = 4096
 
 	firstBuffer = 16 << 10
-	bodyBuffer  = 64 << 10
+	bodyBuffer  = 256 << 10
 )
 
 // ErrMalformed is wrapped by every error about bytes that are not HTTP/1.x.
