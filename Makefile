@@ -91,7 +91,7 @@ test-docker: build ## Run sandboxes as containers (installs and starts Docker wh
 BENCH ?=
 
 .PHONY: bench
-bench: build ## Measure the adapter beside the reference, and the local cloud (BENCH=-quick for a minute)
+bench: build $(APP_TESTS)/installed ## Measure the adapter beside the reference, and the local cloud (BENCH=-quick for a minute)
 	@go run ./adapter/bench $(BENCH)
 	@go run ./local/bench $(BIN)
 
