@@ -8,7 +8,7 @@ import (
 	"slices"
 )
 
-// writeRequest shows the request without its body. The session token is as good as a password for some hours, and what
+// writeRequest shows the request without its body. A session token is as good as a password for some hours, and what
 // -v prints ends up in tickets.
 func writeRequest(w io.Writer, c *call) {
 	fmt.Fprintf(w, "> %s %s\n> Host: %s\n", c.Method, c.URL.RequestURI(), host(c.Request))

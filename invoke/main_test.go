@@ -206,7 +206,7 @@ func TestOutput(t *testing.T) {
 		}
 	}
 	if strings.Contains(stdout+stderr, "token-nobody-should-see") {
-		t.Error("the session token is shown")
+		t.Error("a session token is shown")
 	}
 	if code, stdout, stderr := invoked(t, "", "-h"); code != 0 || stdout != "" || !strings.Contains(stderr, "Exit codes:") || !strings.Contains(stderr, "-region") {
 		t.Errorf("-h: exit code %d, stdout %q, stderr %q", code, stdout, stderr)

@@ -59,7 +59,7 @@ func readOptions(args []string, stderr io.Writer) (options, error) {
 	})
 	flags.Func("H", "a header, `'NAME: VALUE'`; may be repeated", o.addHeader)
 	flags.BoolVar(&o.include, "i", false, "print status and headers before the body")
-	flags.BoolVar(&o.verbose, "v", false, "print request and answer without their bodies to stderr; the session token is left out")
+	flags.BoolVar(&o.verbose, "v", false, "print request and answer without their bodies to stderr; session tokens are left out")
 	flags.BoolVar(&o.unsigned, "u", false, "do not sign")
 	flags.StringVar(&o.region, "region", "", "the `REGION` to sign for")
 	flags.StringVar(&o.service, "service", "", "the `SERVICE` to sign for: execute-api for APIs, lambda for function URLs")
