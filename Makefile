@@ -44,7 +44,6 @@ test: build test-app ## Run the tests
 	@go test $(RACE) $$(go list ./... | grep -vE '$(ALONE)')
 	@go test $(RACE) -p 1 $$(go list ./... | grep -E '$(ALONE)')
 
-
 # The race detector needs a C compiler; without one the tests run without it.
 RACE = $(shell if [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null 2>&1; then echo -race; else echo "Without a C compiler the tests run without the race detector." >&2; fi)
 
@@ -62,7 +61,7 @@ $(APP_TESTS)/installed: app/requirements.txt app/requirements-dev.txt | tools
 	@touch $@
 
 FUZZTIME ?= 20s
-FUZZ     ?= adapter local infra/webapp/buildcontext
+FUZZ     ?= adapter local infra
 
 .PHONY: fuzz
 fuzz: tools ## Fuzz every parser for FUZZTIME each (20s), in the folders of FUZZ
