@@ -7,110 +7,173 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
+	"slices"
 	"strings"
 )
 
-// builder carries out recipes.
+// builder carries out one recipe.
 type builder struct {
-	src  Source
-	venv string // the virtual environment that serves as the image's Python, or empty
+	src    Source
+	venv   string             // the virtual environment that serves as the image's Python, or empty
+	cached []string           // folders of the cache that the image needs beside its own files
+	stages map[*recipe]rootfs // the stages that were built for this image, shared by their builders
 }
 
 // build fills a folder with the files of a recipe. Files are copied first, then packages are installed,
 // then the commands of the app's own language run. It is done once for a tag; a mark says so.
 func (b *builder) build(ctx context.Context, root rootfs, r *recipe) error {
-	mark := string(root) + readyMark
-	_, err := os.Stat(mark)
-	complete := err == nil
-	if !complete {
-		if err := os.RemoveAll(string(root)); err != nil {
-			return fmt.Errorf("remove unfinished image: %w", err)
-		}
+	if b.recall(root) {
+		return nil
+	}
+	if err := root.remove(); err != nil {
+		return err
 	}
 	if err := os.MkdirAll(root.path(r.workdir), 0o755); err != nil {
 		return fmt.Errorf("make the image's folder: %w", err)
 	}
-	if !complete {
-		if err := b.copyFiles(ctx, root, r); err != nil {
+	for _, phase := range []func(context.Context, rootfs, *recipe) error{b.copyFiles, b.install, b.runTools} {
+		if err := phase(ctx, root, r); err != nil {
 			return err
 		}
 	}
-	if err := b.install(ctx, root, r); err != nil {
-		return err
+	return b.remember(root)
+}
+
+// remember writes the mark of a complete image: what it needs beside its own files.
+func (b *builder) remember(root rootfs) error {
+	return os.WriteFile(root.mark(), []byte(strings.Join(append([]string{b.venv}, b.cached...), "\n")), 0o644)
+}
+
+// recall tells whether an image is complete and all that it needs is still in the cache.
+func (b *builder) recall(root rootfs) bool {
+	text, err := os.ReadFile(root.mark())
+	if err != nil {
+		return false
 	}
-	if complete {
-		return nil
+	needs := strings.Split(string(text), "\n")
+	for _, folder := range needs {
+		if folder == "" {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(folder, readyMark)); err != nil {
+			return false
+		}
 	}
-	if err := b.runTools(ctx, root, r); err != nil {
-		return err
-	}
-	return os.WriteFile(mark, nil, 0o644)
+	b.venv, b.cached = needs[0], needs[1:]
+	return true
 }
 
 func (b *builder) copyFiles(ctx context.Context, root rootfs, r *recipe) error {
-	for number, s := range r.steps {
-		if s.kind != stepCopy || isAdapter(s) || s.from != nil && hasCommands(s.from) {
-			continue // a stage that makes its files is copied from when it has run: see runTools
-		}
-		if err := b.copyStep(ctx, root, number, s); err != nil {
-			return err
+	for _, s := range r.steps {
+		switch {
+		case s.kind == stepFolder && root.meets(s.when):
+			for _, folder := range s.args {
+				if err := os.MkdirAll(root.path(join(s.workdir, folder)), 0o755); err != nil {
+					return fmt.Errorf("Dockerfile line %d: RUN mkdir %s: %w", s.line, folder, err)
+				}
+			}
+		case s.kind == stepCopy && !(s.from != nil && s.from.hasCommands()): // those are copied when their stage has run: see runTools
+			if err := b.copyStep(ctx, root, r, s); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
 // copyStep copies from the build context, or from another stage, which is built first.
-func (b *builder) copyStep(ctx context.Context, root rootfs, number int, s step) error {
-	from := b.src.Context
-	if s.from != nil {
-		stage := rootfs(string(root) + ".from-" + strconv.Itoa(number))
-		defer os.RemoveAll(string(stage))
-		defer os.Remove(string(stage) + readyMark)
-		other := builder{src: b.src}
-		if err := other.build(ctx, stage, s.from); err != nil {
-			return err
-		}
-		from = string(stage)
+func (b *builder) copyStep(ctx context.Context, root rootfs, r *recipe, s step) error {
+	if s.from == nil {
+		return root.copyStep(b.src.Context, s)
 	}
-	return root.copyStep(from, s)
+	stage, err := b.stage(ctx, s.from)
+	if err != nil {
+		return err
+	}
+	sources, dest := slices.Clone(s.args[:len(s.args)-1]), s.args[len(s.args)-1]
+	sources = slices.DeleteFunc(sources, func(file string) bool {
+		system := stage.lacks(file) && isHere(file)
+		if system {
+			fmt.Fprintf(b.src.Log, "Dockerfile line %d: %s is a file of the base image; this machine's own is used\n", s.line, file)
+		}
+		return system
+	})
+	if len(sources) == 0 {
+		return nil
+	}
+	s.args = append(sources, dest)
+	if err := root.copyStep(string(stage), s); err != nil || !r.changesPackages() {
+		return err
+	}
+	return root.ownPackages(join(s.workdir, dest))
 }
 
-// isAdapter recognises the line that lays the adapter over the app: the sandbox starts the adapter that
-// is built for this machine.
-func isAdapter(s step) bool {
-	return strings.HasPrefix(s.args[len(s.args)-1], "/opt/extensions/")
+// stage builds a stage that others copy from, once for the whole image.
+func (b *builder) stage(ctx context.Context, r *recipe) (rootfs, error) {
+	root, built := b.stages[r]
+	if built {
+		return root, nil
+	}
+	root = rootfs(fmt.Sprintf("%s.stage-%d", rootOf(b.src), len(b.stages)+1))
+	b.stages[r] = root
+	other := builder{src: b.src, stages: b.stages}
+	if err := other.build(ctx, root, r); err != nil {
+		return "", err
+	}
+	b.cached = append(b.cached, other.cached...)
+	return root, nil
 }
 
-// hasCommands tells whether a stage makes files by commands.
-func hasCommands(r *recipe) bool {
-	for _, s := range r.steps {
-		if s.kind == stepTool || s.kind == stepNPM {
-			return true
-		}
+// removeStages deletes what was needed to make the image only.
+func (b *builder) removeStages() {
+	for _, root := range b.stages {
+		root.remove()
 	}
-	return false
 }
 
 // install provides the packages of Python and Node. Both live in the cache, shared between tags.
 func (b *builder) install(ctx context.Context, root rootfs, r *recipe) error {
-	var python installation
+	python := installation{}
+	if err := b.collectPython(ctx, root, r, &python); err != nil {
+		return err
+	}
+	if len(python.lines) > 0 {
+		if err := b.installPython(ctx, python); err != nil {
+			return err
+		}
+	}
 	for _, s := range r.steps {
-		switch s.kind {
-		case stepPip:
-			if err := python.add(root.path(s.workdir), s.line, s.args); err != nil {
-				return err
-			}
-		case stepNPM:
-			if err := b.installNode(ctx, root.path(s.workdir), s); err != nil {
+		if s.kind == stepNode && root.meets(s.when) {
+			if err := b.installNode(ctx, root, s, r.changesPackages()); err != nil {
 				return err
 			}
 		}
 	}
-	if len(python.lines) == 0 {
-		return nil
+	return nil
+}
+
+// collectPython lists the Python packages of an image: its own, and those of the stages that it copies
+// from, which are how an image gets them without the tools that built them.
+func (b *builder) collectPython(ctx context.Context, root rootfs, r *recipe, python *installation) error {
+	var from []*recipe
+	for _, s := range r.steps {
+		switch {
+		case s.kind == stepPip && root.meets(s.when):
+			if err := python.add(root, s); err != nil {
+				return err
+			}
+		case s.kind == stepCopy && s.from != nil && s.from.hasCommands() && !slices.Contains(from, s.from):
+			from = append(from, s.from)
+			stage, err := b.stage(ctx, s.from)
+			if err != nil {
+				return err
+			}
+			if err := b.collectPython(ctx, stage, s.from, python); err != nil {
+				return err
+			}
+		}
 	}
-	return b.installPython(ctx, python)
+	return nil
 }
 
 func (b *builder) installPython(ctx context.Context, packages installation) error {
@@ -132,50 +195,79 @@ func (b *builder) installPython(ctx context.Context, packages installation) erro
 
 // runTools runs the commands of the app's own language, in order, and names those that are not run here.
 func (b *builder) runTools(ctx context.Context, root rootfs, r *recipe) error {
-	for number, s := range r.steps {
+	for _, s := range r.steps {
+		var err error
 		switch {
+		case !root.meets(s.when):
 		case s.kind == stepSkipped:
 			fmt.Fprintf(b.src.Log, "Dockerfile line %d is left to the real image build: RUN %s\n", s.line, strings.Join(s.args, " "))
 		case s.kind == stepTool:
-			if err := b.runTool(ctx, root, s); err != nil {
-				return err
-			}
-		case s.kind == stepCopy && s.from != nil && hasCommands(s.from):
-			if err := b.copyStep(ctx, root, number, s); err != nil {
-				return err
-			}
+			err = b.runTool(ctx, root, s)
+		case s.kind == stepCopy && s.from != nil && s.from.hasCommands():
+			err = b.copyStep(ctx, root, r, s)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 func (b *builder) runTool(ctx context.Context, root rootfs, s step) error {
+	said := "RUN " + strings.Join(s.args, " ")
 	env := b.environment(s.env, root)
 	dir := root.path(s.workdir)
-	program, err := findProgram(s.args[0], dir, env["PATH"])
+	words, err := b.toolCommand(dir, env["PATH"], s.args)
 	if err != nil {
-		return fmt.Errorf("Dockerfile line %d: RUN %s: %w", s.line, strings.Join(s.args, " "), err)
+		return fmt.Errorf("Dockerfile line %d: %s: %w", s.line, said, err)
 	}
-	var words []string
-	for _, word := range s.args[1:] {
-		here, err := root.target(word)
-		if err != nil {
+	for i, word := range words[1:] {
+		if words[i+1], err = root.target(word); err != nil {
 			return fmt.Errorf("Dockerfile line %d: make the folder of %s: %w", s.line, word, err)
 		}
-		words = append(words, here)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("make the image's folder: %w", err)
 	}
-	command := exec.CommandContext(ctx, program, words...)
+	fmt.Fprintf(b.src.Log, "Dockerfile line %d: %s\n", s.line, said)
+	command := exec.CommandContext(ctx, words[0], words[1:]...)
 	command.Dir = dir
-	command.Env = append(os.Environ(), list(env)...)
+	command.Env = append(os.Environ(), list(buildEnvironment(env, root))...)
 	var output bytes.Buffer
 	command.Stdout, command.Stderr = &output, &output
 	if err := command.Run(); err != nil {
-		return fmt.Errorf("Dockerfile line %d: RUN %s: %w: %s", s.line, strings.Join(s.args, " "), err, lastLines(&output, 12))
+		return fmt.Errorf("Dockerfile line %d: %s: %w: %s", s.line, said, err, lastLines(&output, 12))
 	}
 	return nil
+}
+
+// toolCommand finds the program of a command: in the image, in its packages, on this machine; package
+// managers of Node that are not here are run by npm.
+func (b *builder) toolCommand(dir, searchPath string, args []string) ([]string, error) {
+	program, err := findProgram(args[0], dir, searchPath)
+	if err == nil {
+		return append([]string{program}, args[1:]...), nil
+	}
+	words, ok := throughNPM(dir, args)
+	if !ok {
+		return nil, err
+	}
+	if words[0], err = findProgram(words[0], dir, searchPath); err != nil {
+		return nil, err
+	}
+	return words, nil
+}
+
+// buildEnvironment adjusts an image's environment to commands that make files: what they make is for
+// this machine, what they install goes into the image, and the caches of this machine serve them.
+func buildEnvironment(vars map[string]string, root rootfs) map[string]string {
+	env := map[string]string{"npm_config_prefix": root.path("/usr/local"), "GOBIN": root.path("/go/bin")}
+	for name, value := range vars {
+		if !slices.Contains([]string{"GOOS", "GOARCH", "GOPATH", "GOCACHE", "GOMODCACHE"}, name) {
+			env[name] = value
+		}
+	}
+	return env
 }
 
 // environment is the image's ENV with its own files under the paths they have here, and a PATH that

@@ -8,7 +8,6 @@ package image
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -49,8 +48,9 @@ func Prepare(ctx context.Context, src Source) (*Image, error) {
 	if len(r.commandLine()) == 0 {
 		return nil, errNoCommand
 	}
-	b := builder{src: src}
-	root := rootfs(filepath.Join(src.Cache, "rootfs", src.Tag))
+	b := builder{src: src, stages: map[*recipe]rootfs{}}
+	defer b.removeStages()
+	root := rootOf(src)
 	if err := b.build(ctx, root, r); err != nil {
 		return nil, err
 	}
@@ -59,11 +59,7 @@ func Prepare(ctx context.Context, src Source) (*Image, error) {
 
 // Remove deletes the files of one tag from the cache. Packages stay: other tags may use them.
 func Remove(cache, tag string) error {
-	root := filepath.Join(cache, "rootfs", tag)
-	if err := errors.Join(os.RemoveAll(root+readyMark), os.RemoveAll(root)); err != nil {
-		return fmt.Errorf("remove image %s: %w", tag, err)
-	}
-	return nil
+	return rootOf(Source{Cache: cache, Tag: tag}).remove()
 }
 
 // finish is how the app of a built image is started.
@@ -72,12 +68,9 @@ func (b *builder) finish(r *recipe, root rootfs) (*Image, error) {
 	for _, word := range r.commandLine() {
 		img.Command = append(img.Command, root.translate(word))
 	}
-	program, err := findProgram(img.Command[0], img.Dir, img.Env["PATH"])
-	if err != nil {
-		return nil, err
-	}
-	img.Command[0] = program
-	return img, nil
+	var err error
+	img.Command, err = b.toolCommand(img.Dir, img.Env["PATH"], img.Command)
+	return img, err
 }
 
 // findProgram looks a start command up as the image's shell would. Programs with a place of their own in

@@ -79,7 +79,39 @@ func TestRecipe(t *testing.T) {
 			name:       "commands of the app's own language are told from the system's",
 			dockerfile: "FROM node\nWORKDIR /app\nRUN npm ci --omit=dev && npm run build\nRUN npm install -g pm2\nRUN python manage.py collectstatic --noinput\nRUN python make.py > /out\nRUN useradd app\nCMD [\"a\"]\n",
 			command:    []string{"a"}, workdir: "/app",
-			steps: []string{"npm 3 ci --omit=dev", "tool 3 npm run build", "tool 4 npm install -g pm2", "tool 5 python manage.py collectstatic --noinput", "skipped 6 python make.py > /out", "skipped 7 useradd app"},
+			steps: []string{"node 3 npm ci --omit=dev", "tool 3 npm run build", "tool 4 npm install -g pm2", "tool 5 python manage.py collectstatic --noinput", "skipped 6 python make.py > /out", "skipped 7 useradd app"},
+		},
+		{
+			name:       "cd holds until the end of its line",
+			dockerfile: "FROM node\nWORKDIR /app\nRUN cd web && npm ci && npm run build\nRUN npm run check\nCMD [\"a\"]\n",
+			command:    []string{"a"}, workdir: "/app",
+			steps: []string{"node 3 npm ci in /app/web", "tool 3 npm run build in /app/web", "tool 4 npm run check"},
+		},
+		{
+			name:       "which package manager, by the lock file that is there",
+			dockerfile: "FROM node\nRUN if [ -f yarn.lock ]; then yarn --frozen-lockfile; elif [ -f package-lock.json ]; then npm ci; else pnpm i && pnpm build; fi; npm run build\nCMD [\"a\"]\n",
+			command:    []string{"a"}, workdir: "/",
+			steps: []string{
+				"node 2 yarn --frozen-lockfile if /yarn.lock", "node 2 npm ci if not /yarn.lock /package-lock.json",
+				"node 2 pnpm i if not /yarn.lock not /package-lock.json", "tool 2 pnpm build if not /yarn.lock not /package-lock.json", "tool 2 npm run build",
+			},
+		},
+		{
+			name:       "what a question that is not about files leads to is not run",
+			dockerfile: "FROM node\nRUN if [ \"$A\" = b ]; then npm ci; fi\nRUN if [ ! -f x ]; then npm run a; fi\nCMD [\"a\"]\n",
+			command:    []string{"a"}, workdir: "/",
+			steps: []string{"skipped 2 if [ = b ] npm ci", "tool 3 npm run a if not /x"},
+		},
+		{
+			name:       "folders, virtual environments among them",
+			dockerfile: "FROM python\nRUN mkdir -p data /srv/x && python -m venv /opt/venv && /opt/venv/bin/pip install flask\nRUN uv venv && uv pip install --system gunicorn\nRUN pip wheel --wheel-dir /wheels django\nCMD [\"a\"]\n",
+			command:    []string{"a"}, workdir: "/",
+			steps: []string{"folder 2 data /srv/x", "folder 2 /opt/venv", "pip 2 flask", "tool 3 uv venv", "pip 3 --system gunicorn", "pip 4 --wheel-dir /wheels django"},
+		},
+		{
+			name:       "programs and adapters that are copied from images of their own",
+			dockerfile: "FROM python\nCOPY --from=ghcr.io/astral-sh/uv:0.9 /uv /uvx /bin/\nCOPY --from=public.ecr.aws/awsguru/aws-lambda-adapter:1.0 /lambda-adapter /opt/extensions/lambda-adapter\nCMD [\"a\"]\n",
+			command:    []string{"a"}, workdir: "/", steps: []string{"pip 2 uv"},
 		},
 		{
 			name:       "another escape character",
@@ -105,7 +137,14 @@ func TestRecipe(t *testing.T) {
 			}
 			var steps []string
 			for _, s := range r.steps {
-				steps = append(steps, strings.Join([]string{[]string{"copy", "pip", "npm", "tool", "skipped"}[s.kind], itoa(s.line), strings.Join(s.args, " ")}, " "))
+				words := append([]string{[]string{"copy", "pip", "node", "folder", "tool", "skipped"}[s.kind], itoa(s.line)}, s.args...)
+				if s.workdir != r.workdir {
+					words = append(words, "in", s.workdir)
+				}
+				for i, c := range s.when {
+					words = append(words, []string{"if", ""}[min(i, 1)], map[bool]string{true: "", false: "not"}[c.there], c.file)
+				}
+				steps = append(steps, strings.Join(strings.Fields(strings.Join(words, " ")), " "))
 			}
 			if test.steps != nil && !reflect.DeepEqual(steps, test.steps) {
 				t.Errorf("steps\n%s\nwant\n%s", strings.Join(steps, "\n"), strings.Join(test.steps, "\n"))
@@ -292,10 +331,10 @@ func TestRequirements(t *testing.T) {
 	write(t, dir, "more/extra.txt", "gunicorn[gthread]>=20 ; python_version > '3'\n-c limits.txt\n")
 	write(t, dir, "more/limits.txt", "Jinja2<4\n")
 	var in installation
-	if err := in.add(dir, 3, []string{"--no-cache-dir", "--user", "--upgrade", "pytz", "-r", "requirements.txt"}); err != nil {
+	if err := in.add(rootfs(dir), step{line: 3, workdir: "/", args: []string{"--no-cache-dir", "--user", "--upgrade", "pytz", "-r", "requirements.txt"}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := in.add(dir, 4, []string{"--upgrade", "pip"}); err != nil {
+	if err := in.add(rootfs(dir), step{line: 4, workdir: "/", args: []string{"--upgrade", "pip"}}); err != nil {
 		t.Fatal(err)
 	}
 	if len(in.lines) != 1 {
@@ -319,8 +358,17 @@ func TestRequirements(t *testing.T) {
 	if key("3.11") == before {
 		t.Error("a changed nested requirements file has the same key")
 	}
-	if err := in.add(dir, 9, []string{"--target", "/x", "a"}); err == nil || !strings.Contains(err.Error(), "line 9") {
-		t.Errorf("--target: got %v", err)
+}
+
+// Packages are installed again when the app's files change, if they are made of those files.
+func TestPackagesFromFiles(t *testing.T) {
+	for args, want := range map[string]bool{
+		".": true, "-e .": true, "--editable ./lib": true, "wheels/demo-1.0-py3-none-any.whl": true, "/srv/lib": true,
+		"flask": false, "-r requirements/production.txt": false, "git+https://example.com/a.git": false, "-c limits/all.txt flask": false,
+	} {
+		if got := (pipLine{args: strings.Fields(args)}).takesFiles(); got != want {
+			t.Errorf("pip install %s: from files %v, want %v", args, got, want)
+		}
 	}
 }
 
@@ -341,7 +389,7 @@ func TestIndexUnreachable(t *testing.T) {
 	write(t, site[0], "demo_one-1.5.dist-info/METADATA", "Metadata-Version: 2.1\nName: demo-one\nVersion: 1.5\n")
 	prepare := func(packages ...string) (string, error) {
 		var in installation
-		if err := in.add(t.TempDir(), 1, packages); err != nil {
+		if err := in.add(rootfs(t.TempDir()), step{line: 1, workdir: "/", args: packages}); err != nil {
 			t.Fatal(err)
 		}
 		var log bytes.Buffer

@@ -22,31 +22,60 @@ type installation struct {
 }
 
 type pipLine struct {
-	dir  string   // where pip runs
+	root rootfs   // the image whose files the line names
+	dir  string   // where pip runs, in the image
 	args []string // what follows "pip install"
 }
 
 // add takes one "pip install" line. Options that choose a place inside the image are left out: the
-// place is a virtual environment here.
-func (in *installation) add(dir string, line int, args []string) error {
+// place is a virtual environment here. So are wheels made by a line that is taken for an installation itself.
+func (in *installation) add(root rootfs, s step) error {
 	var kept []string
-	for i := 0; i < len(args); i++ {
-		name, _, _ := strings.Cut(args[i], "=")
+	for i := 0; i < len(s.args); i++ {
+		name, value, joined := strings.Cut(s.args[i], "=")
 		switch name {
-		case "--user", "--break-system-packages", "--no-cache-dir", "--ignore-installed":
-		case "--target", "-t", "--prefix", "--root":
-			return &UnsupportedError{line, "pip install " + name + " puts packages in a place of its own"}
-		default:
-			kept = append(kept, args[i])
+		case "--user", "--break-system-packages", "--no-cache-dir", "--no-cache", "--ignore-installed", "--system", "--no-index":
+			continue
+		case "--target", "-t", "--prefix", "--root", "--wheel-dir", "-w", "--find-links", "-f":
+			if !joined && i+1 < len(s.args) {
+				i++
+				value = s.args[i]
+			}
+			if name == "--find-links" || name == "-f" {
+				if strings.Contains(value, "://") {
+					kept = append(kept, name, value)
+				}
+				continue
+			}
+			if err := os.MkdirAll(root.path(join(s.workdir, value)), 0o755); err != nil { // others copy from it
+				return fmt.Errorf("Dockerfile line %d: make the folder of the packages: %w", s.line, err)
+			}
+			continue
+		}
+		if isWheels := strings.HasPrefix(name, "/") && root.lacks(name); !isWheels {
+			kept = append(kept, s.args[i])
 		}
 	}
 	wanted := slices.DeleteFunc(slices.Clone(kept), func(a string) bool {
 		return strings.HasPrefix(a, "-") || a == "pip" || a == "setuptools" || a == "wheel"
 	})
 	if len(wanted) > 0 { // a line that only upgrades pip itself says nothing about the app
-		in.lines = append(in.lines, pipLine{dir, kept})
+		in.lines = append(in.lines, pipLine{root, s.workdir, kept})
 	}
 	return nil
+}
+
+// here is an argument with the paths of the image as they are on this machine.
+func (l pipLine) here(arg string) string {
+	if option, file, ok := strings.Cut(arg, "="); ok && strings.HasPrefix(option, "--") {
+		return option + "=" + l.root.translate(file)
+	}
+	for _, option := range []string{"-r", "-c"} {
+		if file, ok := strings.CutPrefix(arg, option); ok {
+			return option + l.root.translate(file)
+		}
+	}
+	return l.root.translate(arg)
 }
 
 // requirementFiles lists the files named by -r and -c, and by such lines in those files.
@@ -73,7 +102,7 @@ func (l pipLine) requirementFiles() ([]string, error) {
 	}
 	for i := range l.args {
 		if file, ok := optionFile(l.args[i:]); ok {
-			if err := visit(filepath.Join(l.dir, file)); err != nil {
+			if err := visit(l.root.path(join(l.dir, file))); err != nil {
 				return nil, err
 			}
 		}
@@ -119,11 +148,24 @@ func (in *installation) key(python, imageTag string) (string, error) {
 			}
 			fmt.Fprintf(hash, "%d\n%s\n", len(text), text)
 		}
-		if slices.ContainsFunc(line.args, func(a string) bool { return strings.HasPrefix(a, ".") || strings.HasPrefix(a, "/") }) {
+		if line.takesFiles() {
 			fmt.Fprintln(hash, imageTag)
 		}
 	}
 	return hex.EncodeToString(hash.Sum(nil))[:16], nil
+}
+
+// takesFiles tells whether a line installs from files of the app, not packages of an index alone.
+func (l pipLine) takesFiles() bool {
+	for i, arg := range l.args {
+		if i > 0 && slices.Contains(optionsWithValue, l.args[i-1]) && l.args[i-1] != "-e" && l.args[i-1] != "--editable" {
+			continue
+		}
+		if !strings.HasPrefix(arg, "-") && !strings.Contains(arg, "://") && (strings.HasPrefix(arg, ".") || strings.Contains(arg, "/")) {
+			return true
+		}
+	}
+	return false
 }
 
 // optionsWithValue are the options of pip whose value is a word of its own.
@@ -198,8 +240,11 @@ func (v venv) fromIndex(ctx context.Context, in installation) error {
 		return fmt.Errorf("make a virtual environment with %s (on Debian it needs the package python3-venv): %w", v.python, err)
 	}
 	for _, line := range in.lines {
-		args := append([]string{"-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--quiet", "--retries", "1", "--timeout", "10"}, line.args...)
-		if err := v.run(ctx, line.dir, filepath.Join(v.dir, "bin", "python"), args...); err != nil {
+		args := []string{"-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--quiet", "--retries", "1", "--timeout", "10"}
+		for _, arg := range line.args {
+			args = append(args, line.here(arg))
+		}
+		if err := v.run(ctx, line.root.path(line.dir), filepath.Join(v.dir, "bin", "python"), args...); err != nil {
 			return fmt.Errorf("pip install %s: %w", strings.Join(line.args, " "), err)
 		}
 	}

@@ -32,10 +32,11 @@ type variable struct{ name, value string }
 type step struct {
 	line    int
 	kind    stepKind
-	workdir string     // the image's working directory at this line
-	env     []variable // the image's environment at this line
-	from    *recipe    // copy: the stage the files come from; nil is the build context
-	args    []string   // copy: sources, then the destination; else the words of the command
+	workdir string      // the image's working directory at this line
+	env     []variable  // the image's environment at this line
+	when    []condition // files that decide whether it is carried out
+	from    *recipe     // copy: the stage the files come from; nil is the build context
+	args    []string    // copy: sources, then the destination; else the words of the command
 }
 
 type stepKind int
@@ -43,10 +44,22 @@ type stepKind int
 const (
 	stepCopy    stepKind = iota // COPY or ADD
 	stepPip                     // RUN pip install ...: the words after "install"
-	stepNPM                     // RUN npm ci, npm install: the words after "npm"
+	stepNode                    // RUN of npm ci, yarn install and the like: the words of the command
+	stepFolder                  // RUN mkdir: the folders
 	stepTool                    // RUN of another command of the app's own language
 	stepSkipped                 // RUN of anything else: not run on this machine
 )
+
+// hasCommands tells whether an image makes files, or installs packages, by commands.
+func (r *recipe) hasCommands() bool {
+	return slices.ContainsFunc(r.steps, func(s step) bool { return s.kind != stepCopy && s.kind != stepSkipped })
+}
+
+// changesPackages tells whether commands run in the image that may change installed packages, which
+// must not be those that other images share.
+func (r *recipe) changesPackages() bool {
+	return slices.ContainsFunc(r.steps, func(s step) bool { return s.kind == stepTool })
+}
 
 // defaultPath is the PATH of an image that sets none, as Docker gives it to its containers.
 const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -66,7 +79,7 @@ func readRecipe(r io.Reader, buildArgs map[string]string) (*recipe, error) {
 	if err != nil {
 		return nil, fmt.Errorf("parse Dockerfile: %w", err)
 	}
-	var b recipeReader
+	b := recipeReader{known: map[int]*recipe{}}
 	b.lex = shell.NewLex(tree.EscapeToken)
 	b.given = buildArgs
 	for _, arg := range global {
@@ -78,8 +91,11 @@ func readRecipe(r io.Reader, buildArgs map[string]string) (*recipe, error) {
 	return b.stage(len(stages) - 1)
 }
 
-// stage reads one stage with the stages it is FROM.
+// stage reads one stage with the stages it is FROM, once.
 func (b recipeReader) stage(last int) (*recipe, error) {
+	if r, ok := b.known[last]; ok {
+		return r, nil
+	}
 	b.recipe = recipe{workdir: "/", env: []variable{{"PATH", defaultPath}}}
 	b.shell = []string{"/bin/sh", "-c"}
 	b.earlier = b.stages[:max(last, 0)]
@@ -91,6 +107,7 @@ func (b recipeReader) stage(last int) (*recipe, error) {
 			}
 		}
 	}
+	b.known[last] = &b.recipe
 	return &b.recipe, nil
 }
 
@@ -117,6 +134,7 @@ type recipeReader struct {
 	global  []variable        // ARGs before the first FROM
 	args    []variable
 	stages  []instructions.Stage
+	known   map[int]*recipe      // the stages that were read, by number
 	earlier []instructions.Stage // those that COPY --from may name
 }
 
@@ -195,6 +213,14 @@ func (b *recipeReader) Keys() []string {
 func (b *recipeReader) copy(command instructions.Command, from string, files instructions.SourcesAndDest) error {
 	line := lineOf(command)
 	s := step{line: line, kind: stepCopy, workdir: b.workdir, args: append(slices.Clone(files.SourcePaths), files.DestPath)}
+	if strings.HasPrefix(files.DestPath, "/opt/extensions/") {
+		return nil // the adapter: the sandbox starts the one that is built for this machine
+	}
+	if isTool(from, "uv") {
+		s.kind, s.args = stepPip, []string{"uv"}
+		b.steps = append(b.steps, s)
+		return nil
+	}
 	if from != "" {
 		source, err := b.copySource(from)
 		if err != nil {
@@ -233,74 +259,43 @@ func (b *recipeReader) copySource(from string) (*recipe, error) {
 // run sorts the commands of a RUN line: those of the app's own language are carried out here, the rest
 // belongs to the image's own system.
 func (b *recipeReader) run(command instructions.Command, c *instructions.RunCommand) error {
-	parts := [][]string{c.CmdLine}
-	if c.PrependShell {
-		parts = nil
-		for _, text := range splitShell(strings.Join(c.CmdLine, " ")) {
-			words, err := b.lex.ProcessWords(text, b)
-			if err != nil {
-				return fmt.Errorf("Dockerfile line %d: %w", lineOf(command), err)
-			}
-			parts = append(parts, words)
-		}
+	line := lineOf(command)
+	if !c.PrependShell {
+		b.command(line, b.workdir, c.CmdLine, nil)
+		return nil
 	}
-	for _, words := range parts {
-		if len(words) == 0 {
+	var branch branches
+	workdir := b.workdir
+	for _, text := range splitShell(strings.Join(c.CmdLine, " ")) {
+		words, err := b.lex.ProcessWords(text, b)
+		if err != nil {
+			return fmt.Errorf("Dockerfile line %d: %w", line, err)
+		}
+		words, when := branch.next(words, workdir)
+		if len(words) == 2 && words[0] == "cd" {
+			workdir = join(workdir, words[1])
 			continue
 		}
-		assigned, rest := assignments(words)
-		kind, args := classify(rest)
-		if kind == stepSkipped {
-			args = words
-		}
-		env := slices.Clone(b.env)
-		for _, v := range assigned {
-			env = set(env, v.name, v.value)
-		}
-		b.steps = append(b.steps, step{line: lineOf(command), kind: kind, workdir: b.workdir, env: env, args: args})
+		b.command(line, workdir, words, when)
 	}
 	return nil
 }
 
-// assignments splits NAME=VALUE words off the front of a command. What a program is built for is this
-// machine here, so Go's target is left out.
-func assignments(words []string) (vars []variable, rest []string) {
-	for i, word := range words {
-		name, value, ok := strings.Cut(word, "=")
-		if !ok || name == "" || strings.ContainsAny(name, "/-. ") {
-			return vars, words[i:]
-		}
-		if name != "GOOS" && name != "GOARCH" {
-			vars = append(vars, variable{name, value})
-		}
-	}
-	return vars, nil
-}
-
-// languageTools are the programs whose RUN lines are about the app and not about the image's system.
-var languageTools = []string{"python", "python3", "node", "npm", "npx", "go", "flask", "django-admin"}
-
-// classify finds the kind of a command and the words that matter to it.
-func classify(words []string) (stepKind, []string) {
+// command adds the step of one command of a RUN line.
+func (b *recipeReader) command(line int, workdir string, words []string, when []condition) {
 	if len(words) == 0 {
-		return stepSkipped, nil
+		return
 	}
-	if install, ok := pipInstall(words); ok {
-		return stepPip, install
+	assigned, rest := assignments(words)
+	kind, args := classify(rest)
+	if kind == stepSkipped {
+		args = words
 	}
-	program := path.Base(words[0])
-	switch {
-	case program == "npm" && len(words) > 1 && slices.Contains([]string{"ci", "install", "i"}, words[1]) && !slices.Contains(words, "-g"):
-		return stepNPM, words[1:]
-	case slices.Contains(languageTools, program) && !slices.ContainsFunc(words, isShellSyntax):
-		return stepTool, append([]string{program}, words[1:]...)
+	env := slices.Clone(b.env)
+	for _, v := range assigned {
+		env = set(env, v.name, v.value)
 	}
-	return stepSkipped, words
-}
-
-// isShellSyntax finds words that only a shell would understand.
-func isShellSyntax(word string) bool {
-	return word == "|" || word == "||" || word == "&" || strings.ContainsAny(word, "<>`") && !strings.ContainsAny(word, "=")
+	b.steps = append(b.steps, step{line: line, kind: kind, workdir: workdir, env: env, when: when, args: args})
 }
 
 func (b *recipeReader) commandLine(c instructions.ShellDependantCmdLine) []string {
@@ -308,54 +303,6 @@ func (b *recipeReader) commandLine(c instructions.ShellDependantCmdLine) []strin
 		return append(slices.Clone(b.shell), strings.Join(c.CmdLine, " "))
 	}
 	return c.CmdLine
-}
-
-// splitShell cuts a shell line at &&, ; and line ends. Quotes hold a part together.
-func splitShell(text string) []string {
-	var parts []string
-	var quote rune
-	start := 0
-	cut := func(end, next int) {
-		if part := strings.TrimSpace(text[start:end]); part != "" {
-			parts = append(parts, part)
-		}
-		start = next
-	}
-	for i, c := range text {
-		switch {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '\'' || c == '"':
-			quote = c
-		case c == ';' || c == '\n':
-			cut(i, i+1)
-		case c == '&' && strings.HasPrefix(text[i:], "&&"):
-			cut(i, i+2)
-		}
-	}
-	cut(len(text), len(text))
-	return parts
-}
-
-// pipInstall recognises "pip install ..." in its usual spellings and returns what follows "install".
-func pipInstall(words []string) ([]string, bool) {
-	if len(words) == 0 {
-		return nil, false
-	}
-	program := path.Base(words[0])
-	if strings.HasPrefix(program, "python") && len(words) > 2 && words[1] == "-m" {
-		words, program = words[2:], words[2]
-	}
-	if !strings.HasPrefix(program, "pip") {
-		return nil, false
-	}
-	install := slices.Index(words, "install")
-	if install < 0 {
-		return nil, false
-	}
-	return words[install+1:], true
 }
 
 // commandLine is what a container would run: the entrypoint, then the command.

@@ -13,6 +13,23 @@ import (
 // rootfs is a folder that holds the image's own files under the paths they have in the image.
 type rootfs string
 
+// rootOf is the folder of the image that a source makes.
+func rootOf(src Source) rootfs { return rootfs(filepath.Join(src.Cache, "rootfs", src.Tag)) }
+
+// mark is the file that says that the folder is complete.
+func (r rootfs) mark() string { return string(r) + readyMark }
+
+// remove deletes the folder, with stages that a build left when it was killed.
+func (r rootfs) remove() error {
+	stages, _ := filepath.Glob(string(r) + ".stage-*")
+	for _, folder := range append(stages, r.mark(), string(r)) {
+		if err := os.RemoveAll(folder); err != nil {
+			return fmt.Errorf("remove image %s: %w", filepath.Base(string(r)), err)
+		}
+	}
+	return nil
+}
+
 // path is where a path of the image lives on this machine.
 func (r rootfs) path(inImage string) string {
 	return filepath.Join(string(r), filepath.FromSlash(path.Clean("/"+inImage)))
@@ -28,6 +45,28 @@ func (r rootfs) translate(word string) string {
 		return word
 	}
 	return here
+}
+
+// lacks tells whether a pattern names no file of the image.
+func (r rootfs) lacks(pattern string) bool {
+	matches, _ := filepath.Glob(r.path(pattern))
+	return len(matches) == 0
+}
+
+// isHere tells whether this machine has a file under the path it has in images.
+func isHere(inImage string) bool {
+	_, err := os.Stat(inImage)
+	return path.IsAbs(inImage) && err == nil
+}
+
+// meets tells whether the image has, or has not, the files that conditions ask for.
+func (r rootfs) meets(when []condition) bool {
+	for _, c := range when {
+		if _, err := os.Stat(r.path(c.file)); (err == nil) != c.there {
+			return false
+		}
+	}
+	return true
 }
 
 // target maps an absolute path in a command: what the image has, and what neither the image nor this
@@ -74,10 +113,36 @@ func (r rootfs) copyOne(source, target string, intoFolder bool) error {
 	if info.IsDir() {
 		return copyTree(source, r.path(target))
 	}
-	if intoFolder {
+	if there, err := os.Stat(r.path(target)); intoFolder || err == nil && there.IsDir() {
 		target = path.Join(target, filepath.Base(source))
 	}
 	return copyFile(source, r.path(target), info.Mode())
+}
+
+// ownPackages makes the packages in a folder, which may be a link into the cache, the image's own.
+func (r rootfs) ownPackages(folder string) error {
+	if path.Base(folder) != modules {
+		folder = path.Join(folder, modules)
+	}
+	return ownFolder(r.path(folder))
+}
+
+// ownFolder replaces a link to a folder by what it links to.
+func ownFolder(folder string) error {
+	shared, err := os.Readlink(folder)
+	if err != nil {
+		return nil // it is none
+	}
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return nil
+	}
+	if err := os.Remove(folder); err != nil {
+		return err
+	}
+	if !filepath.IsAbs(shared) {
+		shared = filepath.Join(filepath.Dir(folder), shared)
+	}
+	return copyTree(shared, folder)
 }
 
 func copyTree(from, to string) error {
@@ -92,6 +157,9 @@ func copyTree(from, to string) error {
 		target := filepath.Join(to, relative)
 		switch {
 		case entry.IsDir():
+			if err := ownFolder(target); err != nil {
+				return err
+			}
 			return os.MkdirAll(target, 0o755)
 		case entry.Type()&fs.ModeSymlink != 0:
 			link, err := os.Readlink(source)
