@@ -127,7 +127,7 @@ func (s *Server) WriteIdle(raw string) int {
 }
 
 func (s *Server) eachIdle(do func(*connection)) int {
-	_ = s.Await(time.Second, "rest", func() bool {
+	_ = s.Await(10*time.Second, "rest", func() bool {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for c := range s.open {

@@ -18,7 +18,7 @@ func (l *lane) serve(x *conformance.Exchange) {
 		x.Close()
 		return
 	}
-	p := l.plan(n)
+	p := l.planSeen(n)
 	sent := l.noteSent(n)
 	defer l.noteHandled(n)
 	fault := p.app

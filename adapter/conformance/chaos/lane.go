@@ -6,7 +6,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,22 +28,22 @@ type lane struct {
 	again   chan *conformance.Invocation
 	still   sync.Mutex // held while the adapter is frozen
 
-	mu         sync.Mutex
-	events     chan struct{} // see happened
-	records    map[int]*record
-	outcomes   map[string]int
-	faults     map[string]int
-	findings   []string
-	further    int // findings beyond those kept
-	start, end conformance.Usage
-	early      int // largest RSS in the first half, KiB
-	late       int // largest RSS in the second half, KiB
-	took       time.Duration
+	mu       sync.Mutex
+	events   chan struct{} // see happened
+	records  map[int]*record
+	unseen   map[int]bool // given up at their deadline before the application saw them: the request may still be on its way
+	outcomes map[string]int
+	faults   map[string]int
+	findings []string
+	further  int // findings beyond those kept
+	usage    usage
+	ended    bool // the adapter's end was noted
+	took     time.Duration
 }
 
 func newLane(seed uint64, number int, name string, count int) *lane {
 	l := &lane{name: name, seed: seed, number: number, count: count, workers: 1, again: make(chan *conformance.Invocation, 16), events: make(chan struct{}),
-		records: map[int]*record{}, outcomes: map[string]int{}, faults: map[string]int{}}
+		records: map[int]*record{}, unseen: map[int]bool{}, outcomes: map[string]int{}, faults: map[string]int{}, usage: usage{heap: [4]int{-1, -1, -1, -1}}}
 	if name == "concurrent" {
 		l.workers = 4
 	}
@@ -82,15 +81,16 @@ func (l *lane) run(binary string) {
 			l.invoke(n)
 			<-slots
 		})
-		if n%200 == 199 {
+		if n%firstSample == firstSample-1 {
 			running.Wait()
 			l.sample(n)
 		}
 	}
 	running.Wait()
 	if !l.dead() {
-		l.measure(&l.end)
+		l.sample(l.count - 1)
 		l.checkUsage()
+		l.checkGoroutines()
 	}
 }
 
@@ -100,16 +100,15 @@ func (l *lane) dead() bool {
 	case <-l.adapter.Exited():
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if !slices.Contains(l.findings, deadAdapter) {
-			l.findings = append(l.findings, deadAdapter, l.adapter.Log().Text())
+		if !l.ended {
+			l.ended = true
+			l.findings = append(l.findings, "the adapter has ended; it wrote:\n"+l.adapter.Log().Text())
 		}
 		return true
 	default:
 		return l.wrongs() > 100
 	}
 }
-
-const deadAdapter = "the adapter has ended; it wrote:"
 
 func (l *lane) open(binary string) error {
 	l.api, l.app = conformance.NewRuntimeAPI(), conformance.NewWebApp()
@@ -129,7 +128,7 @@ func (l *lane) open(binary string) error {
 	}
 	env := []string{
 		"AWS_LAMBDA_RUNTIME_API=" + l.api.Address(), "AWS_LWA_PORT=" + strconv.Itoa(port), "AWS_LAMBDA_FUNCTION_NAME=f",
-		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST",
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128", "AWS_LAMBDA_FUNCTION_VERSION=$LATEST", "GODEBUG=gctrace=1",
 		fmt.Sprintf("AWS_LWA_DEADLINE_MARGIN_MS=%d", margin.Milliseconds()),
 	}
 	switch l.name {
@@ -144,12 +143,6 @@ func (l *lane) open(binary string) error {
 
 func (l *lane) close() {
 	l.adapter.Kill()
-	log := l.adapter.Log().Text()
-	for _, trouble := range []string{"DATA RACE", "panic:", "goroutine "} {
-		if strings.Contains(log, trouble) {
-			l.finding("%q is in the adapter's log", trouble)
-		}
-	}
 	l.app.Close()
 	l.api.Close()
 	for _, violation := range append(l.app.Violations(), l.api.Violations()...) {
@@ -195,7 +188,7 @@ func deadlineOf(p plan) time.Duration {
 	switch {
 	case p.before == beforeRefusing:
 		return downDeadline
-	case p.app == appHangs || p.app == appHangsInBody:
+	case p.hangs():
 		return hangDeadline + 2*p.pause
 	}
 	return farDeadline
@@ -293,6 +286,9 @@ func (l *lane) judge(n int, r *record) {
 	l.mu.Lock()
 	delete(l.records, n)
 	p, answers, sent := r.plan, r.answers, r.sent
+	if p.hangs() && sent == 0 {
+		l.unseen[n] = true
+	}
 	l.faults[string(p.app)]++
 	for _, answer := range answers {
 		l.outcomes[answer]++
@@ -338,11 +334,17 @@ func (l *lane) report(out io.Writer) {
 			fmt.Fprintf(out, "  %7d %s\n", table[name], name)
 		}
 	}
-	fmt.Fprintf(out, "  at the start %+v, at the end %+v\n", l.start, l.end)
+	u := &l.usage
+	fmt.Fprintf(out, "  at the start %+v, at the end %+v with %d goroutines\n", u.start, u.end, u.goroutines)
+	fmt.Fprintf(out, "  %d KiB at the peak; least memory in use in each quarter %v MiB\n", u.peak, u.heap)
+}
+
+// reportFindings lists what was wrong, at the very end of the output, where a log that is cut off still shows it.
+func (l *lane) reportFindings(out io.Writer) {
 	for _, finding := range l.findings {
-		fmt.Fprintf(out, "  FINDING: %s\n", finding)
+		fmt.Fprintf(out, "FINDING in %s: %s\n", l.name, finding)
 	}
 	if l.further > 0 {
-		fmt.Fprintf(out, "  and %d findings more\n", l.further)
+		fmt.Fprintf(out, "and %d findings more in %s\n", l.further, l.name)
 	}
 }

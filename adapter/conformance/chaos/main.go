@@ -5,8 +5,8 @@
 // The schedule is a function of the seed: which invocation meets which fault does not change from run to run. Three adapters share
 // the invocations, each with servers of its own: one worker with buffered replies, one worker that streams, four workers at once.
 // At the end every invocation must have had exactly one answer, of a kind that its fault allows; the application must have seen no
-// request twice that must not be sent twice; every byte must have arrived; the adapters must hold no more memory, threads and
-// descriptors than at the start. The command exits 1 and lists what was wrong otherwise.
+// request twice that must not be sent twice; every byte must have arrived; the adapters must hold no more memory, threads,
+// descriptors and goroutines than at the start. The command exits 1 and lists what was wrong otherwise.
 package main
 
 import (
@@ -56,12 +56,15 @@ func run(count int, seed uint64, binary string, race bool) error {
 		running.Go(func() { l.run(binary) })
 	}
 	running.Wait()
-	wrong := 0
 	for _, l := range lanes {
 		l.report(os.Stdout)
-		wrong += l.wrongs()
 	}
 	fmt.Printf("%d invocations in %v\n", count, time.Since(begin).Round(time.Millisecond))
+	wrong := 0
+	for _, l := range lanes {
+		l.reportFindings(os.Stdout)
+		wrong += l.wrongs()
+	}
 	if wrong > 0 {
 		return fmt.Errorf("%d findings; replay with -n %d -seed %d", wrong, count, seed)
 	}

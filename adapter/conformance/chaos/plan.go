@@ -125,27 +125,48 @@ func planFor(seed uint64, laneNumber, n int, alone bool) plan {
 		closeIdle: random.IntN(20) == 0,
 		pause:     time.Duration(1+random.IntN(20)) * time.Millisecond,
 	}
-	if random.IntN(2000) == 0 {
-		p.pause = 1100 * time.Millisecond // longer than a connection may rest
-	}
 	p.request, p.reply = body(random, p.binary), body(random, p.binary)
 	if p.method == "GET" || p.method == "OPTIONS" {
 		p.request = nil
 	}
-	if p.app == appHalfBody {
-		p.reply = append(p.reply, "two halves"...)
-	}
-	if p.next == nextCloses && (p.before == beforeRefusing || p.app == appResetsHead || p.app == appEarly) {
-		p.next = nextDelivers // the application has no say in when the answer is sent
-	}
-	if p.before != beforeNothing && (p.app == appHangs || p.app == appHangsInBody) {
-		p.app = appServes // a short deadline leaves no time to wait for the application
+	if p.freeze != freezeNever && random.IntN(20) == 0 {
+		p.pause = 1100 * time.Millisecond // longer than a connection may rest
 	}
 	if !alone {
 		p.freeze, p.before, p.closeIdle = freezeNever, beforeNothing, false
 	}
+	p.reconcile()
 	return p
 }
+
+// reconcile takes out what would make the outcome a matter of chance.
+func (p *plan) reconcile() {
+	if p.before != beforeNothing && p.hangs() {
+		p.app = appServes // a short deadline leaves no time to wait for the application
+	}
+	if p.before == beforeRestart {
+		p.pause = min(p.pause, 500*time.Millisecond) // the adapter waits for 2 s
+	}
+	if p.next == nextCloses && !p.awaitsHandingOut() {
+		p.next = nextDelivers
+	}
+	switch p.app {
+	case appHalfBody:
+		p.reply = append(p.reply, "two halves"...)
+	case appEarly:
+		// When a connection is closed with the request unread, the kernel drops what it has not handed over yet: no more than fits
+		// on the way, however long the adapter does not read.
+		p.reply = p.reply[:min(len(p.reply), 16<<10)]
+	}
+}
+
+// awaitsHandingOut tells whether the application can hold the answer back until the event is handed out and the connection closed.
+func (p plan) awaitsHandingOut() bool {
+	return p.before != beforeRefusing && p.app != appResetsHead && p.app != appEarly && !p.hangs()
+}
+
+// hangs tells whether the deadline ends the invocation, whatever the application does.
+func (p plan) hangs() bool { return p.app == appHangs || p.app == appHangsInBody }
 
 // body is a body of a size as they come: most are small, some are not.
 func body(random *rand.Rand, binary bool) []byte {

@@ -24,6 +24,18 @@ func (l *lane) plan(n int) plan {
 	return r.plan
 }
 
+// planSeen is plan for the application, which may see a request only after the adapter has given it up.
+func (l *lane) planSeen(n int) plan {
+	l.mu.Lock()
+	late := l.unseen[n]
+	delete(l.unseen, n)
+	l.mu.Unlock()
+	if late {
+		return planFor(l.seed, l.number, n, l.workers == 1)
+	}
+	return l.plan(n)
+}
+
 func (l *lane) note(n int, change func(*record)) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -24,15 +24,9 @@ func (l *lane) intercept(x *conformance.Exchange) bool {
 
 // next answers a poll with the next invocation, or with the fault that the plan has for its first poll.
 func (l *lane) next(x *conformance.Exchange) {
-	l.polls.Add(1)
-	l.happen()
-	defer l.happen()
-	defer l.polls.Add(-1)
-	i := l.takeAgain()
+	i := l.takePolled(x)
 	if i == nil {
-		if i = l.api.Take(x); i == nil {
-			return
-		}
+		return
 	}
 	n := number(i.ID)
 	p := l.plan(n)
@@ -70,6 +64,19 @@ func (l *lane) next(x *conformance.Exchange) {
 	default:
 		_ = x.Write(head + event)
 	}
+}
+
+// takePolled waits for an invocation to answer a poll with. The poll is over when there is one: what the adapter does with the answer
+// it may have done before this goroutine goes on.
+func (l *lane) takePolled(x *conformance.Exchange) *conformance.Invocation {
+	l.polls.Add(1)
+	l.happen()
+	defer l.happen()
+	defer l.polls.Add(-1)
+	if i := l.takeAgain(); i != nil {
+		return i
+	}
+	return l.api.Take(x)
 }
 
 func number(id string) int {
