@@ -77,6 +77,8 @@ func (a *adapter) requestOptions() request.Options {
 	return request.Options{
 		AppAddress:          a.appAddress().HostField(),
 		BasePath:            c.BasePath,
+		PrefixHeader:        c.PrefixHeader,
+		PrefixInPath:        c.PrefixInPath,
 		PassThroughPath:     c.PassThroughPath,
 		AuthorizationSource: c.AuthorizationSource,
 		RequestContext:      c.RequestContext,

@@ -153,6 +153,8 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 		change              func(*settings.Settings)
 	}{
 		{"REST, GET", restEvent, helloAnswer, nil},
+		{"REST, GET, prefix in the header", restEvent, helloAnswer, func(s *settings.Settings) { s.PrefixHeader = true }},
+		{"REST, GET, prefix in the path", restEvent, helloAnswer, func(s *settings.Settings) { s.PrefixInPath = true }},
 		{"HTTP API, POST of 1 KB in base64", `{"version":"2.0","rawPath":"/","headers":{"host":"h","cookie":"a=1"},"cookies":["a=1","b=2"],"requestContext":{"http":{"method":"POST"}},"body":"` + kilobyte + `","isBase64Encoded":true}`,
 			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nSet-Cookie: a=1\r\nVary: a\r\nVary: b\r\n\r\n400\r\n" + kilobyte + "\r\n0\r\n\r\n", nil},
 		{"ALB, binary reply", `{"httpMethod":"GET","path":"/","headers":{"host":"h"},"requestContext":{"elb":{}}}`,

@@ -36,6 +36,7 @@ type Event struct {
 	Payload []byte
 
 	Method, Path, RawQuery jsontext.Value
+	PublicPath             jsontext.Value // the path of the client's URL: Path behind stage and base path
 	Headers, MultiHeaders  jsontext.Value
 	Params, MultiParams    jsontext.Value
 	Cookies                jsontext.Value
@@ -56,6 +57,7 @@ type markers struct {
 	httpMethod, method            jsontext.Value
 	rawPath                       jsontext.Value
 	contextMethod, v2Method       jsontext.Value
+	contextPath, v2Path           jsontext.Value
 	elb, resourcePath, connection bool
 	lattice                       bool
 }
@@ -113,12 +115,17 @@ func (e *Event) scanContext() {
 		switch string(m.Name) {
 		case "http":
 			for h := jsontext.MembersOf(m.Value); h.Next(); {
-				if string(h.Name) == "method" {
+				switch string(h.Name) {
+				case "method":
 					e.seen.v2Method = h.Value
+				case "path":
+					e.seen.v2Path = h.Value
 				}
 			}
 		case "httpMethod":
 			e.seen.contextMethod = m.Value
+		case "path":
+			e.seen.contextPath = m.Value
 		case "resourcePath":
 			e.seen.resourcePath = true
 		case "connectionId":
@@ -141,11 +148,11 @@ func (e *Event) decide() {
 	switch {
 	case authorizer:
 	case s.v2Method.IsString():
-		e.Kind, e.Method, e.Path = V2, s.v2Method, s.rawPath
+		e.Kind, e.Method, e.Path, e.PublicPath = V2, s.v2Method, s.rawPath, s.v2Path
 	case s.elb && s.httpMethod.IsString():
 		e.Kind, e.Method = ALB, s.httpMethod
 	case s.httpMethod.IsString() && (s.contextMethod.IsString() || s.resourcePath) && !s.connection:
-		e.Kind, e.Method, e.HTTPAPI = V1, s.httpMethod, isText(s.version, `"1.0"`)
+		e.Kind, e.Method, e.PublicPath, e.HTTPAPI = V1, s.httpMethod, s.contextPath, isText(s.version, `"1.0"`)
 	case isText(s.version, `"2.0"`) && s.method.IsString() && s.lattice:
 		e.Kind, e.Method = Lattice, s.method
 	default:

@@ -25,6 +25,8 @@ const (
 type Options struct {
 	AppAddress          string // Host, if the event names none
 	BasePath            string // removed from the front of the path; begins with a slash, ends with none; or empty
+	PrefixHeader        bool   // tell the app in x-forwarded-prefix what stands before its path in the URL
+	PrefixInPath        bool   // give the app the path as it is in the URL
 	PassThroughPath     string
 	AuthorizationSource string // header, in lower case, that becomes authorization; or empty
 	RequestContext      bool   // send x-amzn-request-context
@@ -71,6 +73,7 @@ type Composer struct {
 	names  []byte // the fields' names
 	text   []byte // one decoded text at a time
 	path   []byte
+	prefix []byte // what stands before the path in the client's URL
 }
 
 // NewComposer returns a composer.
@@ -118,6 +121,7 @@ func (c *Composer) Compose(e *event.Event, inv *lambdaapi.Invocation) error {
 	}
 	c.appendHost(e)
 	c.appendFields(e, inv)
+	c.appendPrefix()
 	c.appendOwn(e.Context, inv)
 	c.finish(body)
 	return nil
@@ -163,8 +167,7 @@ func (c *Composer) appendLine(e *event.Event) error {
 	}
 	method := len(head)
 	head = append(head, ' ')
-	c.path = e.Path.AppendText(c.path[:0])
-	head = appendPath(head, c.path, c.options.BasePath)
+	head = appendPath(head, c.appPath(e))
 	switch e.Kind {
 	case event.V2:
 		head = c.appendQuery(head, e.RawQuery)
@@ -178,6 +181,25 @@ func (c *Composer) appendLine(e *event.Event) error {
 	c.Method, c.Target = head[:method], head[method+1:]
 	c.Head = append(head, " HTTP/1.1\r\n"...)
 	return nil
+}
+
+// appPath is the path that the app gets. It sets c.prefix too.
+func (c *Composer) appPath(e *event.Event) []byte {
+	c.path, c.prefix = e.Path.AppendText(c.path[:0]), c.prefix[:0]
+	path := withoutBase(c.path, c.options.BasePath)
+	if !c.options.PrefixHeader && !c.options.PrefixInPath {
+		return path
+	}
+	public := c.publicPath(e)
+	prefix := prefixOf(public, path)
+	switch {
+	case len(prefix) == 0:
+	case c.options.PrefixInPath:
+		return public
+	default:
+		c.prefix = appendKeepingEscapes(c.prefix, prefix, inPath)
+	}
+	return path
 }
 
 func (c *Composer) appendHost(e *event.Event) {
@@ -207,7 +229,7 @@ func (c *Composer) appendFields(e *event.Event, inv *lambdaapi.Invocation) {
 	for i := range c.fields {
 		f := &c.fields[i]
 		switch {
-		case f.drop:
+		case f.drop, c.ownsPrefix(f.name):
 		case i == source:
 			c.Head = append(c.Head, "authorization: "...)
 			c.Head = append(appendFieldValue(c.Head, firstValue(f.value)), "\r\n"...)

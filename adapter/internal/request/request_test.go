@@ -42,7 +42,7 @@ func TestPath(t *testing.T) {
 		{"/api", "/api", "/"}, {"/api/x", "/api", "/x"}, {"/apix", "/api", "/apix"}, {"/api/api", "/api", "/api"}, {"/", "/api", "/"},
 	}
 	for _, row := range rows {
-		if got := string(appendPath(nil, []byte(row.path), row.base)); got != row.want {
+		if got := string(appendPath(nil, withoutBase([]byte(row.path), row.base))); got != row.want {
 			t.Errorf("path %q without %q is %q, want %q", row.path, row.base, got, row.want)
 		}
 	}
@@ -68,6 +68,76 @@ func TestRequestLine(t *testing.T) {
 				t.Errorf("%s, want %s", line, row.want)
 			}
 		})
+	}
+}
+
+// What stands before the app's path in the client's URL: in the header, or in the path, or not told at all.
+func TestForwardedPrefix(t *testing.T) {
+	rest := func(path, public string) string {
+		return `{"httpMethod":"GET","path":"` + path + `","headers":{"X-Forwarded-Prefix":"/evil","x_forwarded_prefix":"/evil"},"requestContext":{"resourcePath":"/","path":"` + public + `","stage":"v1"}}`
+	}
+	http2 := func(path, public string) string {
+		return `{"version":"2.0","rawPath":"` + path + `","headers":{"x-forwarded-prefix":"/evil","X_Forwarded-Prefix":"/evil"},"requestContext":{"stage":"v1","http":{"method":"GET","path":"` + public + `"}}}`
+	}
+	const alb = `{"httpMethod":"GET","path":"/shop/a","headers":{"x-forwarded-prefix":"/evil"},"requestContext":{"elb":{}}}`
+	rows := []struct{ rule, payload, base, path, prefix, public string }{
+		{"stage", rest("/a/b", "/v1/a/b"), "", "/a/b", "/v1", "/v1/a/b"},
+		{"stage alone", rest("/", "/v1"), "", "/", "/v1", "/v1"},
+		{"stage and slash", rest("/", "/v1/"), "", "/", "/v1", "/v1/"},
+		{"the stage's name again in the path", rest("/v1", "/v1/v1"), "", "/v1", "/v1", "/v1/v1"},
+		{"trailing slash", rest("/a/", "/v1/a/"), "", "/a/", "/v1", "/v1/a/"},
+		{"slashes merged in one path only", rest("/a/", "/v1//a//"), "", "/a/", "/v1", "/v1//a//"},
+		{"escapes", rest("/gr%C3%B6%C3%9Fe", "/v1/gr%C3%B6%C3%9Fe"), "", "/gr%C3%B6%C3%9Fe", "/v1", "/v1/gr%C3%B6%C3%9Fe"},
+		{"domain without a base path", rest("/a", "/a"), "", "/a", "", "/a"},
+		{"domain without a base path, its root", rest("/", "/"), "", "/", "", "/"},
+		{"domain with a base path", rest("/shop/a", "/shop/a"), "/shop", "/a", "/shop", "/shop/a"},
+		{"the root of a base path", rest("/shop", "/shop"), "/shop", "/", "/shop", "/shop"},
+		{"the stage's URL of an API with a base path", rest("/a", "/v1/a"), "/shop", "/a", "/v1", "/v1/a"},
+		{"base path behind a stage", rest("/shop/a", "/v1/shop/a"), "/shop", "/a", "/v1/shop", "/v1/shop/a"},
+		{"paths that have nothing in common", rest("/a", "/other"), "", "/a", "", "/a"},
+		{"half a segment", rest("a", "/v1/ba"), "", "/a", "", "/a"},
+		{"a context without a path", `{"httpMethod":"GET","path":"/a","requestContext":{"resourcePath":"/"}}`, "", "/a", "", "/a"},
+		{"a context whose path is no text", `{"httpMethod":"GET","path":"/a","requestContext":{"resourcePath":"/","path":null}}`, "", "/a", "", "/a"},
+		{"a prefix that would end the line", rest("/a", `/v\r\nx: 1/a`), "", "/a", "/v%0D%0Ax:%201", "/v%0D%0Ax:%201/a"},
+		{"HTTP API, the stage is in the path", http2("/v1/a", "/v1/a"), "", "/v1/a", "", "/v1/a"},
+		{"HTTP API, the stage is taken off", http2("/v1/a", "/v1/a"), "/v1", "/a", "/v1", "/v1/a"},
+		{"HTTP API, $default", http2("/a", "/a"), "", "/a", "", "/a"},
+		{"load balancer", alb, "/shop", "/a", "/shop", "/shop/a"},
+		{"Lattice", `{"version":"2.0","method":"GET","path":"/shop","requestContext":{"serviceArn":"x"}}`, "/shop", "/", "/shop", "/shop"},
+	}
+	for _, row := range rows {
+		t.Run(row.rule, func(t *testing.T) {
+			for _, mode := range []struct {
+				name           string
+				header, inPath bool
+				path, prefix   string
+			}{{"header", true, false, row.path, row.prefix}, {"path", false, true, row.public, ""}} {
+				options := plain
+				options.BasePath, options.PrefixHeader, options.PrefixInPath = row.base, mode.header, mode.inPath
+				wire, _, err := compose(t, options, row.payload)
+				if err != nil {
+					t.Fatal(err)
+				}
+				r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(wire)))
+				if err != nil {
+					t.Fatalf("%v in %q", err, wire)
+				}
+				if got := strings.Join(r.Header["X-Forwarded-Prefix"], "|"); r.RequestURI != mode.path || got != mode.prefix {
+					t.Errorf("%s: path %q and prefix %q, want %q and %q", mode.name, r.RequestURI, got, mode.path, mode.prefix)
+				}
+				if bytes.Contains(wire, []byte("evil")) {
+					t.Errorf("%s: the client's own prefix reached the app: %q", mode.name, wire)
+				}
+			}
+		})
+	}
+}
+
+// Without the setting the header is the client's or another proxy's, as with the reference.
+func TestForwardedPrefixOff(t *testing.T) {
+	wire, _, err := compose(t, plain, `{"httpMethod":"GET","path":"/a","headers":{"X-Forwarded-Prefix":"/p"},"requestContext":{"resourcePath":"/","path":"/v1/a"}}`)
+	if err != nil || !bytes.Contains(wire, []byte("\r\nx-forwarded-prefix: /p\r\n")) {
+		t.Errorf("%v, %q", err, wire)
 	}
 }
 
@@ -163,16 +233,19 @@ func FuzzRequest(f *testing.F) {
 	f.Add("PUT", "", "é&=#", "content-length", "0", strings.Repeat("x", 20000), uint8(2))
 	f.Add("DELETE", "/\u2028", "%", "transfer-encoding", "chunked", "0\r\n\r\n", uint8(3))
 	f.Add("GET", "/", "", "host", "a\r\n\r\n", "", uint8(4))
+	f.Add("GET", "/a", "", "x-forwarded-prefix", "/v1\r\n", "", uint8(13))
 	f.Fuzz(func(t *testing.T, method, path, query, name, value, body string, kind uint8) {
+		options := plain
+		options.PrefixHeader, options.PrefixInPath = kind&8 != 0, kind&16 != 0
 		e := map[string]any{"path": path, "rawPath": path, "rawQueryString": query, "httpMethod": method, "method": method,
 			"headers": map[string]any{name: value}, "queryStringParameters": map[string]any{query: value}, "version": "2.0",
 			"body": base64.StdEncoding.EncodeToString([]byte(body)), "isBase64Encoded": true}
 		switch kind % 4 {
 		case 0:
-			e["requestContext"] = map[string]any{"http": map[string]any{"method": method}, "x": value}
+			e["requestContext"] = map[string]any{"http": map[string]any{"method": method, "path": value + path}, "x": value}
 			e["cookies"] = []string{value}
 		case 1:
-			e["requestContext"] = map[string]any{"httpMethod": method, name: value}
+			e["requestContext"] = map[string]any{"httpMethod": method, "path": value + path, name: value}
 			e["multiValueHeaders"] = map[string]any{name: []string{value, value}}
 		case 2:
 			e["requestContext"] = map[string]any{"elb": map[string]any{}}
@@ -183,11 +256,14 @@ func FuzzRequest(f *testing.F) {
 		if err != nil {
 			t.Skip()
 		}
-		wire, c, err := compose(t, plain, string(payload))
+		wire, c, err := compose(t, options, string(payload))
 		if err != nil {
 			return
 		}
 		checkOneRequest(t, wire, c, name, body)
+		if options.PrefixHeader != options.PrefixInPath && strings.Count(string(wire), "\r\nx-forwarded-prefix: ") > 1 {
+			t.Fatalf("more than one prefix: %q", wire)
+		}
 	})
 }
 
@@ -214,7 +290,7 @@ func checkOneRequest(t *testing.T, wire []byte, c *Composer, name, body string) 
 	}
 	for field := range r.Header {
 		switch field {
-		case "Content-Length", "Cookie", "X-Amzn-Request-Context", "X-Amzn-Lambda-Context":
+		case "Content-Length", "Cookie", "X-Forwarded-Prefix", "X-Amzn-Request-Context", "X-Amzn-Lambda-Context":
 		default:
 			if !strings.EqualFold(field, name) {
 				t.Fatalf("field %q came from nowhere: %q", field, wire)

@@ -59,13 +59,18 @@ func appendKeepingEscapes(dst, text []byte, part uint8) []byte {
 
 func isHex(b byte) bool { return b-'0' <= 9 || b|0x20 >= 'a' && b|0x20 <= 'f' }
 
-// appendPath appends an event's path without the base path, escaped where it must be. Nothing is resolved or merged:
-// `..`, `//` and escapes are the app's business.
-func appendPath(dst, path []byte, base string) []byte {
+// withoutBase takes the base path off, once and at the border of a segment.
+func withoutBase(path []byte, base string) []byte {
 	if base != "" && len(path) >= len(base) && string(path[:len(base)]) == base &&
 		(len(path) == len(base) || path[len(base)] == '/') {
-		path = path[len(base):]
+		return path[len(base):]
 	}
+	return path
+}
+
+// appendPath appends a path, escaped where it must be. Nothing is resolved or merged: `..`, `//` and escapes are the
+// app's business.
+func appendPath(dst, path []byte) []byte {
 	if len(path) == 0 || path[0] != '/' {
 		dst = append(dst, '/')
 	}

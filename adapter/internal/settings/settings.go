@@ -20,6 +20,8 @@ type Settings struct {
 	AsyncInit        bool
 
 	BasePath            string // empty, or begins with a slash and ends with none
+	PrefixHeader        bool   // x-forwarded-prefix
+	PrefixInPath        bool
 	PassThroughPath     string // begins with a slash
 	AuthorizationSource string // header name in lower case, or empty
 	RequestContext      bool

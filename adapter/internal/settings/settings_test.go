@@ -66,6 +66,8 @@ func TestAccepted(t *testing.T) {
 		},
 		"AWS_LWA_DEADLINE_MARGIN_MS=250":                   func(s *Settings) bool { return s.DeadlineMargin == 250*time.Millisecond },
 		"AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS=0":              func(s *Settings) bool { return s.IdleTimeout == 0 },
+		"AWS_LWA_FORWARDED_PREFIX=Header":                  func(s *Settings) bool { return s.PrefixHeader && !s.PrefixInPath },
+		"AWS_LWA_FORWARDED_PREFIX=path":                    func(s *Settings) bool { return !s.PrefixHeader && s.PrefixInPath },
 		"AWS_LWA_CONTEXT_HEADERS=Lambda":                   func(s *Settings) bool { return s.LambdaContext && !s.RequestContext },
 		"AWS_LWA_LAMBDA_RUNTIME_API_PROXY=http://[::1]:9":  func(s *Settings) bool { return s.RuntimeAddress() == "[::1]:9" },
 		"AWS_LAMBDA_LOG_LEVEL=DEBUG":                       func(s *Settings) bool { return s.LogLevel == journal.Debug },
@@ -88,7 +90,7 @@ func TestRefused(t *testing.T) {
 		"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=200,", "AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=99", "AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=-1",
 		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=NaN", "AWS_LWA_ASYNC_INIT=maybe", "AWS_LWA_INVOKE_MODE=stream", "AWS_LWA_ENABLE_COMPRESSION=gzip",
 		"AWS_LWA_AUTHORIZATION_SOURCE=X Auth", "AWS_LWA_ERROR_STATUS_CODES=599-500", "AWS_LWA_ERROR_STATUS_CODES=5xx",
-		"AWS_LWA_DEADLINE_MARGIN_MS=1.5", "AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS=x", "AWS_LWA_CONTEXT_HEADERS=some",
+		"AWS_LWA_DEADLINE_MARGIN_MS=1.5", "AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS=x", "AWS_LWA_CONTEXT_HEADERS=some", "AWS_LWA_FORWARDED_PREFIX=true",
 		"AWS_LWA_LAMBDA_RUNTIME_API_PROXY=localhost", "AWS_LWA_LAMBDA_RUNTIME_API_PROXY=https://a:1", "AWS_LWA_EXTENSION_REGISTER_BASE_MS=-1",
 		"AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH=/\x7f", "AWS_LWA_READINESS_CHECK_MIN_UNHEALTHY_STATUS=100",
 	} {

@@ -181,6 +181,20 @@ func readContextHeaders(s *Settings, value string) bool {
 	return true
 }
 
+func readForwardedPrefix(s *Settings, value string) bool {
+	switch strings.ToLower(value) {
+	case "off":
+		s.PrefixHeader, s.PrefixInPath = false, false
+	case "header":
+		s.PrefixHeader, s.PrefixInPath = true, false
+	case "path":
+		s.PrefixHeader, s.PrefixInPath = false, true
+	default:
+		return false
+	}
+	return true
+}
+
 func readLogLevel(s *Settings, value string) bool {
 	level := map[string]journal.Level{
 		"trace": journal.Trace, "debug": journal.Debug, "info": journal.Info,
