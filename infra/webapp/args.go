@@ -50,6 +50,7 @@ type Args struct {
 	ReadinessProtocol string `config:"readinessProtocol" default:"http" allowed:"http|tcp"`
 	AsyncInit         bool   `config:"asyncInit"`
 	InvokeMode        string `config:"invokeMode" default:"buffered" allowed:"buffered|response_stream"`
+	ForwardedPrefix   string `config:"forwardedPrefix" default:"header" allowed:"header|path|off"` // how the app learns of stage and base path
 	// Environment is given to the app. A value may be an output of another resource; a secret
 	// one is encrypted in the state.
 	Environment       pulumi.StringMap   `config:"environment"`

@@ -90,6 +90,8 @@ func TestFeatures(t *testing.T) {
 				typeAttachment + name + "-apigateway|policyArn": "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"}},
 		{"streaming", map[string]string{"invokeMode": "response_stream"}, nil, []string{typeDeployment + name, typeAPI + name, typeFunction + name},
 			inputs{typeFunction + name + "|environment.variables.AWS_LWA_INVOKE_MODE": "response_stream"}},
+		{"prefix in the path", map[string]string{"forwardedPrefix": "path"}, nil, []string{typeFunction + name},
+			inputs{typeFunction + name + "|environment.variables.AWS_LWA_FORWARDED_PREFIX": "path"}},
 		{"source ranges", map[string]string{"allowedSourceRanges": `["203.0.113.0/24"]`}, nil, []string{typeDeployment + name, typeAPI + name}, nil},
 		{"API timeout", map[string]string{"apiTimeout": "29"}, nil, nil, nil},
 		{"throttling", map[string]string{"throttleRate": "50"}, []string{"+" + typeSettings + name}, nil,

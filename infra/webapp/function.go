@@ -132,6 +132,7 @@ func (a Args) variables() map[string]variable {
 		"AWS_LWA_READINESS_CHECK_PROTOCOL": {"readinessProtocol", a.ReadinessProtocol},
 		"AWS_LWA_ASYNC_INIT":               {"asyncInit", strconv.FormatBool(a.AsyncInit)},
 		"AWS_LWA_INVOKE_MODE":              {"invokeMode", a.InvokeMode},
+		"AWS_LWA_FORWARDED_PREFIX":         {"forwardedPrefix", a.ForwardedPrefix},
 	}
 	if a.DomainBasePath != "" {
 		// API Gateway leaves the base path in the path it hands on.
