@@ -24,6 +24,7 @@ import (
 type options struct {
 	root    string // folder of Pulumi.yaml
 	stack   string
+	file    string // the stack's settings; empty is Pulumi.<stack>.yaml
 	appFlag string // folder of the app; empty is the stack's own setting
 	host    string
 	port    int
@@ -41,6 +42,7 @@ func readOptions(args []string) (options, error) {
 	set := flag.NewFlagSet("local", flag.ContinueOnError)
 	set.StringVar(&o.root, "root", ".", "folder of Pulumi.yaml")
 	set.StringVar(&o.stack, "stack", "dev", "stack to run: its settings are in Pulumi.<stack>.yaml")
+	set.StringVar(&o.file, "config-file", "", "file with the stack's settings, in place of Pulumi.<stack>.yaml")
 	set.StringVar(&o.appFlag, "app", "", "folder of the app, with a Dockerfile (default: the stack's setting)")
 	set.BoolVar(&o.freeze, "freeze", false, "stop all processes of a sandbox between invocations, as Lambda does")
 	set.StringVar(&o.host, "host", "127.0.0.1", "address to listen on")
@@ -128,7 +130,7 @@ func (o options) address() string { return net.JoinHostPort(o.host, strconv.Itoa
 
 // program is the Pulumi program with the settings of its stack.
 func (o options) program(baseURL string) (monitor.Program, error) {
-	stack, err := monitor.LoadStack(o.root, o.stack)
+	stack, err := monitor.LoadStack(o.root, o.stack, o.file)
 	if err != nil {
 		return monitor.Program{}, err
 	}

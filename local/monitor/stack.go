@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,8 +21,9 @@ type Stack struct {
 	Config  map[string]string // by "namespace:key"; lists and maps as JSON
 }
 
-// LoadStack reads the settings as Pulumi does: defaults from the project file, then the stack's values.
-func LoadStack(root, stack string) (*Stack, error) {
+// LoadStack reads the settings as Pulumi does: defaults from the project file, then the stack's values. These are in
+// Pulumi.<stack>.yaml unless another file is named.
+func LoadStack(root, stack, file string) (*Stack, error) {
 	var project struct {
 		Name   string               `yaml:"name"`
 		Main   string               `yaml:"main"`
@@ -36,19 +38,20 @@ func LoadStack(root, stack string) (*Stack, error) {
 			return nil, fmt.Errorf("Pulumi.yaml: %s: %w", key, err)
 		}
 	}
-	file := "Pulumi." + stack + ".yaml"
+	own := filepath.Join(root, "Pulumi."+stack+".yaml")
+	file = cmp.Or(file, own)
 	var settings struct {
 		Config map[string]any `yaml:"config"`
 	}
-	if err := readYAML(filepath.Join(root, file), &settings); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("there is no stack %q: %s is missing (set STACK to one of the stacks here: %s)", stack, file, stacks(root))
+	if err := readYAML(file, &settings); err != nil {
+		if errors.Is(err, fs.ErrNotExist) && file == own {
+			return nil, fmt.Errorf("there is no stack %q: %s is missing (set STACK to one of the stacks here: %s)", stack, filepath.Base(file), stacks(root))
 		}
 		return nil, err
 	}
 	for key, value := range settings.Config {
 		if err := s.add(key, value); err != nil {
-			return nil, fmt.Errorf("%s: %s: %w", file, key, err)
+			return nil, fmt.Errorf("%s: %s: %w", filepath.Base(file), key, err)
 		}
 	}
 	return s, nil

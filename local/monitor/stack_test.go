@@ -36,7 +36,7 @@ func TestLoadStack(t *testing.T) {
 		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s, err := LoadStack(project(t, test.stack), "dev")
+			s, err := LoadStack(project(t, test.stack), "dev", "")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -50,17 +50,34 @@ func TestLoadStack(t *testing.T) {
 	}
 }
 
+// Settings may be in a file of any place, as with Pulumi's own --config-file; the stack's own file is then not read.
+func TestLoadStackFile(t *testing.T) {
+	root := project(t, "config:\n  shop:memory: 1024\n  shop:asyncInit: true\n")
+	file := filepath.Join(t.TempDir(), "Pulumi.other.yaml")
+	if err := os.WriteFile(file, []byte("config:\n  shop:memory: 256\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	s, err := LoadStack(root, "dev", file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Config["shop:memory"] != "256" || s.Config["shop:asyncInit"] != "false" {
+		t.Errorf("settings %v, want memory 256 and asyncInit false", s.Config)
+	}
+}
+
 func TestLoadStackErrors(t *testing.T) {
 	for _, test := range []struct {
-		name, stack, load string
-		want              string
+		name, stack, load, file string
+		want                    string
 	}{
-		{"a stack without a file", "config: {}\n", "prod", `no stack "prod": Pulumi.prod.yaml is missing (set STACK to one of the stacks here: dev)`},
-		{"broken YAML", "config: [\n", "dev", "parse Pulumi.dev.yaml"},
-		{"an encrypted value", "config:\n  shop:token: {secure: v1:abc}\n", "dev", "Pulumi.dev.yaml: shop:token: is a secret"},
+		{"a stack without a file", "config: {}\n", "prod", "", `no stack "prod": Pulumi.prod.yaml is missing (set STACK to one of the stacks here: dev)`},
+		{"broken YAML", "config: [\n", "dev", "", "parse Pulumi.dev.yaml"},
+		{"an encrypted value", "config:\n  shop:token: {secure: v1:abc}\n", "dev", "", "Pulumi.dev.yaml: shop:token: is a secret"},
+		{"a settings file that is not there", "config: {}\n", "dev", "elsewhere/Pulumi.shop.yaml", "read Pulumi.shop.yaml"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			_, err := LoadStack(project(t, test.stack), test.load)
+			_, err := LoadStack(project(t, test.stack), test.load, test.file)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want an error with %q", err, test.want)
 			}
