@@ -8,13 +8,15 @@ STACK ?= dev
 PORT  ?= 3000
 HOST  ?= 127.0.0.1
 APP   ?=
+# The stack's settings, if not those in Pulumi.$(STACK).yaml. An example brings its own.
+CONFIG ?= $(if $(APP),$(wildcard $(APP)/Pulumi.$(notdir $(APP:/=)).yaml))
 MODE  ?= process
 ARGS  ?= /
 
 # One set of flags for every Go command, so that they share one build cache with "pulumi up".
 export GOFLAGS := -trimpath -buildvcs=false
 BIN   := .lambda-web/bin
-LOCAL := $(BIN)/local -stack $(STACK) -host $(HOST) -mode $(MODE) $(if $(APP),-app "$(APP)")
+LOCAL := $(BIN)/local -stack $(STACK) -host $(HOST) -mode $(MODE) $(if $(CONFIG),-config-file "$(CONFIG)") $(if $(APP),-app "$(APP)")
 
 .PHONY: help
 help: ## List the targets
@@ -86,6 +88,12 @@ test-rie: tools ## Run the adapter under AWS's Runtime Interface Emulator, and c
 .PHONY: test-docker
 test-docker: build ## Run sandboxes as containers (installs and starts Docker where there is none, as root)
 	@LAMBDA_WEB_TEST_DOCKER=1 go test -count=1 -timeout 20m -v ./local/docker/...
+
+EXAMPLE ?=
+
+.PHONY: test-examples
+test-examples: build ## Use the apps in examples/ as people do (EXAMPLE=TestDjango for one)
+	@LAMBDA_WEB_TEST_EXAMPLES=1 go test -count=1 -timeout 60m -v $(if $(EXAMPLE),-run "$(EXAMPLE)") ./examples/endtoend
 
 BENCH ?=
 

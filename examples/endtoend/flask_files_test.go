@@ -1,0 +1,20 @@
+package endtoend
+
+import "testing"
+
+func TestFlaskFiles(t *testing.T) {
+	needsPython(t)
+	_, b := start(t, Example{Name: "flask-files", Environment: map[string]string{"FLASK_UPLOAD_FOLDER": t.TempDir()}})
+	flaskFiles.check(t, b.stage.String())
+}
+
+var flaskFiles = expectations{
+	page:     "/",
+	missing:  "/nowhere",
+	broken:   "/broken",
+	file:     "/static/style.css",
+	unicode:  "/about/größe/日本",
+	absolute: "/about/me",
+	client:   "/about/me",
+	upload:   &uploadForm{path: "/", field: "file", download: "/uploads/"},
+}

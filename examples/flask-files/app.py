@@ -1,0 +1,63 @@
+"""Upload and download of files, as the tutorial of Flask has it. Nothing in it knows where it runs."""
+
+import os
+from pathlib import Path
+
+from flask import Flask, abort, flash, redirect, render_template, request, send_from_directory, url_for
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.utils import safe_join
+
+app = Flask(__name__)
+app.config.from_prefixed_env()  # FLASK_SECRET_KEY and so on
+app.config.setdefault("UPLOAD_FOLDER", "/tmp/uploads")
+app.config["MAX_CONTENT_LENGTH"] = 4_500_000
+
+# One proxy stands in front and says who called, with which scheme and below which prefix. It does not say the
+# host in a header of its own, so X-Forwarded-Host would be the client's word.
+app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=0, x_prefix=1)
+
+
+def folder():
+    path = Path(app.config["UPLOAD_FOLDER"])
+    path.mkdir(parents=True, exist_ok=True)
+    return path
+
+
+@app.get("/")
+def index():
+    return render_template("index.html", names=sorted(f.name for f in folder().iterdir()))
+
+
+@app.post("/")
+def upload():
+    file = request.files.get("file")
+    if file is None or file.filename == "":
+        flash("No selected file")
+        return redirect(url_for("index"))
+    target = safe_join(folder(), file.filename)
+    if target is None or "/" in file.filename:
+        abort(400, "This name cannot be the name of a file.")
+    file.save(target)
+    flash(f"{file.filename} is here now")
+    return redirect(url_for("index"))
+
+
+@app.get("/uploads/<name>")
+def download(name):
+    return send_from_directory(folder(), name, as_attachment=True)
+
+
+@app.get("/about/<path:name>")
+def about(name):
+    return render_template("about.html", name=name)
+
+
+@app.get("/broken")
+def broken():
+    raise RuntimeError("this route fails on purpose")
+
+
+@app.errorhandler(404)
+@app.errorhandler(500)
+def error_page(error):
+    return render_template("error.html", error=error), error.code
