@@ -12,7 +12,6 @@ import (
 
 	"lambda-web/local/docker"
 	"lambda-web/local/gateway"
-	"lambda-web/local/sandbox"
 )
 
 // Cloud is a deployment made real on this machine: functions as pools of sandboxes, REST APIs as one
@@ -23,12 +22,6 @@ type Cloud struct {
 
 	updating  sync.Mutex // one Update or Close at a time
 	functions map[string]*function
-}
-
-// function is a Lambda function with the alias that callers reach it by.
-type function struct {
-	config sandbox.Config // of the version that serves
-	alias  *sandbox.Alias
 }
 
 // Settings are what the local cloud needs beside the deployment.

@@ -2,14 +2,24 @@ package monitor
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"lambda-web/local/sandbox"
 )
+
+// function is a Lambda function with the alias that callers reach it by.
+type function struct {
+	config sandbox.Config // of the newest version
+	alias  *sandbox.Alias
+	routes routing
+	behind map[string]*sandbox.Function // the versions behind the alias, by their number
+}
 
 // updateFunction prepares a function's image and brings up a new version if anything about it changed.
 func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource) error {
@@ -19,24 +29,80 @@ func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource) 
 	}
 	arn := text(r.Outputs, "arn")
 	now := c.functions[arn]
-	if now != nil && reflect.DeepEqual(now.config, config) {
+	next := &function{config: config, routes: routingOf(d, r), behind: map[string]*sandbox.Function{}}
+	if now != nil && reflect.DeepEqual(now.config, config) && reflect.DeepEqual(now.routes, next.routes) {
 		return nil
 	}
-	next := config
-	next.Log = c.settings.Log
-	version, err := sandbox.New(next)
+	routes, err := c.route(now, next)
 	if err != nil {
 		return err
 	}
 	if now != nil {
-		if err := now.alias.Update(ctx, sandbox.Route{Function: version}); err != nil {
+		if err := now.alias.Update(ctx, routes...); err != nil {
 			return err
 		}
-		now.config = config
+		next.alias = now.alias
+		c.functions[arn] = next
 		return nil
 	}
-	c.functions[arn] = &function{config: config, alias: sandbox.NewAlias(aliasName(d, r), version)}
-	return version.Start(ctx)
+	next.alias = sandbox.NewAlias(next.routes.alias, routes[0].Function)
+	c.functions[arn] = next
+	return routes[0].Function.Start(ctx)
+}
+
+// routing is what an alias says about the versions behind it.
+// https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html
+type routing struct {
+	alias   string
+	version string
+	weights map[string]float64 // of a further version, by its number
+}
+
+// routingOf is the routing of a function's alias. A function without one is called at its newest version.
+func routingOf(d *Deployment, function *Resource) routing {
+	routes := routing{version: text(function.Outputs, "version")}
+	for _, r := range d.OfType("aws:lambda/alias:Alias") {
+		if strings.TrimSuffix(r.ID, ":"+physicalNameOf(r)) != text(function.Outputs, "arn") {
+			continue
+		}
+		routes.alias, routes.weights = physicalNameOf(r), map[string]float64{}
+		if version := text(r.Inputs, "functionVersion"); version != "$LATEST" {
+			routes.version = version
+		}
+		weights := object(object(r.Inputs, "routingConfig"), "additionalVersionWeights")
+		for version := range weights {
+			routes.weights[version] = number(weights, version, 0)
+		}
+		break
+	}
+	return routes
+}
+
+// route finds the versions that the alias shall point to, the primary one first: the newest is made of its
+// configuration, older ones are there only while the alias points to them.
+func (c *Cloud) route(now, next *function) ([]sandbox.Route, error) {
+	var routes []sandbox.Route
+	for _, number := range append([]string{next.routes.version}, slices.Sorted(maps.Keys(next.routes.weights))...) {
+		var version *sandbox.Function
+		if now != nil {
+			version = now.behind[number]
+		}
+		if number == next.config.Version && (version == nil || !reflect.DeepEqual(now.config, next.config)) {
+			config := next.config
+			config.Log = c.settings.Log
+			var err error
+			if version, err = sandbox.New(config); err != nil {
+				return nil, err
+			}
+		}
+		if version == nil {
+			return nil, fmt.Errorf("the alias %s points to version %s, which is not here: this machine has the newest version (%s) and those that an alias pointed to before",
+				next.routes.alias, number, next.config.Version)
+		}
+		next.behind[number] = version
+		routes = append(routes, sandbox.Route{Function: version, Weight: next.routes.weights[number]})
+	}
+	return routes, nil
 }
 
 // functionConfig is what a function's resource says about its sandboxes.
@@ -66,6 +132,7 @@ func (c *Cloud) functionConfig(ctx context.Context, d *Deployment, r *Resource) 
 		ProvisionedConcurrency: provisioned(d, r),
 		Freeze:                 c.settings.Freeze,
 		LogFormat:              sandbox.LogFormat(text(object(r.Inputs, "loggingConfig"), "logFormat")),
+		LogGroup:               text(object(r.Inputs, "loggingConfig"), "logGroup"),
 	}, nil
 }
 
@@ -86,16 +153,6 @@ func maxConcurrency(r *Resource, provisioned int) int {
 		return max(reserved, provisioned)
 	}
 	return 0
-}
-
-// aliasName is the name of the function's alias, or empty.
-func aliasName(d *Deployment, function *Resource) string {
-	for _, r := range d.OfType("aws:lambda/alias:Alias") {
-		if strings.TrimSuffix(r.ID, ":"+physicalNameOf(r)) == text(function.Outputs, "arn") {
-			return physicalNameOf(r)
-		}
-	}
-	return ""
 }
 
 // appPort is the port that the function's environment sets for the app, or 0.

@@ -1,12 +1,14 @@
 package monitor
 
 import (
+	"context"
 	"fmt"
 	"io"
-	"lambda-web/local/gateway"
-	"lambda-web/local/sandbox"
 	"log/slog"
 	"strings"
+
+	"lambda-web/local/gateway"
+	"lambda-web/local/sandbox"
 )
 
 // addStage builds the routing table of one stage from the API's OpenAPI document.
@@ -42,37 +44,45 @@ func (c *Cloud) addStage(stages map[string]*gateway.API, d *Deployment, stage *R
 	return nil
 }
 
-// invoker finds the function behind an integration URI and checks that the API may invoke it.
+// invoker finds the function behind an integration URI: the ARN of an alias or of the function itself.
 func (c *Cloud) invoker(d *Deployment, apiID, uri string) (sandbox.Invoker, error) {
 	_, rest, ok := strings.Cut(uri, "/functions/")
 	arn, _, ok2 := strings.Cut(rest, "/")
 	if !ok || !ok2 {
 		return nil, fmt.Errorf("integration URI %q names no Lambda function", uri)
 	}
-	for _, alias := range d.OfType("aws:lambda/alias:Alias") {
-		f := c.functions[strings.TrimSuffix(alias.ID, ":"+physicalNameOf(alias))]
-		if alias.ID != arn || f == nil {
+	for _, r := range d.OfType("aws:lambda/function:Function") {
+		of := text(r.Outputs, "arn")
+		f := c.functions[of]
+		if arn != of && arn != of+":"+f.routes.alias {
 			continue
 		}
-		if !mayInvoke(d, apiID, alias) {
-			return nil, fmt.Errorf("no lambda permission lets API %s invoke alias %s: on AWS every request would be answered with 500", apiID, physicalNameOf(alias))
+		qualifier := strings.TrimPrefix(strings.TrimPrefix(arn, of), ":")
+		if !mayInvoke(d, apiID, r, qualifier) {
+			return forbidden{fmt.Errorf("no lambda permission lets API %s invoke %s", apiID, arn)}, nil
 		}
-		return f.alias, nil
-	}
-	if f := c.functions[arn]; f != nil {
 		return f.alias, nil
 	}
 	return nil, fmt.Errorf("integration URI %q names a function that this program does not make", uri)
 }
 
+// forbidden stands in for a function that the API may not invoke. The deployment succeeds, as it does on AWS, and each
+// request is answered with 500.
+type forbidden struct{ err error }
+
+func (f forbidden) Invoke(context.Context, sandbox.Invocation) (sandbox.Result, error) {
+	return sandbox.Result{}, f.err
+}
+
 // mayInvoke looks for the resource-based policy statement that AWS asks for.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html#apigateway-permissions
-func mayInvoke(d *Deployment, apiID string, alias *Resource) bool {
+func mayInvoke(d *Deployment, apiID string, function *Resource, qualifier string) bool {
 	for _, r := range d.OfType("aws:lambda/permission:Permission") {
-		source := text(r.Inputs, "sourceArn")
+		source, of := text(r.Inputs, "sourceArn"), text(r.Inputs, "function")
 		if text(r.Inputs, "principal") == "apigateway.amazonaws.com" &&
 			text(r.Inputs, "action") == "lambda:InvokeFunction" &&
-			text(r.Inputs, "qualifier") == physicalNameOf(alias) &&
+			(of == function.ID || of == text(function.Outputs, "arn")) &&
+			text(r.Inputs, "qualifier") == qualifier &&
 			(source == "" || strings.Contains(source, ":"+apiID+"/")) {
 			return true
 		}

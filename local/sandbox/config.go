@@ -47,6 +47,7 @@ type Config struct {
 
 	Log       io.Writer        // takes whole lines, one Write each; nil discards them
 	LogFormat LogFormat        // empty is LogText
+	LogGroup  string           // its name in the environment; empty is /aws/lambda/NAME
 	Now       func() time.Time // wall clock of deadlines and log lines; nil is time.Now
 }
 
@@ -88,6 +89,7 @@ func (c Config) withDefaults() Config {
 	c.Concurrency = either(c.Concurrency, 1)
 	c.EphemeralStorage = either(c.EphemeralStorage, 512)
 	c.LogFormat = either(c.LogFormat, LogText)
+	c.LogGroup = either(c.LogGroup, "/aws/lambda/"+c.Name)
 	if c.Log == nil {
 		c.Log = io.Discard
 	}

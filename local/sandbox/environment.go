@@ -49,7 +49,7 @@ func (c Config) runtimeVariables(e environment) map[string]string {
 		"AWS_LAMBDA_FUNCTION_VERSION":     c.Version,
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(c.MemorySize),
 		"AWS_LAMBDA_INITIALIZATION_TYPE":  e.initType,
-		"AWS_LAMBDA_LOG_GROUP_NAME":       "/aws/lambda/" + c.Name,
+		"AWS_LAMBDA_LOG_GROUP_NAME":       c.LogGroup,
 		"AWS_LAMBDA_LOG_STREAM_NAME":      e.logStream,
 		"AWS_LAMBDA_RUNTIME_API":          e.runtimeAPI,
 		"AWS_REGION":                      c.Region,
