@@ -124,12 +124,25 @@ func (c *cloud) follow(out io.Reader) {
 // waitFor waits for a line with a text; it fails when the program ends without it.
 func (c *cloud) waitFor(text string) string {
 	c.t.Helper()
+	return c.waitAfter(0, text)
+}
+
+// printed is the number of lines until now.
+func (c *cloud) printed() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.lines)
+}
+
+// waitAfter waits for a line behind the first n.
+func (c *cloud) waitAfter(n int, text string) string {
+	c.t.Helper()
 	alarm := time.AfterFunc(2*time.Minute, func() { c.command.Process.Kill() })
 	defer alarm.Stop()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
-		for _, line := range c.lines {
+		for _, line := range c.lines[n:] {
 			if strings.Contains(line, text) {
 				return line
 			}

@@ -9,8 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -183,71 +181,6 @@ func TestAppMisbehaves(t *testing.T) {
 			t.Errorf("status %d", response.StatusCode)
 		}
 	})
-}
-
-// A change is deployed beside what serves, without losing a request; a broken one changes nothing.
-func TestWatch(t *testing.T) {
-	app := t.TempDir()
-	if err := os.CopyFS(app, os.DirFS(wsgiApp)); err != nil {
-		t.Fatal(err)
-	}
-	c := start(t, "-watch=true", "-app", app)
-	edit := func(old, new string) {
-		file := filepath.Join(app, "lib", "application.py")
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, bytes.Replace(text, []byte(old), []byte(new), 1), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	stop, answers := c.keepCalling("/empty")
-	edit(`("X-Empty", "yes")`, `("X-Empty", "changed")`)
-	c.waitFor("Deployed ")
-	if response, _ := c.do("GET", "/empty", nil); response.Header.Get("X-Empty") != "changed" {
-		t.Errorf("after the deployment the app answers %q", response.Header.Get("X-Empty"))
-	}
-	edit("import json", "import no_such_module_anywhere")
-	c.waitFor("Not deployed; what served before goes on serving.")
-	c.waitFor("no_such_module_anywhere")
-	if response, _ := c.do("GET", "/empty", nil); response.Header.Get("X-Empty") != "changed" {
-		t.Errorf("after a broken change the app answers %q", response.Header.Get("X-Empty"))
-	}
-	close(stop)
-	count := 0
-	for answer := range answers {
-		count++
-		if answer != "204 yes" && answer != "204 changed" {
-			t.Errorf("a request during the updates: %s", answer)
-		}
-	}
-	if count < 10 {
-		t.Errorf("only %d requests during the updates", count)
-	}
-}
-
-// keepCalling sends one request after the other until stop is closed, and then gives all answers.
-func (c *cloud) keepCalling(path string) (stop chan struct{}, answers chan string) {
-	stop, answers = make(chan struct{}), make(chan string, 100_000)
-	go func() {
-		defer close(answers)
-		for {
-			select {
-			case <-stop:
-				return
-			default:
-			}
-			response, err := http.Get(c.url + path)
-			if err != nil {
-				answers <- err.Error()
-				continue
-			}
-			response.Body.Close()
-			answers <- fmt.Sprint(response.StatusCode, " ", response.Header.Get("X-Empty"))
-		}
-	}()
-	return stop, answers
 }
 
 func TestMistakes(t *testing.T) {

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -69,6 +71,7 @@ func ignored(name string) bool {
 // next waits for changes and returns the files, relative to root where they are below it.
 func (w *watcher) next(ctx context.Context) ([]string, error) {
 	var changed []string
+	made := map[string]bool{} // since the first of these changes
 	quiet := time.NewTimer(time.Hour)
 	defer quiet.Stop()
 	for {
@@ -81,12 +84,17 @@ func (w *watcher) next(ctx context.Context) ([]string, error) {
 			if name, ok := w.relevant(event); ok {
 				if !slices.Contains(changed, name) {
 					changed = append(changed, name)
+					made[name] = event.Has(fsnotify.Create)
 				}
 				quiet.Reset(settle)
 			}
 		case <-quiet.C:
-			slices.Sort(changed)
-			return changed, nil
+			// Many editors write a new file and give it the old one's name.
+			changed = slices.DeleteFunc(changed, func(name string) bool { return made[name] && !w.exists(name) })
+			if len(changed) > 0 {
+				slices.Sort(changed)
+				return changed, nil
+			}
 		}
 	}
 }
@@ -110,6 +118,15 @@ func (w *watcher) relevant(event fsnotify.Event) (string, bool) {
 		return filepath.ToSlash(relative), true
 	}
 	return event.Name, true
+}
+
+// exists tells whether a file, named as next names it, is there.
+func (w *watcher) exists(name string) bool {
+	if !filepath.IsAbs(name) {
+		name = filepath.Join(w.root, filepath.FromSlash(name))
+	}
+	_, err := os.Lstat(name)
+	return err == nil
 }
 
 // source tells whether a file below adapter or infra goes into a program. In the app's folder every file may.
@@ -146,7 +163,9 @@ func build(ctx context.Context, o options, args ...string) error {
 	command := exec.CommandContext(ctx, "go", append([]string{"run", "./local/build", "-o", filepath.Dir(o.infra)}, args...)...)
 	command.Dir = o.root
 	if out, err := command.CombinedOutput(); err != nil {
-		return fmt.Errorf("build %s: %w\n%s", args[len(args)-1], err, strings.TrimSpace(string(out)))
+		// What "go run" says last is only that the program it ran has failed.
+		said := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(string(out)), err.Error()))
+		return errors.New(cmp.Or(said, fmt.Sprintf("build %s: %v", args[len(args)-1], err)))
 	}
 	return nil
 }
