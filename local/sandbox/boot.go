@@ -20,6 +20,7 @@ func (sb *sandbox) boot(limit time.Duration) *failure {
 		f = sb.tryBoot(limit)
 	}
 	sb.initDuration = time.Since(start)
+	sb.peakMB() // measured while the processes are there
 	if f != nil {
 		sb.shutdown(f.reason)
 		return f

@@ -84,7 +84,18 @@ func TestFurtherSandboxWhenAllWorkersAreBusy(t *testing.T) {
 }
 
 func TestThrottledWhenAllWorkersOfAllSandboxesAreBusy(t *testing.T) {
-	f := newFixture(t, func(c *Config) { atOnce(2, 1)(c); c.Limits.QueueWait = time.Millisecond }, nil, "pid", "workers 2")
+	f := newFixture(t, func(c *Config) {
+		atOnce(2, 1)(c)
+		c.ProvisionedConcurrency, c.Limits.QueueWait = 1, time.Millisecond
+	}, nil, "pid", "workers 2")
+	if err := f.Start(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	f.eventually(t, "two workers that poll", func(Stats) bool {
+		f.pool.mu.Lock()
+		defer f.pool.mu.Unlock()
+		return f.pool.sandboxes[1].place.room == 2
+	})
 	results, leave := f.startAt(t, "a", "b")
 	if _, err := f.Invoke(t.Context(), Invocation{Event: []byte(`{}`)}); !errors.Is(err, ErrThrottled) {
 		t.Errorf("the third invocation got %v, want ErrThrottled", err)
@@ -125,7 +136,7 @@ func TestRoomIsWhatPolls(t *testing.T) {
 
 // TestTimeoutOfOneOfSeveral [D]: it fails alone, its code runs on, and what it answers later is refused.
 func TestTimeoutOfOneOfSeveral(t *testing.T) {
-	f := newFixture(t, func(c *Config) { atOnce(2, 1)(c); c.Timeout = time.Second }, nil, "pid", "workers 2")
+	f := newFixture(t, func(c *Config) { atOnce(2, 1)(c); c.Timeout = 2 * time.Second }, nil, "pid", "workers 2")
 	results, leave := f.startAt(t, "late")
 	for {
 		expect(t, f.invoke(t, `{"n":2}`), `{"n":2}`, "")
@@ -133,7 +144,7 @@ func TestTimeoutOfOneOfSeveral(t *testing.T) {
 			break
 		}
 	}
-	expectMatch(t, receive(t, results[0]), `^\{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: `+anyID+` Error: Task timed out after 1.00 seconds"\}$`)
+	expectMatch(t, receive(t, results[0]), `^\{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: `+anyID+` Error: Task timed out after 2.00 seconds"\}$`)
 	f.log.await(t, `REPORT .*\tStatus: timeout$`)
 	expect(t, f.invoke(t, `{"n":2}`), `{"n":2}`, "")
 	close(leave[0])

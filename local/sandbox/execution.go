@@ -96,9 +96,9 @@ func (sb *sandbox) bootAndRun(e *execution) *failure {
 	e.start = time.Now()
 	e.deadline = e.start.Add(sb.cfg.Timeout)
 	sb.logStart(e)
+	sb.initReported.Store(true) // its time is part of this invocation's
 	f := sb.boot(sb.cfg.Timeout)
 	if f == nil {
-		sb.initReported.Store(true) // its time is part of this invocation's
 		sb.mu.Lock()
 		f = sb.failure
 		if f == nil {

@@ -74,7 +74,7 @@ func TestLogLines(t *testing.T) {
 }
 
 func TestLogLinesInJSON(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.LogFormat = LogJSON; c.Timeout = 300 * time.Millisecond }, nil, "serve")
+	f := newFixture(t, func(c *Config) { c.LogFormat = LogJSON; c.Timeout = 2 * time.Second }, nil, "serve")
 	f.invoke(t, `{}`)
 	f.log.await(t, `\{"time":"20[^"]*Z","type":"platform.start","record":\{"requestId":"[^"]*","version":"3"\}\}$`)
 	f.log.await(t, `"type":"platform.report","record":\{"requestId":"[^"]*","metrics":\{"durationMs":[0-9.]+,"billedDurationMs":\d+,"memorySizeMB":512,"maxMemoryUsedMB":\d+,"initDurationMs":[0-9.]+\},"status":"success"\}\}$`)
@@ -100,8 +100,8 @@ func TestCheck61_E_OrderOfInitAndShutdown(t *testing.T) {
 	if err := f.Close(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(start); took < 300*time.Millisecond || took > 2*time.Second {
-		t.Errorf("the shutdown took %s, want 300 ms for the stubborn app and less than 2 s", took)
+	if took := time.Since(start); took < 300*time.Millisecond || took > patience/2 {
+		t.Errorf("the shutdown took %s, want 300 ms for the stubborn app and little more", took)
 	}
 	f.log.inOrder(t, "actor: pid", "actor: got SIGTERM")
 	if strings.Contains(f.log.String(), "lambda-adapter: got SIGTERM") {
@@ -131,32 +131,32 @@ func TestCheck62_D_ShutdownEvent(t *testing.T) {
 		}
 	})
 	t.Run("timeout", func(t *testing.T) {
-		f := newFixture(t, func(c *Config) { c.Timeout = time.Second },
+		f := newFixture(t, func(c *Config) { c.Timeout = 3 * time.Second }, // the init after it counts, too
 			extensionScripts{"watcher": "pid;register SHUTDOWN;events"}, "pid", "serve")
 		expectMatch(t, f.invoke(t, `{"do":"step","arg":"block"}`),
-			`^\{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: [0-9a-f-]{36} Error: Task timed out after 1.00 seconds"\}$`)
+			`^\{"errorType":"Sandbox.Timedout","errorMessage":"RequestId: [0-9a-f-]{36} Error: Task timed out after 3.00 seconds"\}$`)
 		f.log.await(t, `"shutdownReason":"timeout"`)
-		f.log.await(t, ` \| 20\S*Z [0-9a-f-]{36} Task timed out after 1.00 seconds$`)
+		f.log.await(t, ` \| 20\S*Z [0-9a-f-]{36} Task timed out after 3.00 seconds$`)
 		f.log.await(t, `REPORT .*\tStatus: timeout$`)
 		expect(t, f.invoke(t, `{"n":2}`), `{"n":2}`, "")
 	})
 	t.Run("a hung subscriber is killed", func(t *testing.T) {
 		f := newFixture(t, func(c *Config) { c.Limits.Shutdown = 400 * time.Millisecond },
-			extensionScripts{"watcher": "pid;register SHUTDOWN;events never"}, "pid", "serve")
-		f.cfg.Env["x"] = ""
+			extensionScripts{"watcher": "pid;hang;register SHUTDOWN;events"}, "pid", "serve")
 		f.invoke(t, `{}`)
 		start := time.Now()
 		f.Close(context.Background())
-		if took := time.Since(start); took > 2*time.Second {
-			t.Errorf("the shutdown took %s", took)
+		if took := time.Since(start); took < 400*time.Millisecond || took > patience/2 {
+			t.Errorf("the shutdown took %s, want the 400 ms of the limit and little more", took)
 		}
+		f.log.await(t, `watcher: event 200 \{"eventType":"SHUTDOWN"`)
 	})
 }
 
 // TestCheck63_D_SuppressedInit [D]: an init over its limit is killed and runs again for the waiting
 // invocation, under the function's timeout.
 func TestCheck63_D_SuppressedInit(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Limits.Init = 300 * time.Millisecond }, nil)
+	f := newFixture(t, func(c *Config) { c.Limits.Init = time.Second }, nil)
 	marker := filepath.Join(t.TempDir(), "second")
 	f.pool.cfg.Command = []string{actor, "pid", "once " + marker + " block", "gate second", "serve"}
 	result := f.start(t, `{}`)
@@ -164,7 +164,7 @@ func TestCheck63_D_SuppressedInit(t *testing.T) {
 	close(leave)
 	expect(t, receive(t, result), `{}`, "")
 	f.log.await(t, `REPORT RequestId: \S+\tDuration: .* MB$`)
-	f.log.inOrder(t, `nothing has asked for the first invocation$`, `INIT_REPORT Init Duration: 3\d\d\.\d\d ms\tPhase: init\tStatus: timeout$`, `START RequestId`)
+	f.log.inOrder(t, `nothing has asked for the first invocation$`, `INIT_REPORT Init Duration: [1-9]\d{3}\.\d\d ms\tPhase: init\tStatus: timeout$`, `START RequestId`)
 }
 
 // TestCheck64_D_ParallelRequests [D]: two requests at once get two sandboxes; at the cap they wait,

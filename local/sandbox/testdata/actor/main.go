@@ -80,6 +80,8 @@ func play(verb string, args []string) {
 		spawn(arg)
 	case "env":
 		env(args)
+	case "hang": // instead of ending with SHUTDOWN
+		hangs = true
 	case "silently":
 		silent = true
 		play(args[0], args[1:])
@@ -270,10 +272,15 @@ func register(eventTypes []string) {
 func event() {
 	answer, content := request("GET", "/2020-01-01/extension/event/next", map[string]string{"Lambda-Extension-Identifier": id}, "")
 	say("event %d %s", answer.StatusCode, content)
-	if strings.Contains(content, "SHUTDOWN") {
+	switch {
+	case strings.Contains(content, "SHUTDOWN") && hangs:
+		select {}
+	case strings.Contains(content, "SHUTDOWN"):
 		os.Exit(0)
 	}
 }
+
+var hangs bool
 
 // events asks for events; between two it passes a gate, if one is named. "background" does not wait.
 func events(args []string) {
