@@ -8,7 +8,11 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/cookiejar"
 	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -69,6 +73,35 @@ func TestAppThroughEverything(t *testing.T) {
 			t.Errorf("status %d, Location %q", response.StatusCode, response.Header.Get("Location"))
 		}
 	})
+	t.Run("a browser that logs in", func(t *testing.T) {
+		jar, err := cookiejar.New(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		browser := &http.Client{Jar: jar}
+		for _, visit := range []struct {
+			what string
+			call func() (*http.Response, error)
+			end  string
+			want string
+		}{
+			{"before the login", func() (*http.Response, error) { return browser.Get(c.url + "/account") }, "/account", "401 GET "},
+			{"the login", func() (*http.Response, error) {
+				return browser.PostForm(c.url+"/login", url.Values{"name": {"zoë"}})
+			}, "/account?from=login", "200 GET session=s3cr3t"},
+			{"after the login", func() (*http.Response, error) { return browser.Get(c.url + "/account") }, "/account", "200 GET session=s3cr3t"},
+		} {
+			response, err := visit.call()
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, _ := io.ReadAll(response.Body)
+			response.Body.Close()
+			if got := fmt.Sprint(response.StatusCode, " ", string(body)); got != visit.want || response.Request.URL.String() != c.url+visit.end {
+				t.Errorf("%s: %q at %s, want %q at %s", visit.what, got, response.Request.URL, visit.want, visit.end)
+			}
+		}
+	})
 	t.Run("a reply of 4 MB", func(t *testing.T) {
 		const size = 4 << 20
 		response, got := c.do("GET", "/large?n="+strconv.Itoa(size), nil)
@@ -113,6 +146,51 @@ func TestEnvironment(t *testing.T) {
 	}
 	if env["PORT"] != env["AWS_LWA_PORT"] {
 		t.Errorf("app and adapter disagree: PORT %s, AWS_LWA_PORT %s", env["PORT"], env["AWS_LWA_PORT"])
+	}
+}
+
+// With AWS_IAM the credentials that are printed at the start open the API, to any client that signs.
+func TestSignedRequests(t *testing.T) {
+	c := start(t, "-app", wsgiApp, "-c", "auth=AWS_IAM")
+	if response, body := c.do("GET", "/", nil); response.StatusCode != 403 || string(body) != `{"message":"Missing Authentication Token"}` {
+		t.Errorf("not signed: %d %s", response.StatusCode, body)
+	}
+	printed := func(name string) string {
+		_, value, _ := strings.Cut(c.waitFor("export "+name+"="), "=")
+		return value
+	}
+	key, secret := printed("AWS_ACCESS_KEY_ID"), printed("AWS_SECRET_ACCESS_KEY")
+	invoke := filepath.Join(t.TempDir(), "invoke")
+	if out, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", invoke, "./invoke").CombinedOutput(); err != nil {
+		t.Fatalf("build invoke: %v\n%s", err, out)
+	}
+	clients := map[string][]string{"invoke": {invoke, "-base", c.url, "-d", "a+b=%2F", "/bytes?x=1%2F2"}}
+	if curl, err := exec.LookPath("curl"); err == nil {
+		clients["curl"] = []string{curl, "--silent", "--fail-with-body", "--aws-sigv4", "aws:amz:eu-central-1:execute-api", "--user", key + ":" + secret,
+			"--data", "a+b=%2F", c.url + "/bytes?x=1%2F2"}
+	}
+	for name, client := range clients {
+		command := exec.Command(client[0], client[1:]...)
+		command.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+key, "AWS_SECRET_ACCESS_KEY="+secret, "AWS_REGION=eu-central-1", "AWS_SESSION_TOKEN=", "AWS_CONFIG_FILE=/dev/null")
+		out, err := command.Output()
+		if err != nil || strings.TrimSpace(string(out)) != "a+b=%2F" {
+			t.Errorf("%s: %v, answer %q", name, err, out)
+		}
+	}
+}
+
+// MODE=auto goes on without Docker; MODE=docker says what is missing.
+func TestNoDockerDaemon(t *testing.T) {
+	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(t.TempDir(), "nobody.sock"))
+	c := start(t, "-app", wsgiApp, "-mode", "auto")
+	c.waitFor("No Docker daemon answers, so the app runs as processes of this machine")
+	if response, _ := c.do("GET", "/empty", nil); response.StatusCode != 204 {
+		t.Errorf("status %d", response.StatusCode)
+	}
+	c = launch(t, "-port", "0", "-app", wsgiApp, "-mode", "docker")
+	<-c.ended
+	if code := c.command.ProcessState.ExitCode(); code != 1 || !strings.Contains(c.log(), "make local MODE=process") {
+		t.Errorf("MODE=docker ended with code %d:\n%s", code, c.log())
 	}
 }
 

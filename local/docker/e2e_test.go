@@ -341,7 +341,8 @@ func (d *testDaemon) testLocal(t *testing.T) {
 	t.Log("\n" + run(t, "go", smoke...))
 	none(t)
 
-	command := exec.Command(local, append(args, "-watch=false", "-c", "provisionedConcurrency=1")...)
+	auto := append(args[:len(args)-1:len(args)-1], "auto") // which finds the daemon
+	command := exec.Command(local, append(auto, "-watch=false", "-c", "provisionedConcurrency=1")...)
 	log := &logBook{}
 	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}

@@ -22,6 +22,11 @@ def application(environ, start_response):
         return []
     if path == "/moved":
         return answer(start_response, "302 Found", [("Location", "/bytes?from=moved")], b"")
+    if path == "/login":  # relative, as the app does not know under which path it is
+        return answer(start_response, "303 See Other", [("Location", "account?from=login"), ("Set-Cookie", "session=s3cr3t; Path=/v1; HttpOnly")], b"")
+    if path == "/account":
+        cookie = environ.get("HTTP_COOKIE", "")
+        return answer(start_response, "200 OK" if cookie == "session=s3cr3t" else "401 Unauthorized", [], f"{method} {cookie}".encode())
     if path == "/large":
         n = int(parse_qs(environ["QUERY_STRING"])["n"][0])
         return answer(start_response, "200 OK", [("Content-Type", "application/octet-stream")], bytes(i * 7 % 256 for i in range(256)) * (n // 256))
