@@ -1,7 +1,6 @@
 package http1
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -138,66 +137,6 @@ func TestFields(t *testing.T) {
 	if c.IdleLimit != 5*time.Second {
 		t.Errorf("idle limit %v", c.IdleLimit)
 	}
-}
-
-// The same bytes give the same response whatever the segments they come in, and never a panic; a body that was framed
-// correctly comes out as it went in.
-func FuzzReadResponse(f *testing.F) {
-	f.Add([]byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n"), uint8(3))
-	f.Add([]byte("HTTP/1.0 200 OK\nContent-Length: 5\n\nhello"), uint8(1))
-	f.Add([]byte("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 x\r\n\r\n"), uint8(9))
-	f.Add([]byte("HTTP/1.1 200 OK\r\na: b\r\n c\r\n\r\nrest"), uint8(20))
-	f.Fuzz(func(t *testing.T, wire []byte, segment uint8) {
-		read := func(size int) string {
-			c := serve(t, string(wire), size, false)
-			defer c.Close()
-			if err := c.ReadHead(false); err != nil {
-				return "bad head"
-			}
-			var fields []byte
-			for _, f := range c.Fields {
-				fields = fmt.Appendf(fields, "%s=%s;", f.Name, f.Value)
-			}
-			body, err := readAll(c)
-			return fmt.Sprintf("%d %s %q %v", c.Status, fields, body, err != nil)
-		}
-		if one, two := read(1<<20), read(int(segment)+1); one != two {
-			t.Fatalf("in one piece: %s\nin pieces of %d: %s", one, int(segment)+1, two)
-		}
-	})
-}
-
-func FuzzBody(f *testing.F) {
-	f.Add([]byte("hello world"), uint16(3), uint16(5), false)
-	f.Add(bytes.Repeat([]byte{0, 255, '\r', '\n'}, 40000), uint16(4096), uint16(1000), true)
-	f.Fuzz(func(t *testing.T, body []byte, chunk, segment uint16, whole bool) {
-		wire := "HTTP/1.1 200 OK\r\nContent-Length: " + fmt.Sprint(len(body)) + "\r\n\r\n" + string(body)
-		if chunk > 0 {
-			var b strings.Builder
-			b.WriteString("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
-			for rest := body; len(rest) > 0; {
-				n := min(int(chunk), len(rest))
-				fmt.Fprintf(&b, "%x\r\n%s\r\n", n, rest[:n])
-				rest = rest[n:]
-			}
-			wire = b.String() + "0\r\n\r\n"
-		}
-		c := serve(t, wire, int(segment)+1, true)
-		defer c.Close()
-		if err := c.ReadHead(false); err != nil {
-			t.Fatal(err)
-		}
-		var got []byte
-		var err error
-		if whole {
-			got, _, err = c.AppendBody(nil, 1<<30)
-		} else {
-			got, err = readAll(c)
-		}
-		if err != nil || !bytes.Equal(got, body) || !c.Reusable() {
-			t.Fatalf("%d bytes came out as %d, error %v, reusable %v", len(body), len(got), err, c.Reusable())
-		}
-	})
 }
 
 // repeating is a connection that answers every request with the same bytes.

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"io"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -222,40 +221,6 @@ func (e envelope) bytes(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return raw
-}
-
-// The client receives exactly the bytes that the app sent, whatever they are and in whatever pieces they come, and the
-// envelope always parses. A second reply in the same buffer is the same.
-func FuzzReply(f *testing.F) {
-	f.Add([]byte("text \"é\" \x00"), uint8(2), "text/plain", "v\xe9", uint8(0))
-	f.Add([]byte("\xf0\x9d\x84\x9e\xf0\x9d\x84"), uint8(0), "application/json", "", uint8(1))
-	f.Add([]byte("a\xff\xffb"), uint8(1), "text/html; charset=x", "\"\\", uint8(2))
-	f.Add([]byte("€€€€\xe2\x28\xa1"), uint8(0), "", "", uint8(4))
-	f.Fuzz(func(t *testing.T, body []byte, size uint8, contentType, value string, kind uint8) {
-		ev := events[[]string{"v1", "v2", "alb", "albm", "lattice"}[kind%5]]
-		var e Encoder
-		var first envelope
-		for round := range 2 {
-			r := Response{Status: 200, Length: -1, Body: &pieces{body, int(size) + 1},
-				Fields: []http1.Field{{Name: []byte("content-type"), Value: []byte(contentType)}, {Name: []byte("x-a"), Value: []byte(value)}}}
-			out, err := e.Encode(ev, &r, false)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got envelope
-			if err := json.Unmarshal(out, &got); err != nil {
-				t.Fatalf("%q: %v", out, err)
-			}
-			if raw := got.bytes(t); !bytes.Equal(raw, body) {
-				t.Fatalf("%q came out as %q", body, raw)
-			}
-			if round == 0 {
-				first = got
-			} else if !reflect.DeepEqual(first, got) {
-				t.Fatalf("%v, then %v", first, got)
-			}
-		}
-	})
 }
 
 func BenchmarkEncode(b *testing.B) {

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -223,101 +222,6 @@ func TestAcceptsGzip(t *testing.T) {
 			t.Errorf("%q: %v", value, got)
 		}
 	}
-}
-
-// Whatever an event holds, the app sees exactly one request, whose target is legal, whose fields are no others than the
-// event's and the adapter's own, and whose body is the client's.
-func FuzzRequest(f *testing.F) {
-	f.Add("GET", "/a b", "q=1", "x-a", "1\r\nx-evil: 1", "body", uint8(0))
-	f.Add("POST", "/%0d%0a", "a=\r\n", "x-b: 1\r\nx-evil", "\x00", "\r\n\r\nGET / HTTP/1.1\r\n\r\n", uint8(1))
-	f.Add("PUT", "", "é&=#", "content-length", "0", strings.Repeat("x", 20000), uint8(2))
-	f.Add("DELETE", "/\u2028", "%", "transfer-encoding", "chunked", "0\r\n\r\n", uint8(3))
-	f.Add("GET", "/", "", "host", "a\r\n\r\n", "", uint8(4))
-	f.Add("GET", "/a", "", "x-forwarded-prefix", "/v1\r\n", "", uint8(13))
-	f.Fuzz(func(t *testing.T, method, path, query, name, value, body string, kind uint8) {
-		options := plain
-		options.PrefixHeader, options.PrefixInPath = kind&8 != 0, kind&16 != 0
-		e := map[string]any{"path": path, "rawPath": path, "rawQueryString": query, "httpMethod": method, "method": method,
-			"headers": map[string]any{name: value}, "queryStringParameters": map[string]any{query: value}, "version": "2.0",
-			"body": base64.StdEncoding.EncodeToString([]byte(body)), "isBase64Encoded": true}
-		switch kind % 4 {
-		case 0:
-			e["requestContext"] = map[string]any{"http": map[string]any{"method": method, "path": value + path}, "x": value}
-			e["cookies"] = []string{value}
-		case 1:
-			e["requestContext"] = map[string]any{"httpMethod": method, "path": value + path, name: value}
-			e["multiValueHeaders"] = map[string]any{name: []string{value, value}}
-		case 2:
-			e["requestContext"] = map[string]any{"elb": map[string]any{}}
-		case 3:
-			e["requestContext"] = map[string]any{"serviceArn": value}
-		}
-		payload, err := json.Marshal(e)
-		if err != nil {
-			t.Skip()
-		}
-		wire, c, err := compose(t, options, string(payload))
-		if err != nil {
-			return
-		}
-		checkOneRequest(t, wire, c, name, body)
-		if options.PrefixHeader != options.PrefixInPath && strings.Count(string(wire), "\r\nx-forwarded-prefix: ") > 1 {
-			t.Fatalf("more than one prefix: %q", wire)
-		}
-	})
-}
-
-func checkOneRequest(t *testing.T, wire []byte, c *Composer, name, body string) {
-	in := bufio.NewReader(bytes.NewReader(wire))
-	r, err := http.ReadRequest(in)
-	if err != nil && (strings.Contains(err.Error(), "malformed Host") || strings.Contains(err.Error(), "invalid method")) {
-		return // net/http is stricter here than RFC 9112; nothing was smuggled
-	}
-	if err != nil {
-		t.Fatalf("not a request: %v\n%q", err, wire)
-	}
-	got, err := io.ReadAll(r.Body)
-	if err != nil || string(got) != body {
-		t.Fatalf("the body %q came out as %q, %v", body, got, err)
-	}
-	if rest, _ := io.ReadAll(in); len(rest) > 0 {
-		t.Fatalf("bytes behind the request: %q", rest)
-	}
-	for _, b := range []byte(r.RequestURI) {
-		if b <= ' ' || b >= 0x7F {
-			t.Fatalf("target %q", r.RequestURI)
-		}
-	}
-	for field := range r.Header {
-		switch field {
-		case "Content-Length", "Cookie", "X-Forwarded-Prefix", "X-Amzn-Request-Context", "X-Amzn-Lambda-Context":
-		default:
-			if !strings.EqualFold(field, name) {
-				t.Fatalf("field %q came from nowhere: %q", field, wire)
-			}
-		}
-	}
-}
-
-// Raw events, as they come from the network: one request, or one error, never a panic.
-func FuzzRawEvent(f *testing.F) {
-	f.Add([]byte(`{"httpMethod":"GET","path":"/\ud800","headers":{"a":["b"],"cookie":{}},"requestContext":{"resourcePath":"/"},"body":7}`))
-	f.Add([]byte(`{"rawPath":1,"rawQueryString":[],"cookies":[null,1,"a"],"headers":[],"requestContext":{"http":{"method":"POST"},"domainName":7},"body":"\u0000"}`))
-	f.Fuzz(func(t *testing.T, payload []byte) {
-		wire, c, err := compose(t, plain, string(payload))
-		if err != nil || len(c.Method) == 0 {
-			return
-		}
-		head, _, found := bytes.Cut(wire, []byte("\r\n\r\n"))
-		if !found || len(wire)-len(head)-4 != c.Size {
-			t.Fatalf("body of %d bytes in %q", c.Size, wire)
-		}
-		for _, line := range bytes.Split(head, []byte("\r\n")) {
-			if bytes.ContainsAny(line, "\r\n\x00") {
-				t.Fatalf("control character in %q", line)
-			}
-		}
-	})
 }
 
 func BenchmarkCompose(b *testing.B) {
