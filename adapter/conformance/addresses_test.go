@@ -3,6 +3,8 @@ package conformance
 import (
 	"errors"
 	"fmt"
+	"net"
+	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -76,4 +78,36 @@ func TestUnixSocket(t *testing.T) {
 	e.app.Refuse()
 	e.app.CloseIdle()
 	e.invoke(HTTPEvent("POST", "/", "gone")).failed("Function.AppConnectError", socket)
+}
+
+// A unix socket whose queue is full for the moment is no reason to fail: nothing was sent, so the adapter tries again.
+func TestUnixSocketWithAFullQueue(t *testing.T) {
+	t.Parallel()
+	e := newEnvironment(t)
+	socket := filepath.Join(t.TempDir(), "app.sock")
+	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
+	e.must(err)
+	file := os.NewFile(uintptr(fd), socket)
+	defer file.Close()
+	e.must(syscall.Bind(fd, &syscall.SockaddrUnix{Name: socket}))
+	e.must(syscall.Listen(fd, 0)) // room for one connection that nobody has accepted yet
+	e.app.Refuse()
+	delete(e.variables, "AWS_LWA_PORT")
+	e.variables["AWS_LWA_HOST"] = "unix:" + socket
+	e.variables["AWS_LWA_READINESS_CHECK_PROTOCOL"] = "tcp"
+	e.startReady() // the probe's connection takes the room
+	i := e.invocation(HTTPEvent("POST", "/", "x"))
+	e.api.Push(i)
+	time.AfterFunc(200*time.Millisecond, func() {
+		listener, err := net.FileListener(file)
+		if err != nil {
+			t.Errorf("accept at last: %v", err)
+			return
+		}
+		e.app.accept(listener)
+	})
+	e.answered(i).status(200)
+	if n := len(e.app.Served()); n != 1 {
+		t.Errorf("one POST was sent %d times", n)
+	}
 }

@@ -76,12 +76,17 @@ func (s *Server) Listen(network, address string) error {
 	if unix, ok := listener.(*net.UnixListener); ok {
 		unix.SetUnlinkOnClose(true)
 	}
+	s.accept(listener)
+	return nil
+}
+
+// accept starts to accept from a listener that is there already.
+func (s *Server) accept(listener net.Listener) {
 	s.mu.Lock()
-	s.listener, s.network, s.address = listener, network, listener.Addr().String()
+	s.listener, s.network, s.address = listener, listener.Addr().Network(), listener.Addr().String()
 	s.mu.Unlock()
 	s.done.Add(1)
 	go s.acceptLoop(listener)
-	return nil
 }
 
 // Refuse closes the listener, so that new connections are refused. Open connections live on.

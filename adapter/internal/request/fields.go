@@ -82,18 +82,17 @@ func isRemoved(name []byte) bool {
 
 // dropListed drops the fields that a Connection header lists.
 func (c *Composer) dropListed() {
-	i := c.find("connection")
-	if i < 0 {
-		return
-	}
-	for e := jsontext.ElementsOf(c.fields[i].value); e.Next(); {
-		c.text = e.Value.AppendText(c.text[:0])
-		for option := range bytes.SplitSeq(c.text, []byte{','}) {
-			option = bytes.TrimSpace(option)
-			if !http1.LowerToken(option) {
-				continue
+	for i := range c.fields {
+		if string(c.fields[i].name) != "connection" {
+			continue
+		}
+		for e := jsontext.ElementsOf(c.fields[i].value); e.Next(); {
+			c.text = e.Value.AppendText(c.text[:0])
+			for option := range bytes.SplitSeq(c.text, []byte{','}) {
+				if option = bytes.TrimSpace(option); http1.LowerToken(option) {
+					c.drop(option)
+				}
 			}
-			c.drop(option)
 		}
 	}
 }

@@ -91,9 +91,10 @@ func (d *dialer) dial(timeout time.Duration) (net.Conn, error) {
 	return nil, first
 }
 
-// isRefused reports whether nobody listens at an address (yet): no byte was sent, so trying again is safe.
+// isRefused reports whether nobody listens at an address (yet), or a unix socket's queue is full: no byte was sent, so
+// trying again is safe.
 func isRefused(err error) bool {
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT)
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.EAGAIN)
 }
 
 // dialReason says why no connection was made.
@@ -103,6 +104,8 @@ func dialReason(err error) string {
 		return "refused"
 	case errors.Is(err, syscall.ENOENT):
 		return "no such socket"
+	case errors.Is(err, syscall.EAGAIN):
+		return "its queue of connections is full"
 	}
 	return http1.Reason(err)
 }
