@@ -53,6 +53,8 @@ type signing struct {
 	region, service string
 	at              time.Time
 	presign         bool
+	// host is the Host header, with a port.
+	host string
 	// after changes the request once it is signed.
 	after func(*http.Request)
 }
@@ -70,6 +72,7 @@ func signed(t testing.TB, server *httptest.Server, method, target, body string, 
 	if s.at.IsZero() {
 		s.at = testNow
 	}
+	r.Host = orElse(s.host, r.Host)
 	credentials := aws.Credentials{AccessKeyID: s.principal.AccessKeyID, SecretAccessKey: s.principal.SecretAccessKey, SessionToken: s.principal.SessionToken}
 	sum := sha256.Sum256([]byte(body))
 	hash, region, service := hex.EncodeToString(sum[:]), orElse(s.region, testRegion), orElse(s.service, "execute-api")
@@ -170,6 +173,15 @@ func TestCheck54_E_SignedByTheGoSDK(t *testing.T) {
 		"requestContext/identity/caller":  `"AROAEXAMPLE:run"`,
 		"requestContext/identity/userArn": `"arn:aws:sts::123456789012:assumed-role/deployer/run"`,
 	})
+	// The SDK leaves the scheme's own port out of what it signs; HTTP libraries send it all the same.
+	defaultPort := signing{host: "api.example.com:80", after: func(r *http.Request) { r.Host = "api.example.com:80" }}
+	if got := signed(t, server, "GET", "/v1", "", defaultPort); got.status != 200 {
+		t.Errorf("with the default port: %d %s", got.status, got.body)
+	}
+	otherPort := signing{host: "api.example.com:80", after: func(r *http.Request) { r.Host = "api.example.com:81" }}
+	if got := signed(t, server, "GET", "/v1", "", otherPort); got.status != 403 {
+		t.Errorf("with another port than the one signed: %d %s", got.status, got.body)
+	}
 	for _, path := range []string{"/v1", "/v1/", "//v1/x", "/v1/./a/../b", "/v1/%CE%BB/%252F", "/v1/x?b=2&a=1&a=%2F&~=-&e"} {
 		if got := signed(t, server, "GET", path, "", signing{}); got.status != 200 {
 			t.Errorf("%s: %d %s", path, got.status, got.body)

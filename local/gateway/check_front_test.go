@@ -107,6 +107,28 @@ func TestCheck52_R_Throttle(t *testing.T) {
 	}
 }
 
+// TestThrottleRefills: tokens come back at the rate, up to the burst.
+func TestThrottleRefills(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	b, err := newBucket(Throttle{Rate: 2, Burst: 3}, func() time.Time { return now })
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		after  time.Duration
+		passes int
+	}{{0, 3}, {400 * time.Millisecond, 0}, {100 * time.Millisecond, 1}, {time.Second, 2}, {time.Hour, 3}} {
+		now = now.Add(step.after)
+		passed := 0
+		for b.take() {
+			passed++
+		}
+		if passed != step.passes {
+			t.Errorf("%v later %d requests pass, want %d", step.after, passed, step.passes)
+		}
+	}
+}
+
 func TestThrottleOfZeroRefusesEverything(t *testing.T) {
 	config := testConfig(echo)
 	config.Throttle = Throttle{Rate: 5}
