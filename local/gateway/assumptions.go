@@ -49,6 +49,9 @@ func collapseTrailingSlashes(path string) string {
 	return trimmed + "/"
 }
 
+// bareStagePath is requestContext.path of a request for the stage without a slash behind it: as it was sent.
+func bareStagePath(stage string) string { return "/" + stage }
+
 // headerBytes is the size that counts against the header limit: names and values, without separators.
 func headerBytes(r *http.Request) int {
 	size := len("Host") + len(r.Host)
@@ -107,6 +110,10 @@ const remapStreamedHeaders = true
 // signed one does not. X-Amz-Date and X-Amz-Security-Token do, as the headers of these names do.
 var presignedParameters = []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-SignedHeaders", "X-Amz-Signature", "X-Amz-Expires"}
 
+// acceptUnsignedPayload lets a request pass whose signature leaves the body out (x-amz-content-sha256: UNSIGNED-PAYLOAD), as
+// S3 does. Otherwise its signature does not match.
+const acceptUnsignedPayload = false
+
 // hashedAuthorization chooses between two recorded wordings: newer deployments show a hash of the Authorization header,
 // older ones the header.
 const hashedAuthorization = true
@@ -135,6 +142,10 @@ func windowText(lifetime time.Duration) string {
 	}
 	return fmt.Sprintf("%d sec.", int(lifetime.Seconds()))
 }
+
+// namesAnonymousCallers chooses what is told to somebody who has not signed and whom the API's own policy does not let in:
+// who, what and where (recorded), or {"message":"Forbidden"} with ForbiddenException, which other sources have.
+const namesAnonymousCallers = true
 
 // accessRefusalReason ends the message about a refusal. The endings for signed callers are recorded; for anonymous ones
 // both the bare message and the one with the explicit deny are.

@@ -158,8 +158,11 @@ func (g *guard) permit(caller *principal, action, resource string, keys map[stri
 // refuseAccess names the caller, the action and the resource, whose account is masked.
 func refuseAccess(r permissionRequest, why decision) *failure {
 	user := "anonymous"
-	if r.caller != nil {
+	switch {
+	case r.caller != nil:
 		user = r.caller.ARN
+	case !namesAnonymousCallers:
+		return failForbidden.because("the API's policy does not let anonymous callers in")
 	}
 	message := "User: " + user + " is not authorized to perform: " + r.action + " on resource: " + maskAccount(r.resource) +
 		accessRefusalReason(r, why)

@@ -216,6 +216,32 @@ func TestCheck56_R_ChangedAfterSigning(t *testing.T) {
 	}
 }
 
+// TestUnsignedPayload: a signature that leaves the body out.
+func TestUnsignedPayload(t *testing.T) {
+	r, err := http.NewRequest("POST", serve(t, iamConfig(echo)).URL+"/v1/x", strings.NewReader("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const hash = "UNSIGNED-PAYLOAD"
+	r.Header.Set("X-Amz-Content-Sha256", hash)
+	credentials := aws.Credentials{AccessKeyID: testUser.AccessKeyID, SecretAccessKey: testUser.SecretAccessKey}
+	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, r, hash, "execute-api", testRegion, testNow); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	response.Body.Close()
+	want := 403
+	if acceptUnsignedPayload {
+		want = 200
+	}
+	if response.StatusCode != want {
+		t.Errorf("status %d, want %d", response.StatusCode, want)
+	}
+}
+
 func TestCheck57_R_Clock(t *testing.T) {
 	server := serve(t, iamConfig(echo))
 	const window = 5 * time.Minute

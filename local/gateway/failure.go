@@ -37,6 +37,9 @@ var (
 		status: http.StatusForbidden, errorType: "MissingAuthenticationTokenException",
 		body: `{"message":"Missing Authentication Token"}`, responseType: "MISSING_AUTHENTICATION_TOKEN",
 	}
+	failForbidden = failure{
+		status: http.StatusForbidden, errorType: "ForbiddenException", body: `{"message":"Forbidden"}`, responseType: "ACCESS_DENIED",
+	}
 	failBodyTooLarge = failure{
 		status: http.StatusRequestEntityTooLarge, body: "HTTP content length exceeded %d bytes.", bare: true, responseType: "REQUEST_TOO_LARGE",
 	}

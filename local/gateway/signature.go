@@ -239,8 +239,13 @@ func (s signature) checkClock(now time.Time) *failure {
 // verify compares the signature with the one the secret makes, for each canonical form that known clients use.
 func (s signature) verify(secret string, r *http.Request, path, query string, body []byte) *failure {
 	sum := sha256.Sum256(body)
+	hash := hex.EncodeToString(sum[:])
+	const unsigned = "UNSIGNED-PAYLOAD"
+	if acceptUnsignedPayload && r.Header.Get("X-Amz-Content-Sha256") == unsigned && slices.Contains(s.signedHeaders, "x-amz-content-sha256") {
+		hash = unsigned
+	}
 	key := s.signingKey(secret)
-	variants := canonicalRequests(s, r, path, query, hex.EncodeToString(sum[:]))
+	variants := canonicalRequests(s, r, path, query, hash)
 	for _, canonical := range variants {
 		signed := hex.EncodeToString(keyed(key, s.stringToSign(canonical)))
 		if subtle.ConstantTimeCompare([]byte(signed), []byte(s.value)) == 1 {

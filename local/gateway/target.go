@@ -41,8 +41,10 @@ func parseTarget(requestURI string) target {
 	t.signed, t.query, _ = strings.Cut(originForm(requestURI), "?")
 	trimmed := strings.TrimLeft(t.signed, "/")
 	t.contextPath = "/" + trimmed
-	var rest string
-	t.stage, rest, _ = strings.Cut(trimmed, "/")
+	rest, slash := "", false
+	if t.stage, rest, slash = strings.Cut(trimmed, "/"); !slash {
+		t.contextPath = bareStagePath(t.stage)
+	}
 	t.path = "/" + collapseTrailingSlashes(strings.TrimLeft(rest, "/"))
 	return t
 }
