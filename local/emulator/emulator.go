@@ -35,8 +35,7 @@ func Fetch(cache string) (path string, release func(), err error) {
 		return "", nil, fmt.Errorf("%w: there is none for %s/%s", ErrUnavailable, runtime.GOOS, runtime.GOARCH)
 	}
 	folder := filepath.Join(cache, "rie")
-	release, err = lock(folder + ".lock")
-	if err != nil {
+	if release, err = lock(filepath.Dir(ExtensionFolder)); err != nil {
 		return "", nil, err
 	}
 	path = filepath.Join(folder, strings.ReplaceAll(pythonPackage, "==", "-"), name)
@@ -50,20 +49,17 @@ func Fetch(cache string) (path string, release func(), err error) {
 	return path, release, nil
 }
 
-// lock holds an exclusive lock that other processes respect.
+// lock holds an exclusive lock on a folder, which processes of other checkouts respect, too.
 func lock(path string) (release func(), err error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return nil, fmt.Errorf("make the emulator's folder: %w", err)
-	}
-	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o644)
+	folder, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("open the emulator's lock: %w", err)
+		return nil, fmt.Errorf("%w: %v", ErrUnavailable, err)
 	}
-	if err := syscall.Flock(int(file.Fd()), syscall.LOCK_EX); err != nil {
-		file.Close()
-		return nil, fmt.Errorf("lock the emulator: %w", err)
+	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX); err != nil {
+		folder.Close()
+		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
-	return func() { file.Close() }, nil
+	return func() { folder.Close() }, nil
 }
 
 // download takes the emulator out of the package's wheel.
