@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lambda-web/adapter/internal/journal"
+	"lambda-web/adapter/internal/lambdaapi"
 	"lambda-web/adapter/internal/settings"
 )
 
@@ -100,20 +101,27 @@ func requestSize(data []byte) int {
 	return size
 }
 
-// newExchange returns a worker between a Runtime API that always has the same event and an app that always answers the
-// same.
-func newExchange(t testing.TB, event, appAnswer string, change func(*settings.Settings)) (w *worker, runtimeAPI, app *peer) {
+// newRuntimeAPI returns a Runtime API that always has the same event, and shows what is posted to it.
+func newRuntimeAPI(t testing.TB, event string, posted func(request []byte)) *peer {
 	t.Helper()
 	next := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n" +
 		"Lambda-Runtime-Deadline-Ms: 99999999999999\r\nLambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:111122223333:function:f\r\n" +
 		"Lambda-Runtime-Trace-Id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700\r\nContent-Length: " + strconv.Itoa(len(event)) + "\r\n\r\n" + event)
 	accepted := []byte("HTTP/1.1 202 Accepted\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n")
-	runtimeAPI = newPeer(t, func(request []byte) []byte {
+	return newPeer(t, func(request []byte) []byte {
 		if request[0] == 'G' {
 			return next
 		}
+		posted(request)
 		return accepted
 	})
+}
+
+// newExchange returns a worker between a Runtime API that always has the same event and an app that always answers the
+// same.
+func newExchange(t testing.TB, event, appAnswer string, change func(*settings.Settings)) (w *worker, runtimeAPI, app *peer) {
+	t.Helper()
+	runtimeAPI = newRuntimeAPI(t, event, func([]byte) {})
 	answer := []byte(appAnswer)
 	app = newPeer(t, func([]byte) []byte { return answer })
 	config, _, err := settings.Read([]string{"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI.Addr().String(), "AWS_LWA_PORT=" + strconv.Itoa(app.port()),
@@ -176,6 +184,31 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 				t.Errorf("the app saw %d connections, want the probe's only", n)
 			}
 		})
+	}
+}
+
+// A panic, which no event is known to bring about, fails the one invocation that it happens in.
+func TestPanicFailsOneInvocation(t *testing.T) {
+	w, _, _ := newExchange(t, restEvent, helloAnswer, nil)
+	posted := make(chan string, 1)
+	api := newRuntimeAPI(t, restEvent, func(request []byte) { posted <- string(request) })
+	w.runtime = lambdaapi.NewRuntime(api.Addr().String(), func([]byte, string) {})
+	var log bytes.Buffer
+	w.log = journal.New(&log, journal.Info, false)
+
+	composer := w.composer
+	w.composer = nil
+	w.serveNext(t)
+	if report := <-posted; !strings.Contains(report, "/error HTTP/1.1\r\n") || !strings.Contains(report, "lambda-runtime-function-error-type: Runtime.AdapterError\r\n") {
+		t.Errorf("posted %q", report)
+	}
+	if !strings.Contains(log.String(), "panic: ") || !strings.Contains(log.String(), "goroutine ") {
+		t.Errorf("no stack in the log %q", log.String())
+	}
+	w.composer = composer
+	w.serveNext(t)
+	if report := <-posted; !strings.Contains(report, "/response HTTP/1.1\r\n") {
+		t.Errorf("the next invocation was answered with %q", report)
 	}
 }
 

@@ -20,6 +20,7 @@ type lane struct {
 	number  int
 	count   int // of invocations
 	workers int
+	race    bool // the adapter has the race detector
 
 	api     *conformance.RuntimeAPI
 	app     *conformance.WebApp

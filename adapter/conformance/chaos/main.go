@@ -53,6 +53,7 @@ func run(count int, seed uint64, binary string, race bool) error {
 	begin := time.Now()
 	var running sync.WaitGroup
 	for _, l := range lanes {
+		l.race = race
 		running.Go(func() { l.run(binary) })
 	}
 	running.Wait()
