@@ -123,7 +123,12 @@ func (s *Server) Close() {
 // CloseIdle closes every connection that is between two requests, as a server does when its keep-alive time is over. Exchanges
 // whose reply is out but whose handler has not returned are waited for. It returns how many connections there were.
 func (s *Server) CloseIdle() int {
-	return s.eachIdle(func(c *connection) { hangUp(c.Conn) })
+	return s.eachIdle(func(c *connection) {
+		if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+			_ = half.CloseWrite() // Close alone leaves the FIN to the goroutine that reads, whenever that wakes up
+		}
+		hangUp(c.Conn)
+	})
 }
 
 // WriteIdle writes raw bytes that nobody asked for on every idle connection.

@@ -32,23 +32,19 @@ func (m malformed) Unwrap() error { return ErrMalformed }
 type Conn struct {
 	Response
 
-	sock net.Conn
-	idle idleCheck
+	sock *socket
 
 	in          []byte // in[:len(in)] is what was read; in[next:] is not used up yet
 	next        int
 	bodyStart   int // the response's head stays in in[:bodyStart] while its body is read
 	received    int64
 	hasDeadline bool
-	vectors     [3][]byte // the parts of a large message, kept so that writing them allocates nothing
-	buffers     net.Buffers
 }
 
 // Attach takes over an open connection.
 func (c *Conn) Attach(sock net.Conn) {
 	c.Close()
-	c.sock = sock
-	c.idle.attach(sock)
+	c.sock = newSocket(sock)
 	c.in, c.next, c.received, c.hasDeadline = c.in[:0], 0, 0, false
 }
 
@@ -68,7 +64,6 @@ func (c *Conn) Take(from *Conn) {
 	c.Close()
 	c.Response, c.sock, c.hasDeadline = from.Response, from.sock, from.hasDeadline
 	c.in, c.next, c.bodyStart, c.received = from.in, from.next, from.bodyStart, from.received
-	c.idle.attach(c.sock)
 	*from = Conn{}
 }
 
@@ -83,7 +78,7 @@ func (c *Conn) SetDeadline(t time.Time) {
 
 // Quiet reports whether an idle connection is still open and silent. A FIN, a reset or stray bytes make it unfit for
 // another request. The check costs one system call that never blocks.
-func (c *Conn) Quiet() bool { return c.next == len(c.in) && c.idle.quiet() }
+func (c *Conn) Quiet() bool { return c.sock != nil && c.next == len(c.in) && c.sock.quiet() }
 
 // Send writes a request's head and body, both in one write. It forgets the last response. sent is how many bytes
 // were handed to the system.
@@ -100,34 +95,21 @@ func (c *Conn) Begin() {
 
 // Write writes two parts of a message in one system call.
 func (c *Conn) Write(first, second []byte) (sent int64, err error) {
-	if len(second) == 0 {
-		n, err := c.sock.Write(first)
-		return int64(n), err
-	}
-	c.vectors = [3][]byte{first, second}
-	return c.writeVectors(2)
+	return c.sock.write([3][]byte{first, second})
 }
 
 // WriteChunk writes a chunk of the chunked coding, whose size line is given, in one system call.
 func (c *Conn) WriteChunk(sizeLine, data []byte) (sent int64, err error) {
-	c.vectors = [3][]byte{sizeLine, data, lineEnd}
-	return c.writeVectors(3)
+	return c.sock.write([3][]byte{sizeLine, data, lineEnd})
 }
 
 var lineEnd = []byte("\r\n")
-
-func (c *Conn) writeVectors(n int) (sent int64, err error) {
-	c.buffers = c.vectors[:n]
-	sent, err = c.buffers.WriteTo(c.sock)
-	c.buffers, c.vectors = nil, [3][]byte{}
-	return sent, err
-}
 
 // WriteBeside writes while the response is read. The channel gives the outcome; closing the connection brings it about.
 func (c *Conn) WriteBeside(body []byte) <-chan error {
 	sock, done := c.sock, make(chan error, 1)
 	go func() {
-		_, err := sock.Write(body)
+		_, err := sock.write([3][]byte{body})
 		done <- err
 	}()
 	return done
