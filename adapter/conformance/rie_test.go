@@ -122,6 +122,20 @@ func (e *emulated) reply(event string) envelope {
 	return reply
 }
 
+// inOrder asserts that the log has a line for each step, one after the other.
+func (e *emulated) inOrder(t *testing.T, steps ...string) {
+	t.Helper()
+	lines := e.process.Log().Lines()
+	last := -1
+	for _, step := range steps {
+		at := slices.IndexFunc(lines, func(l Line) bool { return strings.Contains(l.Text, step) })
+		if at <= last {
+			t.Errorf("%q is line %d, the step before it line %d", step, at, last)
+		}
+		last = at
+	}
+}
+
 func TestRIE(t *testing.T) {
 	e := startEmulator(t, "AWS_LWA_ERROR_STATUS_CODES=500-599")
 	e.Run("invocations", func(t *testing.T) {
@@ -151,16 +165,10 @@ func TestRIE(t *testing.T) {
 		}
 	})
 	e.Run("order", func(t *testing.T) {
-		lines := e.process.Log().Lines()
-		last := -1
-		for _, step := range []string{"POST /2020-01-01/extension/register", "External agent lambda-adapter", "Start runtime", "Listening at:",
-			"GET /2018-06-01/runtime/invocation/next", "INIT RTDONE(status: success)", "INVOKE START", "/response"} {
-			at := slices.IndexFunc(lines, func(l Line) bool { return strings.Contains(l.Text, step) })
-			if at <= last {
-				t.Errorf("%q is line %d, the step before it line %d", step, at, last)
-			}
-			last = at
-		}
+		const register = "POST /2020-01-01/extension/register"
+		e.inOrder(t, register, "External agent lambda-adapter") // which the emulator says beside the start of the runtime
+		e.inOrder(t, register, "Start runtime", "Listening at:", "GET /2018-06-01/runtime/invocation/next", "INIT RTDONE(status: success)",
+			"INVOKE START", "/response")
 		if len(e.process.Log().Lines("GET /2020-01-01/extension/event/next", "Lambda-Extension-Identifier")) != 1 {
 			t.Error("the extension did not ask for its event once")
 		}

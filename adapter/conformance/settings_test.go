@@ -61,7 +61,7 @@ func TestSettingsThatAreAccepted(t *testing.T) {
 	cases := map[string][]string{
 		"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS":  {"200", " 200 - 299 ,404", "100-599"},
 		"AWS_LWA_READINESS_CHECK_PROTOCOL":        {"HTTP", "Tcp", " http "},
-		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS": {"0", "2.5", "30"},
+		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS": {"0", "90.5", "120"},
 		"AWS_LWA_ASYNC_INIT":                      {"1", "0", "True", "FALSE", "yes", "No", "on", "OFF", " true "},
 		"AWS_LWA_INVOKE_MODE":                     {"BUFFERED", "buffered", ""},
 		"AWS_LWA_ERROR_STATUS_CODES":              {"500", "500-599,404", " 500 , 502 "},

@@ -70,6 +70,7 @@ func (v vector) registrationRequest(t *testing.T) {
 	if host := first.Header.Get("host"); host != e.api.Address() {
 		t.Errorf("Host %q, want %q", host, e.api.Address())
 	}
+	e.must(e.api.Await(patience, "event/next", func() bool { return len(e.api.Calls(PathEventNext)) > 0 }))
 	polls := e.api.Calls(PathEventNext)
 	if len(polls) != 1 || polls[0].Header.Get("Lambda-Extension-Identifier") != ExtensionIdentifier {
 		t.Errorf("the extension's poll: %v", polls)
@@ -92,7 +93,8 @@ func (v vector) runtimeProxy(t *testing.T) {
 		i := e.invocation(HTTPEvent("GET", "/", ""))
 		proxy.Push(i)
 		e.answered(i).status(200)
-		if len(e.api.Calls(PathRegister)) != 1 || len(e.api.Calls(PathEventNext)) != 1 {
+		e.must(e.api.Await(patience, "event/next at the Extensions API's own address", func() bool { return len(e.api.Calls(PathEventNext)) == 1 }))
+		if len(e.api.Calls(PathRegister)) != 1 || len(proxy.Calls(PathEventNext)) != 0 {
 			t.Errorf("the Extensions API was not asked at its own address")
 		}
 		if len(e.api.Calls(PathNext)) != 0 || len(proxy.Calls(PathRegister)) != 0 {
