@@ -7,7 +7,6 @@ package lambdaapi
 
 import (
 	"errors"
-	"net"
 	"strconv"
 	"time"
 
@@ -156,8 +155,7 @@ func requestHead(method, path, address string) string {
 }
 
 func dial(conn *http1.Conn, address string) error {
-	dialer := net.Dialer{Timeout: dialTimeout, KeepAlive: -1}
-	sock, err := dialer.Dial("tcp", address)
+	sock, err := http1.Dial(address, dialTimeout)
 	if err != nil {
 		return errors.New("connect to " + address + ": " + http1.Reason(err))
 	}

@@ -45,14 +45,14 @@ func (a Address) HostField() string {
 // one of them.
 type dialer struct {
 	name    string
-	unix    *net.UnixAddr
-	targets []*net.TCPAddr
+	unix    string
+	targets []netip.AddrPort
 }
 
 func newDialer(a Address) dialer {
 	d := dialer{name: a.String()}
 	if a.IsUnix() {
-		d.unix = &net.UnixAddr{Name: strings.TrimPrefix(a.Host, unixPrefix), Net: "unix"}
+		d.unix = strings.TrimPrefix(a.Host, unixPrefix)
 		return d
 	}
 	hosts := []string{strings.Trim(a.Host, "[]")}
@@ -61,7 +61,7 @@ func newDialer(a Address) dialer {
 	}
 	for _, host := range hosts {
 		if ip, err := netip.ParseAddr(host); err == nil {
-			d.targets = append(d.targets, net.TCPAddrFromAddrPort(netip.AddrPortFrom(ip, uint16(a.Port))))
+			d.targets = append(d.targets, netip.AddrPortFrom(ip, uint16(a.Port)))
 		}
 	}
 	return d
@@ -69,17 +69,15 @@ func newDialer(a Address) dialer {
 
 // dial connects. A name that is not an address is resolved each time.
 func (d *dialer) dial(timeout time.Duration) (net.Conn, error) {
-	// Keep-alive probes would only cost system calls: a connection is never idle for long.
-	connect := net.Dialer{Timeout: timeout, KeepAlive: -1}
 	switch {
-	case d.unix != nil:
-		return connect.Dial("unix", d.unix.Name)
+	case d.unix != "":
+		return http1.DialUnix(d.unix, timeout)
 	case len(d.targets) == 0:
-		return connect.Dial("tcp", d.name)
+		return http1.Dial(d.name, timeout)
 	}
 	var first error
 	for i, target := range d.targets {
-		sock, err := connect.Dial("tcp", target.String())
+		sock, err := http1.DialTCP(target, timeout)
 		if err == nil {
 			d.targets[0], d.targets[i] = d.targets[i], d.targets[0] // where the app listens is tried first from now on
 			return sock, nil

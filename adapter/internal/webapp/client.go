@@ -134,7 +134,7 @@ func (c *Client) connect(limits Limits) *failure.Failure {
 // probeStep is the pause between two attempts to connect: short at first, when it decides how soon a started app is
 // seen, then longer, to leave the CPU to the app.
 func probeStep(waited time.Duration) time.Duration {
-	return min(max(waited/256, 300*time.Microsecond), 5*time.Millisecond)
+	return min(max(waited/512, 300*time.Microsecond), 5*time.Millisecond)
 }
 
 // send writes the request. A failure to send is no failure yet: the app may have answered before it read everything.
