@@ -31,7 +31,7 @@ func (b *builder) build(ctx context.Context, root rootfs, r *recipe) error {
 	if err := os.MkdirAll(root.path(r.workdir), 0o755); err != nil {
 		return fmt.Errorf("make the image's folder: %w", err)
 	}
-	for _, phase := range []func(context.Context, rootfs, *recipe) error{b.copyFiles, b.install, b.runTools} {
+	for _, phase := range []func(context.Context, rootfs, *recipe) error{b.copyFiles, b.install, b.runTools, b.configureNginx} {
 		if err := phase(ctx, root, r); err != nil {
 			return err
 		}

@@ -196,10 +196,3 @@ func makesFolders(words []string) ([]string, bool) {
 	folders := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return strings.HasPrefix(w, "-") })
 	return folders, len(folders) > 0
 }
-
-// isTool recognises an image that holds one program, to be copied from it.
-func isTool(image, program string) bool {
-	name, _, _ := strings.Cut(path.Base(image), "@")
-	name, _, _ = strings.Cut(name, ":")
-	return name == program
-}

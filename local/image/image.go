@@ -7,6 +7,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,6 +23,7 @@ type Source struct {
 	Context    string            // folder with the app's files
 	Dockerfile string            // path of the Dockerfile
 	Args       map[string]string // build arguments
+	Port       int               // port the app is set to; 0 is 8080
 	Tag        string            // names the content: the same tag is the same content
 	Cache      string            // folder for what is made of it, kept between runs
 	Log        io.Writer
@@ -70,6 +72,9 @@ func (b *builder) finish(r *recipe, root rootfs) (*Image, error) {
 	}
 	var err error
 	img.Command, err = b.toolCommand(img.Dir, img.Env["PATH"], img.Command)
+	if err == nil && filepath.Base(img.Command[0]) == "nginx" {
+		img.Command = nginxCommand(root, cmp.Or(b.src.Port, 8080), img.Command[0], img.Command[1:])
+	}
 	return img, err
 }
 
@@ -96,5 +101,5 @@ func findProgram(name, dir, searchPath string) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("the app's start command %q is not on this machine: install it, or add it to the packages the Dockerfile installs", base)
+	return "", fmt.Errorf("the app's start command %q is not on this machine: install it, add it to the packages the Dockerfile installs, or run the app in containers with MODE=docker", base)
 }

@@ -19,6 +19,7 @@ import (
 // settings the app is started with. Paths are those inside the image.
 // https://docs.docker.com/reference/dockerfile/
 type recipe struct {
+	base       string // the image that the first stage is FROM
 	steps      []step
 	env        []variable
 	workdir    string
@@ -99,7 +100,11 @@ func (b recipeReader) stage(last int) (*recipe, error) {
 	b.recipe = recipe{workdir: "/", env: []variable{{"PATH", defaultPath}}}
 	b.shell = []string{"/bin/sh", "-c"}
 	b.earlier = b.stages[:max(last, 0)]
-	for _, stage := range chain(b.stages[:last+1]) {
+	line := chain(b.stages[:last+1])
+	if err := b.from(line); err != nil {
+		return nil, err
+	}
+	for _, stage := range line {
 		b.args = nil // ARG ends with its stage
 		for _, command := range stage.Commands {
 			if err := b.read(command); err != nil {
@@ -109,6 +114,23 @@ func (b recipeReader) stage(last int) (*recipe, error) {
 	}
 	b.known[last] = &b.recipe
 	return &b.recipe, nil
+}
+
+// from notes the image that a line of stages starts with.
+func (b *recipeReader) from(line []instructions.Stage) error {
+	if len(line) == 0 {
+		return nil
+	}
+	b.args = b.global
+	base, err := b.expand(line[0].BaseName)
+	if err != nil {
+		return fmt.Errorf("Dockerfile: FROM %s: %w", line[0].BaseName, err)
+	}
+	b.base = base
+	if imageName(base) == "uv" {
+		b.steps = append(b.steps, step{kind: stepPip, workdir: "/", args: []string{"uv"}})
+	}
+	return nil
 }
 
 // chain is the final stage behind the earlier stages it is FROM, first one first.
@@ -216,7 +238,7 @@ func (b *recipeReader) copy(command instructions.Command, from string, files ins
 	if strings.HasPrefix(files.DestPath, "/opt/extensions/") {
 		return nil // the adapter: the sandbox starts the one that is built for this machine
 	}
-	if isTool(from, "uv") {
+	if imageName(from) == "uv" { // an image that holds one program
 		s.kind, s.args = stepPip, []string{"uv"}
 		b.steps = append(b.steps, s)
 		return nil
@@ -306,7 +328,12 @@ func (b *recipeReader) commandLine(c instructions.ShellDependantCmdLine) []strin
 }
 
 // commandLine is what a container would run: the entrypoint, then the command.
-func (r *recipe) commandLine() []string { return slices.Concat(r.entrypoint, r.cmd) }
+func (r *recipe) commandLine() []string {
+	if len(r.entrypoint)+len(r.cmd) == 0 {
+		return commandOfBase(r.base)
+	}
+	return slices.Concat(r.entrypoint, r.cmd)
+}
 
 // UnsupportedError is a Dockerfile line that only a real image build can carry out.
 type UnsupportedError struct {

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -22,7 +23,8 @@ func (r rootfs) mark() string { return string(r) + readyMark }
 // remove deletes the folder, with stages that a build left when it was killed.
 func (r rootfs) remove() error {
 	stages, _ := filepath.Glob(string(r) + ".stage-*")
-	for _, folder := range append(stages, r.mark(), string(r)) {
+	copies, _ := filepath.Glob(nginxCopy(r) + "*")
+	for _, folder := range slices.Concat(stages, copies, []string{r.mark(), string(r)}) {
 		if err := os.RemoveAll(folder); err != nil {
 			return fmt.Errorf("remove image %s: %w", filepath.Base(string(r)), err)
 		}

@@ -30,7 +30,7 @@ func prepareImage(ctx context.Context, d *Deployment, function *Resource, s Sett
 		case s.Docker != nil:
 			return buildImage(ctx, r, s)
 		default:
-			return layOutImage(ctx, r, s)
+			return layOutImage(ctx, r, appPort(texts(object(object(function.Inputs, "environment"), "variables"))), s)
 		}
 	}
 	return preparedImage{}, fmt.Errorf("imageUri %q is not the digest of an image that this program builds", uri)
@@ -52,13 +52,14 @@ func buildImage(ctx context.Context, r *Resource, s Settings) (preparedImage, er
 	return preparedImage{command: img.Command, dir: img.Dir, env: img.Env, extensions: img.Extensions, launcher: img.Launcher}, nil
 }
 
-func layOutImage(ctx context.Context, r *Resource, s Settings) (preparedImage, error) {
+func layOutImage(ctx context.Context, r *Resource, port int, s Settings) (preparedImage, error) {
 	build := object(r.Inputs, "build")
 	_, tag, _ := strings.Cut(imageName(r), ":")
 	img, err := image.Prepare(ctx, image.Source{
 		Context:    filepath.Join(s.Program.Dir, text(build, "context")),
 		Dockerfile: filepath.Join(s.Program.Dir, text(build, "dockerfile")),
 		Args:       texts(object(build, "args")),
+		Port:       port,
 		Tag:        tag,
 		Cache:      s.Cache,
 		Log:        s.Log,
