@@ -1,8 +1,11 @@
 package endtoend
 
 import (
+	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -10,6 +13,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 )
 
 // expectations say where an app has what the checks below look at. What is left empty the app does not have.
@@ -22,7 +26,9 @@ type expectations struct {
 	unicode  string // a path that holds "größe/日本", as the app's router takes it
 	absolute string // a page that tells its own absolute URL
 	client   string // a page that tells the client's address
+	events   string // server-sent events, at least three
 	upload   *uploadForm
+	login    *loginForm
 }
 
 // uploadForm is a form that takes a file. The file can be downloaded afterwards.
@@ -30,6 +36,16 @@ type uploadForm struct {
 	path, field string
 	download    string // the file's name is added to it
 	csrf        string // hidden field of the form's page that is sent along; or empty
+	page        string // where the form is; empty is the app's page
+}
+
+// loginForm lets a visitor in.
+type loginForm struct {
+	path    string
+	fields  url.Values
+	csrf    string // hidden field of the form, without which it is refused; or empty, when the Origin header decides
+	account string // sends visitors who have not logged in to the form
+	welcome string // what the account's page then says
 }
 
 // start starts an example, or skips the test where this is not possible.
@@ -90,6 +106,12 @@ func needsPackage(t *testing.T, registry string, command ...string) {
 	}
 }
 
+func needsNode(t *testing.T) {
+	t.Helper()
+	needs(t, "node", "npm")
+	needsPackage(t, "npm registry", "npm", "pack", "--silent", "ms@2.1.3")
+}
+
 func needsPython(t *testing.T) {
 	t.Helper()
 	needs(t, "python3")
@@ -115,6 +137,8 @@ func (e expectations) check(t *testing.T, stageURL string) {
 		{"an absolute link is right", e.absolute != "", e.checkAbsolute},
 		{"a forged host or prefix is not believed", e.absolute != "", e.checkForged},
 		{"the client's address is right", e.client != "", e.checkClient},
+		{"events arrive one by one", e.events != "", e.checkEvents},
+		{"a login lasts, and forms of other sites are refused", e.login != nil, e.checkLogin},
 		{"3 MB up and down, byte for byte", e.upload != nil, e.checkUpload},
 		{"5 MB are refused as AWS refuses them", e.upload != nil, e.checkTooLarge},
 	} {
@@ -152,8 +176,8 @@ func (e expectations) checkBroken(t *testing.T, b *browser) {
 }
 
 func (e expectations) checkHead(t *testing.T, b *browser) {
-	whole := b.get(e.file).want(200)
-	head := b.send("HEAD", e.file, nil).want(200)
+	whole := b.get(e.file, "Accept-Encoding", "identity").want(200) // compressed, the ETag is another one
+	head := b.send("HEAD", e.file, nil, "Accept-Encoding", "identity").want(200)
 	if len(head.body) != 0 {
 		t.Errorf("HEAD has a body of %d bytes", len(head.body))
 	}
@@ -221,6 +245,50 @@ func (e expectations) checkClient(t *testing.T, b *browser) {
 	}
 }
 
+// checkEvents: what the app sends in the course of time does not arrive at once.
+func (e expectations) checkEvents(t *testing.T, b *browser) {
+	response := b.open("GET", e.events, nil, "Accept", "text/event-stream")
+	defer response.Body.Close()
+	if kind := response.Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/event-stream") {
+		t.Fatalf("status %d, type %q", response.StatusCode, kind)
+	}
+	var first, last time.Time
+	count := 0
+	for lines := bufio.NewScanner(response.Body); lines.Scan(); {
+		if !strings.HasPrefix(lines.Text(), "data:") {
+			continue
+		}
+		if last = time.Now(); count == 0 {
+			first = last
+		}
+		count++
+	}
+	if span := last.Sub(first); count < 3 || span < 300*time.Millisecond {
+		t.Errorf("%d events arrived within %s", count, span)
+	}
+}
+
+func (e expectations) checkLogin(t *testing.T, b *browser) {
+	form := *e.login
+	if where := b.get(form.account).location(); where != b.stage.String()+form.path {
+		t.Errorf("who has not logged in is sent to %s", where)
+	}
+	fields, page := maps.Clone(form.fields), b.get(form.path).want(200)
+	if form.csrf == "" {
+		b.submit(form.path, fields, "Origin", "https://evil.example", "Sec-Fetch-Site", "cross-site").want(403)
+	} else {
+		b.submit(form.path, fields).want(403)
+		fields.Set(form.csrf, page.field(form.csrf))
+	}
+	answer := b.submit(form.path, fields)
+	if cookie := answer.header.Get("Set-Cookie"); !strings.Contains(strings.ToLower(cookie), "httponly") || !strings.Contains(strings.ToLower(cookie), "secure") {
+		t.Errorf("the session's cookie is %q", cookie)
+	}
+	answer.follow().want(200, form.welcome)
+	b.get(form.account).want(200, form.welcome)
+	newBrowser(t, b.stage.String()).get(form.account).location() // nobody else is logged in
+}
+
 func (e expectations) checkUpload(t *testing.T, b *browser) {
 	content := noise(3_000_000)
 	p := e.send(b, "größe.bin", content)
@@ -247,7 +315,7 @@ func (e expectations) checkTooLarge(t *testing.T, b *browser) {
 func (e expectations) send(b *browser, name string, content []byte) *page {
 	fields := url.Values{}
 	if e.upload.csrf != "" {
-		fields.Set(e.upload.csrf, b.get(e.page).field(e.upload.csrf))
+		fields.Set(e.upload.csrf, b.get(cmp.Or(e.upload.page, e.page)).field(e.upload.csrf))
 	}
 	return b.upload(e.upload.path, e.upload.field, name, content, fields)
 }

@@ -14,7 +14,7 @@ mkdirSync(uploadFolder, { recursive: true });
 export const app = express();
 app.set('view engine', 'ejs');
 app.set('views', path.join(here, 'views'));
-app.set('trust proxy', 'loopback'); // the proxy is on this machine: req.ip and req.protocol are what it says
+app.set('trust proxy', 1); // one proxy stands in front: req.ip and req.protocol are what it says
 
 app.use('/static', express.static(path.join(here, 'public'), { maxAge: '1h' }));
 app.use(express.urlencoded());
