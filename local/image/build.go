@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -102,7 +103,10 @@ func (b *builder) copyStep(ctx context.Context, root rootfs, r *recipe, s step) 
 		return nil
 	}
 	s.args = append(sources, dest)
-	if err := root.copyStep(string(stage), s); err != nil || !r.changesPackages() {
+	if err := root.copyStep(string(stage), s); err != nil {
+		return err
+	}
+	if err := root.moveScripts(join(s.workdir, dest), stage); err != nil || !r.changesPackages() {
 		return err
 	}
 	return root.ownPackages(join(s.workdir, dest))
@@ -259,11 +263,21 @@ func (b *builder) toolCommand(dir, searchPath string, args []string) ([]string, 
 }
 
 // buildEnvironment adjusts an image's environment to commands that make files: what they make is for
-// this machine, what they install goes into the image, and the caches of this machine serve them.
+// this machine and its Python, what they install goes into the image, and the caches of this machine serve them.
 func buildEnvironment(vars map[string]string, root rootfs) map[string]string {
-	env := map[string]string{"npm_config_prefix": root.path("/usr/local"), "GOBIN": root.path("/go/bin")}
+	env := map[string]string{
+		"npm_config_prefix": root.path("/usr/local"), "GOBIN": root.path("/go/bin"),
+		"UV_PYTHON": "python3", "UV_PYTHON_DOWNLOADS": "never",
+	}
 	for name, value := range vars {
-		if !slices.Contains([]string{"GOOS", "GOARCH", "GOPATH", "GOCACHE", "GOMODCACHE"}, name) {
+		switch name {
+		case "GOOS", "GOARCH", "GOPATH", "GOCACHE", "GOMODCACHE", "UV_CACHE_DIR", "UV_PYTHON", "UV_PYTHON_DOWNLOADS":
+		case "UV_PROJECT_ENVIRONMENT":
+			if path.IsAbs(value) && !strings.HasPrefix(value, string(root)) {
+				value = root.path(value)
+			}
+			env[name] = value
+		default:
 			env[name] = value
 		}
 	}
@@ -271,25 +285,25 @@ func buildEnvironment(vars map[string]string, root rootfs) map[string]string {
 }
 
 // environment is the image's ENV with its own files under the paths they have here, and a PATH that
-// finds programs in the virtual environment, then in the image's own folders, then on this machine.
+// finds programs in the image's own folders, then in the virtual environment, then on this machine.
 func (b *builder) environment(vars []variable, root rootfs) map[string]string {
 	env := map[string]string{}
-	var path []string
-	if b.venv != "" {
-		env["VIRTUAL_ENV"] = b.venv
-		path = append(path, filepath.Join(b.venv, "bin"))
-	}
+	var search []string
 	for _, v := range vars {
 		parts := strings.Split(v.value, ":")
 		for i, part := range parts {
 			parts[i] = root.translate(part)
 			if v.name == "PATH" && parts[i] != part {
-				path = append(path, parts[i])
+				search = append(search, parts[i])
 			}
 		}
 		env[v.name] = strings.Join(parts, ":")
 	}
-	env["PATH"] = strings.Join(append(path, os.Getenv("PATH")), ":")
+	if b.venv != "" {
+		env["VIRTUAL_ENV"] = b.venv
+		search = append(search, filepath.Join(b.venv, "bin"))
+	}
+	env["PATH"] = strings.Join(append(search, os.Getenv("PATH")), ":")
 	return env
 }
 

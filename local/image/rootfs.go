@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"io/fs"
@@ -119,6 +120,31 @@ func (r rootfs) copyOne(source, target string, intoFolder bool) error {
 		target = path.Join(target, filepath.Base(source))
 	}
 	return copyFile(source, r.path(target), info.Mode())
+}
+
+// moveScripts corrects what a virtual environment says about its own place after it was copied from a stage.
+func (r rootfs) moveScripts(folder string, stage rootfs) error {
+	scripts, err := filepath.Glob(r.path(folder) + "/bin/*")
+	if more, _ := filepath.Glob(r.path(folder) + "/.venv/bin/*"); err == nil {
+		scripts = append(scripts, more...)
+	}
+	for _, script := range scripts {
+		info, err := os.Lstat(script)
+		if err != nil || !info.Mode().IsRegular() || info.Size() > 64<<10 {
+			continue
+		}
+		text, err := os.ReadFile(script)
+		if err != nil {
+			return err
+		}
+		moved := bytes.ReplaceAll(text, []byte(stage), []byte(r))
+		if bytes.HasPrefix(text, []byte("#!")) && !bytes.Equal(moved, text) {
+			if err := os.WriteFile(script, moved, info.Mode()); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // ownPackages makes the packages in a folder, which may be a link into the cache, the image's own.

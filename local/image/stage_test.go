@@ -3,6 +3,7 @@ package image
 import (
 	"archive/zip"
 	"context"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,6 +76,39 @@ func TestStagePackages(t *testing.T) {
 				if out, err := exec.Command(img.Command[0]).CombinedOutput(); err != nil || string(out) != "it runs\n" {
 					t.Errorf("%s: %q, %v", when, out, err)
 				}
+			}
+		})
+	}
+}
+
+// uv makes environments of the app's own, in the ways its guide shows. It comes from the package index.
+func TestUV(t *testing.T) {
+	cache := t.TempDir()
+	for name, dockerfile := range map[string]string{
+		"copied from its image": "FROM python\nCOPY --from=ghcr.io/astral-sh/uv:0.9 /uv /uvx /bin/\nWORKDIR /app\nCOPY . .\nENV UV_COMPILE_BYTECODE=1\n" +
+			"RUN --mount=type=cache,target=/root/.cache/uv uv sync --no-dev\nENV PATH=/app/.venv/bin:$PATH\nCMD [\"demo\"]\n",
+		"in a stage": "FROM ghcr.io/astral-sh/uv:python3.13-bookworm-slim AS build\nWORKDIR /app\nCOPY . .\nRUN uv sync --no-dev\n" +
+			"FROM python:3.13-slim\nCOPY --from=build /app /app\nENV PATH=/app/.venv/bin:$PATH\nCMD [\"demo\"]\n",
+		"by pip": "FROM python\nWORKDIR /app\nCOPY . .\nRUN pip install uv && uv sync\nCMD [\"uv\", \"run\", \"--offline\", \"demo\"]\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			src := source(t, dockerfile)
+			src.Cache, src.Tag = cache, strings.ReplaceAll(name, " ", "-")
+			writeWheel(t, filepath.Join(src.Context, "wheels"))
+			write(t, src.Context, "pyproject.toml", "[project]\nname = 'app'\nversion = '1.0'\nrequires-python = '>=3.9'\ndependencies = ['demo']\n"+
+				"[tool.uv.sources]\ndemo = {path = 'wheels/demo-1.0-py3-none-any.whl'}\n")
+			img, err := Prepare(context.Background(), src)
+			var missing *PackagesError
+			if errors.As(err, &missing) {
+				t.Skip("uv could not be installed: connect this machine to a Python package index to run this test")
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			command := exec.Command(img.Command[0], img.Command[1:]...)
+			command.Dir, command.Env = img.Dir, append(os.Environ(), list(img.Env)...)
+			if out, err := command.CombinedOutput(); err != nil || !strings.HasSuffix(string(out), "it runs\n") {
+				t.Errorf("%q, %v", out, err)
 			}
 		})
 	}
