@@ -163,9 +163,9 @@ func TestStreamTimes(t *testing.T) {
 		status int
 		cut    bool
 	}{
-		{"idle_after_the_head", "{}" + preludeZeros, func(c *Config) { c.Limits.StreamIdle = 50 * time.Millisecond }, 200, true},
+		{"idle_after_the_head", "{}" + preludeZeros, func(c *Config) { c.Limits.StreamIdle = 500 * time.Millisecond }, 200, true},
 		{"idle_before_the_head", "{", func(c *Config) { c.Limits.StreamIdle = 50 * time.Millisecond }, 504, false},
-		{"timeout_after_the_head", "{}" + preludeZeros, func(c *Config) { c.Document = bytes.ReplaceAll(c.Document, []byte("29000"), []byte("50")) }, 200, true},
+		{"timeout_after_the_head", "{}" + preludeZeros, func(c *Config) { c.Document = bytes.ReplaceAll(c.Document, []byte("29000"), []byte("500")) }, 200, true},
 		{"timeout_before_the_head", "{", func(c *Config) { c.Document = bytes.ReplaceAll(c.Document, []byte("29000"), []byte("50")) }, 504, false},
 	} {
 		t.Run(check.name, func(t *testing.T) {

@@ -277,7 +277,9 @@ func TestFreezeBetweenInvocations(t *testing.T) {
 	}
 }
 
-func TestCallerThatLeaves(t *testing.T) {
+// TestCheck43_R_CallerThatLeaves [R]: the function runs on to its own end after its caller, such as an integration that has
+// timed out, waits no more.
+func TestCheck43_R_CallerThatLeaves(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.MaxConcurrency = 1 }, nil, "serve")
 	ctx, cancel := context.WithCancel(context.Background())
 	result := make(chan error, 1)
