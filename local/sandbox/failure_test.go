@@ -90,8 +90,8 @@ func TestSuppressedInitEndsWithTheFunctionsTimeout(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Limits.Init = 100 * time.Millisecond; c.Timeout = 300 * time.Millisecond },
 		extensionScripts{"misnamed": "block"}, "serve")
 	expectMatch(t, f.invoke(t, `{}`), `"Sandbox.Timedout","errorMessage":"RequestId: `+anyID+` Error: Task timed out after 0.30 seconds"`)
-	f.log.inOrder(t, `extension misnamed has not registered under its file name, nothing has asked for the first invocation$`,
-		`Phase: init\tStatus: timeout$`, `Phase: invoke\tStatus: timeout$`, `REPORT .*\tMax Memory Used: [1-9]\d* MB\tStatus: timeout$`)
+	f.log.inOrder(t, `init took longer than 100ms: extension misnamed has not registered under its file name, nothing has asked for the first invocation$`,
+		`Phase: init\tStatus: timeout$`, `init took longer than 300ms: `, `Phase: invoke\tStatus: timeout$`, `REPORT .*\tMax Memory Used: [1-9]\d* MB\tStatus: timeout$`)
 	if strings.Contains(f.log.String(), "\tInit Duration: ") {
 		t.Error("the time of the init is told, and billed, in addition to the invocation's")
 	}
