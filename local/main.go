@@ -75,6 +75,7 @@ type place struct {
 	baseURL    string
 	docker     *docker.Engine // runs the sandboxes; nil is this machine itself
 	app        string         // the app's folder
+	watcher    *watcher       // of the files; nil until the first deployment
 	deployment *monitor.Deployment
 	cloud      *monitor.Cloud
 }
@@ -115,24 +116,27 @@ func (p *place) run(ctx context.Context) (*monitor.Deployment, error) {
 		return nil, err
 	}
 	p.app = filepath.Join(p.root, filepath.FromSlash(program.Config[program.Project+":app"]))
+	if err := p.watcher.move(p.app); err != nil {
+		return nil, err
+	}
 	program.Previous = p.deployment
 	return monitor.Run(ctx, program)
 }
 
 // startWatching redeploys on every change of a file, in the background, until the context ends.
 func (p *place) startWatching(ctx context.Context) {
-	w, err := watch(p.root, p.app)
-	if err != nil {
+	var err error
+	if p.watcher, err = watch(p.root, p.app); err != nil {
 		fmt.Fprintln(os.Stderr, "local: changes of files will not be noticed:", err)
 		return
 	}
-	go p.follow(ctx, w)
+	go p.follow(ctx)
 }
 
-func (p *place) follow(ctx context.Context, w *watcher) {
-	defer w.close()
+func (p *place) follow(ctx context.Context) {
+	defer p.watcher.close()
 	for {
-		changed, err := w.next(ctx)
+		changed, err := p.watcher.next(ctx)
 		if err != nil {
 			return
 		}

@@ -47,6 +47,18 @@ func watch(root, app string) (*watcher, error) {
 	return w, nil
 }
 
+// move follows the app to another folder. Without a watcher it does nothing.
+func (w *watcher) move(app string) error {
+	if w == nil || w.folders[0] == app {
+		return nil
+	}
+	w.folders[0] = app
+	if err := w.add(app); err != nil {
+		return fmt.Errorf("watch %s: %w", app, err)
+	}
+	return nil
+}
+
 // add watches a folder and those below it, as the operating system reports one folder at a time.
 func (w *watcher) add(folder string) error {
 	return filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
@@ -160,7 +172,7 @@ func rebuild(ctx context.Context, o options, changed []string) error {
 }
 
 func build(ctx context.Context, o options, args ...string) error {
-	command := exec.CommandContext(ctx, "go", append([]string{"run", "./local/build", "-o", filepath.Dir(o.infra)}, args...)...)
+	command := exec.CommandContext(ctx, "go", append([]string{"run", "./local/build", "-silent", "-o", filepath.Dir(o.infra)}, args...)...)
 	command.Dir = o.root
 	if out, err := command.CombinedOutput(); err != nil {
 		// What "go run" says last is only that the program it ran has failed.

@@ -43,7 +43,7 @@ func TestWatchApp(t *testing.T) {
 	calls.expect("204 yes", "204 changed")
 }
 
-// The same for the settings, the Pulumi program and the adapter.
+// The same for the settings, the folder of another app, the Pulumi program and the adapter.
 func TestWatchProject(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the Pulumi program")
@@ -58,8 +58,16 @@ func TestWatchProject(t *testing.T) {
 	if err := os.CopyFS(own, os.DirFS(bin)); err != nil {
 		t.Fatal(err)
 	}
+	for _, app := range []string{"first", "second"} {
+		if err := os.CopyFS(filepath.Join(root, app), os.DirFS(wsgiApp)); err != nil {
+			t.Fatal(err)
+		}
+	}
 	for _, name := range []string{"go.mod", "go.sum", "Pulumi.yaml", "Pulumi.dev.yaml"} {
 		text, err := os.ReadFile(name)
+		if name == "Pulumi.dev.yaml" {
+			text = append(text, "\n  lambda-web:app: first\n"...)
+		}
 		if err == nil {
 			err = os.WriteFile(filepath.Join(root, name), text, 0o644)
 		}
@@ -67,7 +75,7 @@ func TestWatchProject(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	c := start(t, "-watch=true", "-root", root, "-bin", own, "-app", wsgiApp)
+	c := start(t, "-watch=true", "-root", root, "-bin", own)
 	calls := c.keepCalling("/empty")
 	for _, change := range []struct {
 		file, old, new string
@@ -78,17 +86,19 @@ func TestWatchProject(t *testing.T) {
 		{"Pulumi.dev.yaml", "memory: 768", "memory: 64", "Not deployed; what served before goes on serving.", `  - memory: "64" is not allowed`},
 		{"Pulumi.dev.yaml", "memory: 64", "memory: [", "Not deployed; what served before goes on serving.", "parse Pulumi.dev.yaml"},
 		{"Pulumi.dev.yaml", "memory: [", "memory: 768", "Nothing to deploy", "Changed: Pulumi.dev.yaml"},
+		{"Pulumi.dev.yaml", "app: first", "app: second", "Nothing to deploy", "Changed: Pulumi.dev.yaml"}, // but what is watched
+		{"second/lib/application.py", `("X-Empty", "yes")`, `("X-Empty", "changed")`, "Deployed Image, Function version 3", "Changed: second/lib/application.py"},
 		{"infra/main.go", "func main() {", "func main() { nonsense", "Not deployed; what served before goes on serving.", "infra/main.go:"},
 		{"infra/main.go", "func main() { nonsense", "func main() {", "Nothing to deploy", "Changed: infra/main.go"},
-		{"infra/webapp/function.go", `"The web app "`, `"The site "`, "Deployed Function version 3", "Changed: infra/webapp/function.go"},
+		{"infra/webapp/function.go", `"The web app "`, `"The site "`, "Deployed Function version 4", "Changed: infra/webapp/function.go"},
 		{"adapter/main.go", "func main() {", "func main() { nonsense", "Not deployed; what served before goes on serving.", "adapter/main.go:"},
-		{"adapter/main.go", "func main() { nonsense", "func main() { println(`another adapter`)", "Deployed Image, Function version 4", "another adapter"},
+		{"adapter/main.go", "func main() { nonsense", "func main() { println(`another adapter`)", "Deployed Image, Function version 5", "another adapter"},
 	} {
 		printed := c.printed()
 		t.Log(c.edit(filepath.Join(root, filepath.FromSlash(change.file)), change.old, change.new, change.says))
 		c.waitAfter(printed, change.why)
 	}
-	calls.expect("204 yes")
+	calls.expect("204 yes", "204 changed")
 }
 
 // edit changes a file and waits for the line that tells what became of it.

@@ -24,13 +24,14 @@ import (
 func main() {
 	folder := flag.String("o", "bin", "folder for the programs")
 	static := flag.Bool("static", false, "build without cgo")
+	silent := flag.Bool("silent", false, "say nothing but errors")
 	flag.Parse()
 	for _, target := range flag.Args() {
 		name, pkg, renamed := strings.Cut(target, "=")
 		if !renamed {
 			name, pkg = path.Base(target), target
 		}
-		if err := build(filepath.Join(*folder, name), pkg, *static); err != nil {
+		if err := build(filepath.Join(*folder, name), pkg, *static, *silent); err != nil {
 			fmt.Fprintf(os.Stderr, "%s did not build: %v\n", pkg, err)
 			os.Exit(1)
 		}
@@ -38,7 +39,7 @@ func main() {
 }
 
 // build runs "go build -v", whose output is one line for each package it had to compile.
-func build(output, pkg string, static bool) error {
+func build(output, pkg string, static, silent bool) error {
 	command := exec.Command("go", "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", output, pkg)
 	if static {
 		command.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -50,7 +51,7 @@ func build(output, pkg string, static bool) error {
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("start go: %w", err)
 	}
-	p := &progress{out: os.Stderr, terminal: isTerminal(os.Stderr), target: strings.TrimPrefix(pkg, "./"), start: time.Now()}
+	p := &progress{out: os.Stderr, silent: silent, terminal: isTerminal(os.Stderr), target: strings.TrimPrefix(pkg, "./"), start: time.Now()}
 	p.follow(lines)
 	return command.Wait()
 }
@@ -58,6 +59,7 @@ func build(output, pkg string, static bool) error {
 // progress tells what the compiler does: in place on a terminal, else a line now and then.
 type progress struct {
 	out        io.Writer
+	silent     bool
 	terminal   bool
 	target     string
 	start      time.Time
@@ -98,7 +100,7 @@ func (p *progress) line(text string, now time.Time) {
 	if p.terminal {
 		wait = 100 * time.Millisecond
 	}
-	if now.Sub(p.start) < quiet || now.Sub(p.said) < wait {
+	if p.silent || now.Sub(p.start) < quiet || now.Sub(p.said) < wait {
 		return
 	}
 	p.said = now

@@ -30,4 +30,12 @@ func TestProgress(t *testing.T) {
 	if got := strings.TrimSpace(out.String()); got != strings.Join(want, "\n") {
 		t.Errorf("got:\n%s\nwant:\n%s", got, strings.Join(want, "\n"))
 	}
+
+	out.Reset()
+	p = &progress{out: &out, silent: true, target: "infra", start: start}
+	p.line("example.com/m/a", start.Add(time.Minute))
+	p.line("infra/main.go:3:1: syntax error", start.Add(time.Minute))
+	if out.String() != "infra/main.go:3:1: syntax error\n" {
+		t.Errorf("the silent build said %q", out.String())
+	}
 }
