@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -25,15 +26,18 @@ const binaryName = "lambda-adapter"
 // referenceVersions are those of the crate lambda_web_adapter that are measured: the newest of 0.x and of 1.x.
 var referenceVersions = []string{"0.9.1", "1.0.0-rc1"}
 
-// adapterFlags are -adapter NAME=PATH, in the order given.
+// adapterFlags are -adapter PATH or -adapter NAME=PATH, in the order given.
 type adapterFlags []adapter
 
 func (f *adapterFlags) String() string { return "" }
 
 func (f *adapterFlags) Set(text string) error {
 	name, path, found := strings.Cut(text, "=")
-	if !found || name == "" || path == "" {
-		return errors.New("it must be NAME=PATH")
+	if !found {
+		name, path = text, text
+	}
+	if name == "" || path == "" {
+		return errors.New("it must be PATH or NAME=PATH")
 	}
 	*f = append(*f, adapter{name: name, path: path, reference: strings.HasPrefix(name, "reference")})
 	return nil
@@ -47,7 +51,7 @@ func named(adapters []adapter, folder string) error {
 			return fmt.Errorf("find the adapter %s: %w", a.name, err)
 		}
 		if filepath.Base(path) != binaryName {
-			copied := filepath.Join(folder, a.name, binaryName)
+			copied := filepath.Join(folder, strconv.Itoa(i), binaryName)
 			if err := copyFile(copied, path); err != nil {
 				return fmt.Errorf("copy the adapter %s: %w", a.name, err)
 			}

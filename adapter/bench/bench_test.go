@@ -200,15 +200,15 @@ func TestBodiesHaveTheirLength(t *testing.T) {
 
 func TestAdapterFlag(t *testing.T) {
 	var f adapterFlags
-	for _, text := range []string{"a=/x/lambda-adapter", "reference-1=/y"} {
+	for _, text := range []string{"a=/x/lambda-adapter", "reference-1=/y", "/z/lambda-adapter"} {
 		if err := f.Set(text); err != nil {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if len(f) != 2 || f[0].name != "a" || f[1].path != "/y" || f[0].reference || !f[1].reference {
+	if len(f) != 3 || f[0].name != "a" || f[1].path != "/y" || f[0].reference || !f[1].reference || f[2].path != "/z/lambda-adapter" {
 		t.Errorf("the adapters are %+v", f)
 	}
-	for _, text := range []string{"", "a", "a=", "=b"} {
+	for _, text := range []string{"", "a=", "=b"} {
 		if f.Set(text) == nil {
 			t.Errorf("-adapter %q is accepted", text)
 		}

@@ -48,15 +48,17 @@ type environment struct {
 // newApp is the app of a workload, bound to a port.
 func newApp(l *loop, w workload) (*webApp, error) {
 	app := &webApp{line: []byte(w.method + " " + target + " "), body: w.request.bytes}
+	var err error
 	switch first, more := chunkedResponse(w.reply, streamChunk); {
 	case w.held:
 		app.response, app.held = first, more
 	case w.streams:
-		app.response = append(first, more...)
+		if app.large, err = newMemoryFile(append(first, more...)); err != nil {
+			return nil, err
+		}
 	default:
 		app.response = wholeResponse(w.reply)
 	}
-	var err error
 	app.at, err = l.bind(app.serve, nil)
 	return app, err
 }
@@ -74,7 +76,7 @@ func launch(l *loop, a adapter, w workload, ready bool) (*environment, error) {
 		}
 	}
 	if err := e.start(a, e.app.at.port, readyPath); err != nil {
-		l.close(e.app.at)
+		e.app.close(l)
 		return nil, err
 	}
 	return e, nil
@@ -123,7 +125,7 @@ func lambdaEnvironment(api string, appPort int, readyPath string) []string {
 func (e *environment) stop() {
 	e.adapter.stop()
 	if e.app != nil {
-		e.loop.close(e.app.at)
+		e.app.close(e.loop)
 	}
 	e.loop.close(e.api.at)
 }
@@ -212,7 +214,7 @@ func exchangeDirectly(l *loop, w workload, count int) ([]time.Duration, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer l.close(app.at)
+	defer app.close(l)
 	if err := l.listen(app.at); err != nil {
 		return nil, err
 	}

@@ -62,7 +62,7 @@ func (r *results) markdown() string {
 	}
 	lines := [][]string{append(head, "Target")}
 	for _, row := range r.rows {
-		line := []string{strings.TrimSuffix(row.name+", "+row.unit, ", ")}
+		line := []string{row.label()}
 		for i := range r.adapters {
 			line = append(line, row.value(i))
 		}
@@ -74,6 +74,8 @@ func (r *results) markdown() string {
 	writeTable(&b, lines)
 	return b.String()
 }
+
+func (r *row) label() string { return strings.TrimSuffix(r.name+", "+r.unit, ", ") }
 
 func (r *row) value(adapter int) string {
 	if len(r.values[adapter]) == 0 {

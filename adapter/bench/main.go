@@ -13,7 +13,6 @@
 package main
 
 import (
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -21,19 +20,20 @@ import (
 	"regexp"
 	"runtime"
 	"runtime/debug"
-	"strings"
+	"strconv"
 	"time"
 )
 
 func main() {
 	var adapters adapterFlags
-	flag.Var(&adapters, "adapter", "adapter to measure, as NAME=PATH; repeat it to compare. Ratios are those of the first one")
+	flag.Var(&adapters, "adapter", "adapter to measure, as PATH or NAME=PATH; repeat it to compare. Ratios are those of the first one")
 	quick := flag.Bool("quick", false, "few rounds of few invocations: whether it works, not how fast it is")
 	rounds := flag.Int("rounds", 9, "rounds of each case; at least 7 give a fair median")
 	count := flag.Int("n", 0, "invocations of each round, in place of the case's own number; a long round is what a profiler needs")
 	only := flag.String("cases", "", "regular expression for the names of the cases to run")
 	list := flag.Bool("list", false, "list the cases and exit")
-	out := flag.String("out", "", "file for the tables, besides standard output")
+	out := flag.String("out", "", "Markdown file for the report, besides standard output. If it has the lines "+reportBegin+" and "+reportEnd+
+		", what stands between them is replaced")
 	flag.Parse()
 	if *quick {
 		*rounds = 1
@@ -72,11 +72,12 @@ func run(b *bench, list bool, only, out string) error {
 		return err
 	}
 	b.gunicorn, b.appDir = findGunicorn(root)
-	report, err := b.measure(chosen)
-	if out != "" {
-		err = errors.Join(err, os.WriteFile(out, []byte(report), 0o644))
+	conditions := "Machine: " + machine() + "; load " + load() + " at the start"
+	all, err := b.measure(chosen)
+	if err != nil || out == "" {
+		return err
 	}
-	return err
+	return writeReport(out, conditions+", "+load()+" at the end. Rounds: "+strconv.Itoa(b.rounds)+".", all)
 }
 
 func choose(only string) (chosen []benchCase, err error) {
@@ -96,7 +97,7 @@ func choose(only string) (chosen []benchCase, err error) {
 }
 
 // measure runs the cases and prints their tables as they are done.
-func (b *bench) measure(chosen []benchCase) (string, error) {
+func (b *bench) measure(chosen []benchCase) (all []*results, err error) {
 	// The thread that serves the sockets does not give way to the Go scheduler, so there are more places than processors.
 	// Garbage is collected between the cases only, unless there is much of it.
 	runtime.GOMAXPROCS(max(8, runtime.NumCPU()))
@@ -104,18 +105,16 @@ func (b *bench) measure(chosen []benchCase) (string, error) {
 	debug.SetGCPercent(-1)
 	debug.SetMemoryLimit(1 << 30)
 
-	var report strings.Builder
 	for _, c := range chosen {
 		began := time.Now()
 		r := &results{heading: c.heading, note: c.note, adapters: b.adapters}
 		if err := c.run(b, r); err != nil {
-			return report.String(), fmt.Errorf("%s: %w", c.name, err)
+			return nil, fmt.Errorf("%s: %w", c.name, err)
 		}
-		text := r.markdown()
-		fmt.Print(text)
-		report.WriteString(text)
+		fmt.Print(r.markdown())
+		all = append(all, r)
 		warn("%s took %.1f s", c.name, time.Since(began).Seconds())
 		runtime.GC()
 	}
-	return report.String(), nil
+	return all, nil
 }

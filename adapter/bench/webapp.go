@@ -10,10 +10,11 @@ import (
 // webApp is the app behind the adapter. It knows one request and one response, and answers anything else with 500.
 type webApp struct {
 	at       *listener
-	line     []byte // method and target of the request, with the space behind them
-	body     []byte // of the request
-	response []byte // with its head
-	held     []byte // the rest of the response, sent when the first part has come through
+	line     []byte      // method and target of the request, with the space behind them
+	body     []byte      // of the request
+	response []byte      // with its head
+	large    *memoryFile // in the place of response
+	held     []byte      // the rest of the response, sent when the first part has come through
 	holding  *conn
 	scratch  []byte
 }
@@ -35,6 +36,9 @@ func (a *webApp) serve(c *conn) {
 		a.refuse(c, "the request line is wrong")
 	case !a.sameBody(c):
 		a.refuse(c, "the request's body is wrong")
+	case a.large != nil:
+		c.consume()
+		c.sendFile(a.large)
 	default:
 		c.consume()
 		if a.held != nil {
@@ -65,6 +69,14 @@ func (a *webApp) release() {
 	if a.holding != nil {
 		a.holding.send(a.held)
 		a.holding = nil
+	}
+}
+
+// close gives up the app's port and what it has sent.
+func (a *webApp) close(l *loop) {
+	l.close(a.at)
+	if a.large != nil {
+		_ = a.large.Close()
 	}
 }
 
