@@ -239,7 +239,7 @@ func (e expectations) checkForged(t *testing.T, b *browser) {
 }
 
 func (e expectations) checkClient(t *testing.T, b *browser) {
-	b.get(e.client, "X-Forwarded-For", "203.0.113.66").want(200, "127.0.0.1")
+	b.get(e.client, "X-Forwarded-For", "203.0.113.66").want(200, address)
 	if bytes.Contains(b.page.body, []byte("203.0.113.66")) {
 		t.Errorf("the app believed the client's own X-Forwarded-For: %.600s", b.page.body)
 	}

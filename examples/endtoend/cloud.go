@@ -33,6 +33,8 @@ type Example struct {
 	Environment map[string]string
 	// Settings are added to the example's own.
 	Settings map[string]string
+	// Freeze stops the app's processes between requests, as Lambda does.
+	Freeze bool
 }
 
 // Folder is the app's folder.
@@ -89,6 +91,9 @@ func (e Example) arguments() ([]string, error) {
 		return nil, err
 	}
 	args := []string{"-port", "0", "-watch=false", "-config-file", e.File(), "-app", e.Folder(), "-c", fmt.Sprintf("port=%d", port)}
+	if e.Freeze {
+		args = append(args, "-freeze")
+	}
 	if e.Dockerfile != "" {
 		args = append(args, "-c", "dockerfile="+e.Dockerfile)
 	}
