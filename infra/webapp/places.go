@@ -2,6 +2,8 @@ package webapp
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -83,6 +85,19 @@ func (p places) stage(ctx *pulumi.Context, name string, args Args, compile compi
 	return stagedImage{
 		context:    filepath.ToSlash(relative),
 		dockerfile: filepath.ToSlash(filepath.Join(relative, buildcontext.Dockerfile)),
-		tag:        staged.Tag(args.goArchitecture()),
+		tag:        imageTag(staged, args),
 	}, nil
+}
+
+// imageTag names everything the image is made of: the build context, and the build arguments if there are any.
+func imageTag(staged buildcontext.Staged, args Args) string {
+	if len(args.BuildArgs) > 0 {
+		sum := sha256.New()
+		fmt.Fprintln(sum, staged.Digest)
+		for _, name := range sortedKeys(args.BuildArgs) {
+			fmt.Fprintf(sum, "%q %q\n", name, args.BuildArgs[name])
+		}
+		staged.Digest = hex.EncodeToString(sum.Sum(nil))
+	}
+	return staged.Tag(args.goArchitecture())
 }

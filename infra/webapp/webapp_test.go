@@ -193,6 +193,20 @@ func TestImageIsPinnedByDigest(t *testing.T) {
 	}
 }
 
+// Other build arguments make another image, which needs another tag: a tag may be immutable, and what is kept under it
+// would be taken for the new image.
+func TestBuildArgumentsAreInTheTag(t *testing.T) {
+	seen := map[string]string{}
+	for _, buildArgs := range []string{"{}", `{"A":"1"}`, `{"A":"2"}`, `{"B":"1"}`, `{"A":"1","B":""}`} {
+		p := newProject(t)
+		name := p.deployed(t, map[string]string{"buildArgs": buildArgs}).one(t, typeImage).input("imageName").(string)
+		if other, taken := seen[name]; taken {
+			t.Errorf("the build arguments %s and %s have the same image %s", other, buildArgs, name)
+		}
+		seen[name] = buildArgs
+	}
+}
+
 func TestRegistryPasswordIsSecret(t *testing.T) {
 	p := newProject(t)
 	c := p.deployed(t, nil)
