@@ -252,13 +252,14 @@ func TestStages(t *testing.T) {
 
 // Commands of the app's own language run in its folder; a failing one is shown with its output.
 func TestTools(t *testing.T) {
-	src := source(t, "FROM x\nENV GREETING=hello\nWORKDIR /app\nCOPY . .\nRUN python make.py /app/made.txt\nCMD [\"sh\"]\n")
-	write(t, src.Context, "make.py", "import os, sys\nopen(sys.argv[1], 'w').write(os.environ['GREETING'])\n")
+	src := source(t, "FROM x\nARG GREETING=hi\nARG NAME\nENV GREETING=hello\nWORKDIR /app\nCOPY . .\nRUN python make.py /app/made.txt\nCMD [\"sh\"]\n")
+	write(t, src.Context, "make.py", "import os, sys\nopen(sys.argv[1], 'w').write(os.environ['GREETING'] + ' ' + os.environ['NAME'])\n")
+	src.Args = map[string]string{"NAME": "you"}
 	img, err := Prepare(context.Background(), src)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if made, err := os.ReadFile(filepath.Join(img.Dir, "made.txt")); err != nil || string(made) != "hello" {
+	if made, err := os.ReadFile(filepath.Join(img.Dir, "made.txt")); err != nil || string(made) != "hello you" {
 		t.Errorf("made %q, %v", made, err)
 	}
 	src = source(t, "FROM x\nRUN python3 -c 'import no_such_module_anywhere'\nCMD [\"sh\"]\n")

@@ -313,8 +313,8 @@ func (b *recipeReader) command(line int, workdir string, words []string, when []
 	if kind == stepSkipped {
 		args = words
 	}
-	env := slices.Clone(b.env)
-	for _, v := range assigned {
+	env := slices.Clone(b.args) // a command sees ARG as it sees ENV
+	for _, v := range slices.Concat(b.env, assigned) {
 		env = set(env, v.name, v.value)
 	}
 	b.steps = append(b.steps, step{line: line, kind: kind, workdir: workdir, env: env, when: when, args: args})
