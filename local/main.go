@@ -176,10 +176,13 @@ func (p *place) redeploy(ctx context.Context, changed []string) (string, error) 
 
 // serve answers requests until the context ends, then stops every sandbox.
 func (p *place) serve(ctx context.Context, listener net.Listener) error {
+	either, err := newEitherListener(listener)
+	if err != nil {
+		return errors.Join(err, p.close(ctx))
+	}
 	server := &http.Server{Handler: p.cloud, MaxHeaderBytes: 1 << 20, ReadHeaderTimeout: 30 * time.Second}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	var err error
+	go func() { failed <- server.Serve(either) }()
 	select {
 	case <-ctx.Done():
 	case err = <-failed:
