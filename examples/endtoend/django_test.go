@@ -1,0 +1,122 @@
+package endtoend
+
+import (
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+const adminPassword = "correct horse battery staple"
+
+func startDjango(t *testing.T, environment map[string]string) *browser {
+	t.Helper()
+	needsPython(t)
+	_, b := start(t, Example{
+		Name: "django", Environment: environment,
+		Settings: map[string]string{"buildArgs": `{"DJANGO_SUPERUSER_PASSWORD":"` + adminPassword + `"}`},
+	})
+	return b
+}
+
+func TestDjango(t *testing.T) {
+	folder := t.TempDir()
+	b := startDjango(t, map[string]string{"TMPDIR": folder})
+	polls.check(t, b.stage.String())
+	for _, c := range []struct {
+		name string
+		run  func(*testing.T, *browser)
+	}{
+		{"a vote needs the form's token", checkVote},
+		{"the administration asks for a login", checkLogin},
+		{"a question is added in the administration", checkAdmin},
+		{"static files have names for ever", checkStatic},
+	} {
+		t.Run(c.name, func(t *testing.T) { c.run(t, newBrowser(t, b.stage.String())) })
+	}
+	t.Run("another database", func(t *testing.T) { checkDatabase(t, filepath.Join(folder, "db.sqlite3")) })
+}
+
+var polls = expectations{
+	page:     "/",
+	missing:  "/nowhere/",
+	broken:   "/broken/",
+	file:     "/static/polls/style.css",
+	redirect: "/1", // the slash at the end is added by a redirect
+	unicode:  "/about/größe/日本",
+	absolute: "/about/me",
+	client:   "/about/me",
+	upload:   &uploadForm{path: "/files/", field: "file", download: "/files/", page: "/files/", csrf: "csrfmiddlewaretoken"},
+}
+
+func checkVote(t *testing.T, b *browser) {
+	b.submit("/1/vote/", url.Values{"choice": {"1"}}).want(403)
+	form := b.get("/1/").want(200, "Not much: 0 votes")
+	vote := url.Values{"choice": {"1"}, "csrfmiddlewaretoken": {form.field("csrfmiddlewaretoken")}}
+	b.submit("/1/vote/", vote).follow().want(200, "Not much: 1 vote<")
+	b.submit("/1/vote/", vote, "Origin", "https://evil.example").want(403)
+	b.get("/1/").want(200, "Not much: 1 vote<")
+}
+
+func login(b *browser, password string) *page {
+	form := b.get("/admin/").follow().want(200, "Django administration")
+	return b.send("POST", form.request.URL.String(), []byte(url.Values{
+		"username": {"admin"}, "password": {password}, "next": {form.field("next")}, "csrfmiddlewaretoken": {form.field("csrfmiddlewaretoken")},
+	}.Encode()), "Content-Type", "application/x-www-form-urlencoded")
+}
+
+func checkLogin(t *testing.T, b *browser) {
+	login(b, "wrong").want(200, "Please enter the correct username and password")
+	welcome := login(b, adminPassword)
+	for _, cookie := range welcome.header.Values("Set-Cookie") {
+		if !strings.Contains(cookie, "; Secure") {
+			t.Errorf("the cookie may leave without TLS: %s", cookie)
+		}
+	}
+	page := welcome.follow().want(200, "Site administration")
+	for _, link := range page.links() {
+		if p := b.get(link); p.status >= 400 && p.status != 405 { // logging out takes a POST
+			t.Errorf("the link %s has status %d", link, p.status)
+		}
+	}
+}
+
+func checkAdmin(t *testing.T, b *browser) {
+	login(b, adminPassword).follow().want(200)
+	form := b.get("/admin/polls/question/add/").want(200)
+	b.submit("/admin/polls/question/add/", url.Values{
+		"csrfmiddlewaretoken": {form.field("csrfmiddlewaretoken")},
+		"question_text":       {"Wie groß?"}, "pub_date_0": {"2026-01-02"}, "pub_date_1": {"03:04:05"},
+		"choice_set-TOTAL_FORMS": {"1"}, "choice_set-INITIAL_FORMS": {"0"}, "choice_set-0-choice_text": {"Sehr"}, "choice_set-0-votes": {"7"},
+	}).follow().want(200, "Wie groß?", "was added successfully")
+	b.get("/").want(200, "Wie groß?")
+}
+
+func checkStatic(t *testing.T, b *browser) {
+	for _, link := range b.get("/").want(200).links() {
+		if !strings.Contains(link, "/static/") {
+			continue
+		}
+		if got := b.get(link).want(200).header.Get("Cache-Control"); !strings.Contains(got, "immutable") {
+			t.Errorf("%s: Cache-Control is %q", link, got)
+		}
+		return
+	}
+	t.Error("the page has no static file")
+}
+
+// checkDatabase gives the app a database that has been used already.
+func checkDatabase(t *testing.T, file string) {
+	content, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copied := filepath.Join(t.TempDir(), "other.sqlite3")
+	if err := os.WriteFile(copied, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	b := startDjango(t, map[string]string{"DATABASE_URL": "sqlite:///" + copied, "TMPDIR": t.TempDir()})
+	b.get("/").want(200, "Wie groß?")
+	b.get("/1/").want(200, "Not much: 1 vote<")
+}
