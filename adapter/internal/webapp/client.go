@@ -127,7 +127,7 @@ func (c *Client) connect(limits Limits) *failure.Failure {
 			return failure.New(failure.AppConnect, "no connection to the app at "+c.address.String()+" within "+
 				milliseconds(waited)+": "+dialReason(err)+listenHint(c.address, c.LambdaPorts))
 		}
-		pause(probeStep(waited))
+		time.Sleep(probeStep(waited)) // not pause: other workers go on meanwhile
 	}
 }
 

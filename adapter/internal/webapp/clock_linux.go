@@ -20,7 +20,8 @@ func bootTime() time.Duration {
 
 // pause sleeps. The runtime's own timers wake up milliseconds late on an idle machine, which would be most of the time
 // between an app that can answer and a probe that sees it. The scheduler does not see this call: for one that it sees,
-// its monitor thread would look every 20 us whether it is over, and use more of the CPU than the probes do.
+// its monitor thread would look every 20 us whether it is over, and use more of the CPU than the probes do. So it takes a
+// processor from the other goroutines, and is for those few that run before the app is ready.
 func pause(d time.Duration) {
 	runtime.Gosched()
 	ts := syscall.NsecToTimespec(int64(d))
