@@ -1,10 +1,11 @@
 import { redirect } from 'next/navigation';
+import { addressOf } from '../../lib/address';
 import { logOut, visitor } from '../../lib/session';
 
 async function leave() {
   'use server';
   await logOut();
-  redirect('/');
+  redirect(await addressOf('/login'));
 }
 
 export default async function Account() {

@@ -1,10 +1,11 @@
 import { redirect } from 'next/navigation';
+import { addressOf } from '../../lib/address';
 import { logIn } from '../../lib/session';
 
 async function enter(form) {
   'use server';
   await logIn(form.get('name'));
-  redirect('/account');
+  redirect(await addressOf('/account')); // of a path alone, it forgets the base path where scripts are off
 }
 
 export default function Login() {
