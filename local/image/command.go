@@ -154,6 +154,16 @@ func classify(words []string) (stepKind, []string) {
 	return stepSkipped, words
 }
 
+// installsElsewhere recognises package managers of apps that are not carried out here: without the packages the
+// app would not start.
+func installsElsewhere(words []string) bool {
+	if len(words) < 2 {
+		return false
+	}
+	programs := []string{"poetry", "pipenv", "pdm", "conda", "mamba", "bun", "composer", "bundle"}
+	return slices.Contains(programs, path.Base(words[0])) && slices.Contains([]string{"install", "sync", "create"}, words[1])
+}
+
 // isShellSyntax finds words that only a shell would understand.
 func isShellSyntax(word string) bool {
 	return word == "|" || word == "||" || word == "&" || strings.ContainsAny(word, "<>`") && !strings.ContainsAny(word, "=")

@@ -283,8 +283,7 @@ func (b *recipeReader) copySource(from string) (*recipe, error) {
 func (b *recipeReader) run(command instructions.Command, c *instructions.RunCommand) error {
 	line := lineOf(command)
 	if !c.PrependShell {
-		b.command(line, b.workdir, c.CmdLine, nil)
-		return nil
+		return b.command(line, b.workdir, c.CmdLine, nil)
 	}
 	var branch branches
 	workdir := b.workdir
@@ -298,19 +297,24 @@ func (b *recipeReader) run(command instructions.Command, c *instructions.RunComm
 			workdir = join(workdir, words[1])
 			continue
 		}
-		b.command(line, workdir, words, when)
+		if err := b.command(line, workdir, words, when); err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
 // command adds the step of one command of a RUN line.
-func (b *recipeReader) command(line int, workdir string, words []string, when []condition) {
+func (b *recipeReader) command(line int, workdir string, words []string, when []condition) error {
 	if len(words) == 0 {
-		return
+		return nil
 	}
 	assigned, rest := assignments(words)
 	kind, args := classify(rest)
 	if kind == stepSkipped {
+		if installsElsewhere(rest) {
+			return &UnsupportedError{line, strings.Join(rest[:2], " ") + " installs the app's packages"}
+		}
 		args = words
 	}
 	env := slices.Clone(b.args) // a command sees ARG as it sees ENV
@@ -318,6 +322,7 @@ func (b *recipeReader) command(line int, workdir string, words []string, when []
 		env = set(env, v.name, v.value)
 	}
 	b.steps = append(b.steps, step{line: line, kind: kind, workdir: workdir, env: env, when: when, args: args})
+	return nil
 }
 
 func (b *recipeReader) commandLine(c instructions.ShellDependantCmdLine) []string {
@@ -342,7 +347,7 @@ type UnsupportedError struct {
 }
 
 func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("Dockerfile line %d: %s, which needs a real image build; apps that run here as plain processes copy their files from the build context", e.Line, e.What)
+	return fmt.Sprintf("Dockerfile line %d: %s, which needs a real image build: run the app in containers, with MODE=docker", e.Line, e.What)
 }
 
 var errNoCommand = errors.New("the Dockerfile has neither CMD nor ENTRYPOINT; add CMD with the line that starts the app, for example CMD [\"gunicorn\", \"app:app\"]")
