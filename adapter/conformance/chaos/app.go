@@ -40,8 +40,11 @@ func (l *lane) serve(x *conformance.Exchange) {
 	if !bytes.Equal(x.Body, p.request) {
 		l.finding("invocation %d: the application got %d bytes, want %d", n, len(x.Body), len(p.request))
 	}
-	if p.freeze == freezeAtApp && sent == 1 {
+	if (p.freeze == freezeAtApp || p.freeze == freezeAll) && sent == 1 {
 		l.freezeFor(p.pause)
+	}
+	if p.freeze == freezeAll {
+		l.awaitThaw()
 	}
 	if p.next == nextCloses {
 		<-l.handedOut(n) // an answer that is sent while the connection closes may be lost, and that would be nobody's fault

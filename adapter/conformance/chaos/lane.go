@@ -244,6 +244,12 @@ func (l *lane) freezeFor(pause time.Duration) {
 	})
 }
 
+// awaitThaw waits until no freeze is under way.
+func (l *lane) awaitThaw() {
+	l.still.Lock()
+	defer l.still.Unlock()
+}
+
 // awaitPolls waits until every worker asks for an event.
 func (l *lane) awaitPolls() {
 	l.await("the polls of all workers", func() bool { return int(l.polls.Load()) == l.workers })

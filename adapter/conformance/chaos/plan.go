@@ -60,17 +60,19 @@ const (
 	answerTaken      answerFault = "taken"
 	answerGone       answerFault = "410"
 	answerTooLarge   answerFault = "413"
+	answerFails      answerFault = "503"
 	answerResetsHead answerFault = "reset before the body"
 	answerResets     answerFault = "reset after the body"
 )
 
-// freeze is when the adapter stands still.
+// freeze is when the adapter stands still, and with freezeAll the application too, as in a frozen environment.
 type freeze string
 
 const (
 	freezeNever  freeze = "never"
 	freezeIdle   freeze = "idle"
 	freezeAtApp  freeze = "while the application has the request"
+	freezeAll    freeze = "of all, while the application has the request"
 	freezeClosed freeze = "idle, and the application closes its connections meanwhile"
 )
 
@@ -94,9 +96,9 @@ var appFaults = []weighted[appFault]{{appResetsHead, 15}, {appResets, 20}, {appC
 
 var nextFaults = []weighted[nextFault]{{nextResets, 10}, {nextFails, 10}, {nextHalf, 10}, {nextDribbles, 15}, {nextCloses, 15}, {nextDelivers, 940}}
 
-var answerFaults = []weighted[answerFault]{{answerGone, 10}, {answerTooLarge, 5}, {answerResetsHead, 10}, {answerResets, 10}, {answerTaken, 965}}
+var answerFaults = []weighted[answerFault]{{answerGone, 10}, {answerTooLarge, 5}, {answerFails, 5}, {answerResetsHead, 10}, {answerResets, 10}, {answerTaken, 960}}
 
-var freezes = []weighted[freeze]{{freezeIdle, 8}, {freezeAtApp, 8}, {freezeClosed, 8}, {freezeNever, 976}}
+var freezes = []weighted[freeze]{{freezeIdle, 8}, {freezeAtApp, 8}, {freezeAll, 8}, {freezeClosed, 8}, {freezeNever, 968}}
 
 var befores = []weighted[before]{{beforeRestart, 10}, {beforeRefusing, 4}, {beforeNothing, 986}}
 

@@ -114,6 +114,8 @@ func (l *lane) take(x *conformance.Exchange) {
 		x.Reply(410, nil, []byte(`{"errorType":"InvocationTimeout"}`))
 	case answerTooLarge:
 		x.Reply(413, nil, []byte(`{"errorType":"RequestEntityTooLarge"}`))
+	case answerFails:
+		x.Reply(503, nil, []byte("not now"))
 	default:
 		x.Reply(202, nil, []byte(`{"status":"OK"}`))
 	}
