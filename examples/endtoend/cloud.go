@@ -5,6 +5,7 @@ package endtoend
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -84,13 +85,20 @@ func Start(e Example) (*Cloud, error) {
 	return c, err
 }
 
-// arguments are those of "make local", on ports that nobody else has.
+// arguments are those of "make local", on ports that nobody else has, unless an example says which its app has.
 func (e Example) arguments() ([]string, error) {
-	port, err := freePort()
+	args := []string{"-port", "0", "-watch=false", "-config-file", e.File(), "-app", e.Folder()}
+	settings, err := os.ReadFile(e.File())
 	if err != nil {
 		return nil, err
 	}
-	args := []string{"-port", "0", "-watch=false", "-config-file", e.File(), "-app", e.Folder(), "-c", fmt.Sprintf("port=%d", port)}
+	if !bytes.Contains(settings, []byte("lambda-web:port:")) {
+		port, err := freePort()
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "-c", fmt.Sprintf("port=%d", port))
+	}
 	if e.Freeze {
 		args = append(args, "-freeze")
 	}

@@ -9,8 +9,7 @@ import (
 
 func TestNginx(t *testing.T) {
 	needs(t, "nginx")
-	// nginx listens where its configuration says, so the app's port is that.
-	_, b := start(t, Example{Name: "nginx", Settings: map[string]string{"port": "8080"}})
+	_, b := start(t, Example{Name: "nginx"})
 	expectations{
 		page:     "/",
 		missing:  "/no/where",
