@@ -51,19 +51,18 @@ func Realise(ctx context.Context, d *Deployment, s Settings) (*Cloud, error) {
 func (c *Cloud) Update(ctx context.Context, d *Deployment) error {
 	c.updating.Lock()
 	defer c.updating.Unlock()
+	// An API that cannot be made keeps the functions as they are, too.
+	if _, err := c.makeStages(d, io.Discard); err != nil {
+		return err
+	}
 	for _, r := range d.OfType("aws:lambda/function:Function") {
 		if err := c.updateFunction(ctx, d, r); err != nil {
 			return fmt.Errorf("function %s: %w", r.ID, err)
 		}
 	}
-	stages := map[string]*gateway.API{}
-	for _, r := range d.OfType("aws:apigateway/stage:Stage") {
-		if err := c.addStage(stages, d, r); err != nil {
-			return fmt.Errorf("stage %s: %w", text(r.Inputs, "stageName"), err)
-		}
-	}
-	if len(stages) == 0 {
-		return errors.New("the program makes no API Gateway stage, so there is nothing to call")
+	stages, err := c.makeStages(d, c.settings.Log)
+	if err != nil {
+		return err
 	}
 	c.stages.Store(&stages)
 	return nil

@@ -218,6 +218,27 @@ func TestAliasOfTheProgram(t *testing.T) {
 	expect("held at the version before", "two 3 /shop/web")
 }
 
+// An API that cannot be made keeps the whole deployment back, a function that has changed with it included.
+func TestBrokenAPI(t *testing.T) {
+	var log lines
+	s := settings(t, &log)
+	first := greeting("one", nil).deploy(t, s, nil)
+	c, server := realise(t, first, s)
+	for want, broken := range map[string]program{
+		"stage v1: read the OpenAPI document": {"api": {"body": `{"openapi":"3.0.1","paths":{"/":{"get":{}}}}`}},
+		"has no OpenAPI document (body)":      {"api": {"body": ""}},
+		"names a function that this program does not make": {"api": {"body": strings.ReplaceAll(
+			text(first.OfType("aws:apigateway/restApi:RestApi")[0].Inputs, "body"), ":web:live", ":other:live")}},
+	} {
+		if err := c.Update(t.Context(), greeting("two", broken).deploy(t, s, first)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("got %v, want %q", err, want)
+		}
+		if status, body := call(t, server); status != 200 || body != "one 1 /aws/lambda/web" {
+			t.Errorf("after that: %d %q", status, body)
+		}
+	}
+}
+
 // lines is a log that several goroutines write.
 type lines struct {
 	mu   sync.Mutex

@@ -2,6 +2,7 @@ package monitor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,8 +12,28 @@ import (
 	"lambda-web/local/sandbox"
 )
 
-// addStage builds the routing table of one stage from the API's OpenAPI document.
-func (c *Cloud) addStage(stages map[string]*gateway.API, d *Deployment, stage *Resource) error {
+// makeStages builds the stages of a deployment, by name.
+func (c *Cloud) makeStages(d *Deployment, log io.Writer) (map[string]*gateway.API, error) {
+	stages := map[string]*gateway.API{}
+	for _, r := range d.OfType("aws:apigateway/stage:Stage") {
+		name := text(r.Inputs, "stageName")
+		api, err := c.makeStage(d, r, log)
+		if err != nil {
+			return nil, fmt.Errorf("stage %s: %w", name, err)
+		}
+		if stages[name] != nil {
+			return nil, fmt.Errorf("two APIs have a stage %q; on one machine the stage names the API, so give one of them another stage name", name)
+		}
+		stages[name] = api
+	}
+	if len(stages) == 0 {
+		return nil, errors.New("the program makes no API Gateway stage, so there is nothing to call")
+	}
+	return stages, nil
+}
+
+// makeStage builds the routing table of one stage from the API's OpenAPI document.
+func (c *Cloud) makeStage(d *Deployment, stage *Resource, log io.Writer) (*gateway.API, error) {
 	apiID := text(stage.Inputs, "restApi")
 	var document string
 	for _, r := range d.OfType("aws:apigateway/restApi:RestApi") {
@@ -21,27 +42,19 @@ func (c *Cloud) addStage(stages map[string]*gateway.API, d *Deployment, stage *R
 		}
 	}
 	if document == "" {
-		return fmt.Errorf("REST API %s has no OpenAPI document (body)", apiID)
+		return nil, fmt.Errorf("REST API %s has no OpenAPI document (body)", apiID)
 	}
 	name := text(stage.Inputs, "stageName")
 	a := account{c.settings.Program}
-	api, err := gateway.New(gateway.Config{
+	return gateway.New(gateway.Config{
 		Document: []byte(document), APIID: apiID, AccountID: a.id(), Region: a.region(),
 		Stage: name, StageVariables: texts(object(stage.Inputs, "variables")),
 		Integration: func(uri string) (sandbox.Invoker, error) { return c.invoker(d, apiID, uri) },
 		Throttle:    throttle(d, apiID, name),
 		AccessLog:   c.accessLog(stage),
 		Principals:  []gateway.Principal{caller(a, apiID)},
-		Log:         slog.New(slog.NewTextHandler(c.settings.Log, &slog.HandlerOptions{ReplaceAttr: withoutTime})),
+		Log:         slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{ReplaceAttr: withoutTime})),
 	})
-	if err != nil {
-		return err
-	}
-	if stages[name] != nil {
-		return fmt.Errorf("two APIs have a stage %q; on one machine the stage names the API, so give one of them another stage name", name)
-	}
-	stages[name] = api
-	return nil
 }
 
 // invoker finds the function behind an integration URI: the ARN of an alias or of the function itself.
@@ -53,15 +66,17 @@ func (c *Cloud) invoker(d *Deployment, apiID, uri string) (sandbox.Invoker, erro
 	}
 	for _, r := range d.OfType("aws:lambda/function:Function") {
 		of := text(r.Outputs, "arn")
-		f := c.functions[of]
-		if arn != of && arn != of+":"+f.routes.alias {
+		if arn != of && arn != of+":"+routingOf(d, r).alias {
 			continue
 		}
 		qualifier := strings.TrimPrefix(strings.TrimPrefix(arn, of), ":")
 		if !mayInvoke(d, apiID, r, qualifier) {
 			return forbidden{fmt.Errorf("no lambda permission lets API %s invoke %s", apiID, arn)}, nil
 		}
-		return f.alias, nil
+		if f := c.functions[of]; f != nil {
+			return f.alias, nil
+		}
+		return forbidden{fmt.Errorf("function %s is not there yet", of)}, nil
 	}
 	return nil, fmt.Errorf("integration URI %q names a function that this program does not make", uri)
 }
