@@ -22,7 +22,7 @@ func startDjango(t *testing.T, environment map[string]string) *browser {
 
 func TestDjango(t *testing.T) {
 	folder := t.TempDir()
-	b := startDjango(t, map[string]string{"TMPDIR": folder})
+	b := startDjango(t, map[string]string{"TMPDIR": folder, "DJANGO_CSRF_TRUSTED_ORIGINS": "https://forms.example.com"})
 	polls.check(t, b.stage.String())
 	for _, c := range []struct {
 		name string
@@ -56,6 +56,8 @@ func checkVote(t *testing.T, b *browser) {
 	vote := url.Values{"choice": {"1"}, "csrfmiddlewaretoken": {form.field("csrfmiddlewaretoken")}}
 	b.submit("/1/vote/", vote).follow().want(200, "Not much: 1 vote<")
 	b.submit("/1/vote/", vote, "Origin", "https://evil.example").want(403)
+	vote.Set("choice", "2")
+	b.submit("/1/vote/", vote, "Origin", "https://forms.example.com").follow().want(200, "The sky: 1 vote<")
 	b.get("/1/").want(200, "Not much: 1 vote<")
 }
 

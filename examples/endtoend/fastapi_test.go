@@ -25,6 +25,19 @@ func TestFastAPI(t *testing.T) {
 	}
 }
 
+// An app with one prefix needs no middleware, and hears of none.
+func TestFastAPIRootPath(t *testing.T) {
+	needsPython(t)
+	_, b := start(t, Example{
+		Name: "fastapi", Environment: map[string]string{"UVICORN_ROOT_PATH": "/v1"},
+		Settings: map[string]string{"forwardedPrefix": "off"},
+	})
+	checkDocumentation(t, b)
+	checkNewItem(t, b)
+	fastAPI.checkLinks(t, b)
+	fastAPI.checkAbsolute(t, b)
+}
+
 var fastAPI = expectations{
 	page:     "/",
 	missing:  "/nowhere",
