@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -47,6 +48,7 @@ type run struct {
 	*tally
 	app   *app
 	kills kills
+	right atomic.Int64 // answers as they should be
 }
 
 func soak(bin string, seed uint64, clients int, length time.Duration) error {
@@ -90,7 +92,7 @@ func (r *run) load(seed uint64, clients int, length time.Duration) {
 		group.Go(func() { r.send(ctx, rand.New(rand.NewPCG(seed, uint64(i)))) })
 	}
 	group.Go(func() { r.change(ctx, rand.New(rand.NewPCG(seed, 1<<32))) })
-	group.Go(func() { r.strike(ctx, rand.New(rand.NewPCG(seed, 1<<33))) })
+	group.Go(func() { r.strike(ctx, clients, rand.New(rand.NewPCG(seed, 1<<33))) })
 	group.Wait()
 }
 
@@ -136,10 +138,14 @@ func (r *run) update() error {
 	return nil
 }
 
-// strike kills a process of a sandbox from time to time: the app's or the adapter's.
-func (r *run) strike(ctx context.Context, random *rand.Rand) {
+// strike kills a process of a sandbox from time to time: the app's or the adapter's. In between every client gets its
+// answer: on a machine where a start takes seconds, requests would else time out behind sandboxes that never come up.
+func (r *run) strike(ctx context.Context, clients int, random *rand.Rand) {
 	for {
 		pause(ctx, random, time.Second, 6*time.Second)
+		for right := r.right.Load(); r.right.Load() < right+int64(clients) && ctx.Err() == nil; {
+			time.Sleep(10 * time.Millisecond)
+		}
 		if ctx.Err() != nil {
 			return
 		}

@@ -81,6 +81,7 @@ func (r *run) send(ctx context.Context, random *rand.Rand) {
 			r.wrong("%s %s was not answered: %v", q.method, q.path, err)
 		case status == q.status && q.right(header, body):
 			r.count(q.kind)
+			r.right.Add(1)
 		case status == http.StatusBadGateway && (string(body) == serverError || q.method == "HEAD") && r.kills.between(began, time.Now()):
 			r.count("502 for a process that was killed")
 		default:
