@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"math/big"
 	"net"
@@ -27,6 +28,9 @@ type eitherListener struct {
 // firstByteLimit is how long a client may take to say whether it speaks TLS.
 const firstByteLimit = 30 * time.Second
 
+// acceptPause is how long accepting rests after it has failed.
+const acceptPause = 5 * time.Millisecond
+
 func newEitherListener(listener net.Listener) (*eitherListener, error) {
 	certificate, err := selfSigned()
 	if err != nil {
@@ -45,10 +49,14 @@ func newEitherListener(listener net.Listener) (*eitherListener, error) {
 func (l *eitherListener) run() {
 	for {
 		conn, err := l.Listener.Accept()
-		if err != nil {
+		if errors.Is(err, net.ErrClosed) {
 			l.err = err
 			close(l.failed)
 			return
+		}
+		if err != nil { // the client gave up, or this program has too many files open for a moment
+			time.Sleep(acceptPause)
+			continue
 		}
 		go l.look(conn)
 	}

@@ -8,16 +8,34 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync"
+	"syscall"
 	"testing"
 )
 
-// One port takes both; a client that says nothing holds up nobody, and a closed listener says so.
+// stumbling fails once before it accepts.
+type stumbling struct {
+	net.Listener
+	once sync.Once
+}
+
+func (s *stumbling) Accept() (net.Conn, error) {
+	err := error(nil)
+	s.once.Do(func() { err = syscall.EMFILE })
+	if err != nil {
+		return nil, err
+	}
+	return s.Listener.Accept()
+}
+
+// One port takes both; a client that says nothing holds up nobody, nor does a moment without descriptors, and a closed
+// listener says so.
 func TestEitherListener(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	either, err := newEitherListener(listener)
+	either, err := newEitherListener(&stumbling{Listener: listener})
 	if err != nil {
 		t.Fatal(err)
 	}
