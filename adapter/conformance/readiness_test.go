@@ -41,6 +41,45 @@ func TestReadyAppIsProbedOnce(t *testing.T) {
 	}
 }
 
+// The head of an answer says whether the application is ready. A page behind it that is long, slow or without end is left alone.
+func TestReadinessPageWithoutEnd(t *testing.T) {
+	t.Parallel()
+	pages := map[string]struct {
+		head string
+		body func(*Exchange)
+	}{
+		"events":     {"Transfer-Encoding: chunked", func(x *Exchange) { _ = x.Write("9\r\ndata: 1\n\n\r\n"); <-x.Gone() }},
+		"download":   {"Content-Length: 900000000", func(x *Exchange) { writeUntilGone(x) }},
+		"slow":       {"Content-Length: 9", func(x *Exchange) { _ = x.Write("half"); <-x.Gone() }},
+		"cut off":    {"Content-Length: 9", func(x *Exchange) { _ = x.Write("half") }},
+		"until done": {"Connection: close", func(x *Exchange) { writeUntilGone(x) }},
+	}
+	for name, page := range pages {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEnvironment(t)
+			e.app.OnReadiness(func(x *Exchange) {
+				_ = x.Write("HTTP/1.1 200 OK\r\n" + page.head + "\r\n\r\n")
+				page.body(x)
+				x.Close()
+			})
+			e.startReady()
+			if took := time.Since(e.adapter.Started); took > late(2*time.Second) {
+				t.Errorf("ready after %v", took)
+			}
+			e.invoke(HTTPEvent("POST", "/", "x")).status(200)
+			if probes, calls := e.app.Probes(), e.app.Served(); len(probes) != 1 || len(calls) != 1 || probes[0].Conn == calls[0].Conn {
+				t.Errorf("%d probes and %d requests, want one each on connections of their own", len(probes), len(calls))
+			}
+		})
+	}
+}
+
+func writeUntilGone(x *Exchange) {
+	for piece := strings.Repeat("a", 1<<16); x.Write(piece) == nil; {
+	}
+}
+
 func TestProbeConnectionThatMustNotBeKept(t *testing.T) {
 	t.Parallel()
 	replies := map[string]string{

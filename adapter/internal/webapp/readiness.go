@@ -19,6 +19,9 @@ const (
 	// unhealthyPause is the shortest time between two probes that the app answers, so that a failing health page
 	// does not fill the app's log.
 	unhealthyPause = 10 * time.Millisecond
+	// pagePatience and pageLimit are how long, and how many bytes of, the page behind a probe's status is read.
+	pagePatience = 500 * time.Millisecond
+	pageLimit    = 1 << 20
 )
 
 // Check is the question whether the app is ready.
@@ -125,12 +128,6 @@ func (r *Readiness) ask() (cause string) {
 	r.conn.SetDeadline(limit)
 	_, sendErr := r.conn.Send(r.probe, nil)
 	err := r.conn.ReadHead(false)
-	for err == nil { // read the body, so that the connection can be kept
-		_, err = r.conn.Next()
-	}
-	if err == io.EOF && r.conn.HasBody() {
-		err = io.ErrUnexpectedEOF
-	}
 	switch {
 	case http1.IsTimeout(err):
 		r.conn.Close()
@@ -138,17 +135,36 @@ func (r *Readiness) ask() (cause string) {
 	case errors.Is(err, http1.ErrMalformed):
 		r.conn.Close()
 		return "bad HTTP (" + http1.Reason(err) + ")"
-	case err != io.EOF || r.conn.Status == 0:
+	case err != nil:
 		r.conn.Close()
 		if sendErr != nil {
 			err = sendErr
 		}
 		return http1.Reason(err)
-	case !r.check.Healthy(r.conn.Status):
+	}
+	r.finishBody()
+	if !r.check.Healthy(r.conn.Status) {
 		return "status " + strconv.Itoa(r.conn.Status)
 	}
-	r.conn.SetDeadline(time.Time{})
 	return ""
+}
+
+// finishBody reads the body, so that the connection can be kept. The status has said already whether the app is ready:
+// a page that is long, or slow, or has no end, is left unread, and the connection closed.
+func (r *Readiness) finishBody() {
+	r.conn.SetDeadline(time.Now().Add(pagePatience))
+	for size := 0; size <= pageLimit; {
+		piece, err := r.conn.Next()
+		if err == io.EOF {
+			r.conn.SetDeadline(time.Time{})
+			return
+		}
+		if err != nil {
+			break
+		}
+		size += len(piece)
+	}
+	r.conn.Close()
 }
 
 // timedOut says so in the log at once: the wait was long, and the next probe may be answered.
