@@ -1,8 +1,9 @@
 // Package image turns a staged build context, the very folder that "docker build" would get, into
 // something this machine can run without Docker: the app's files under the paths they have in the image,
-// its Python packages in a virtual environment, its start command, working directory and environment.
+// its packages, its start command, working directory and environment.
 //
-// Only what a Dockerfile says about files and Python packages is carried out. Its other RUN lines are
+// A Dockerfile is read into a recipe for each of its stages; the commands of its RUN lines are sorted. Those that
+// are about the app (packages of Python and Node, builds of Node, Go and Java) are carried out; the others are
 // made for the image's own system and are never run on this one.
 package image
 
