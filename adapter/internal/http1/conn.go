@@ -5,7 +5,6 @@ package http1
 import (
 	"errors"
 	"io"
-	"net"
 	"os"
 	"syscall"
 	"time"
@@ -42,7 +41,7 @@ type Conn struct {
 }
 
 // Attach takes over an open connection.
-func (c *Conn) Attach(sock net.Conn) {
+func (c *Conn) Attach(sock Stream) {
 	c.Close()
 	c.sock = newSocket(sock)
 	c.in, c.next, c.received, c.hasDeadline = c.in[:0], 0, 0, false

@@ -1,7 +1,6 @@
 package http1
 
 import (
-	"net"
 	"net/netip"
 	"os"
 	"syscall"
@@ -12,7 +11,7 @@ import (
 // listens or not; the dialer of package net would set a timer and let the poller and two more threads wait for it, which
 // takes several times as long. That counts before the registration, and while the app is asked for every fraction of a
 // millisecond.
-func DialTCP(target netip.AddrPort, timeout time.Duration) (net.Conn, error) {
+func DialTCP(target netip.AddrPort, timeout time.Duration) (Stream, error) {
 	var family int
 	var address syscall.Sockaddr
 	switch ip := target.Addr().Unmap(); {
@@ -29,7 +28,11 @@ func DialTCP(target netip.AddrPort, timeout time.Duration) (net.Conn, error) {
 	}
 	// A listener elsewhere may keep the thread waiting: this bounds connect(2) too.
 	limit := syscall.NsecToTimeval(int64(timeout))
-	if err := syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &limit); err != nil {
+	err = syscall.SetsockoptTimeval(fd, syscall.SOL_SOCKET, syscall.SO_SNDTIMEO, &limit)
+	if err == nil { // a part of a message must not wait for the acknowledgement of the one before
+		err = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1)
+	}
+	if err != nil {
 		_ = syscall.Close(fd)
 		return nil, err
 	}
@@ -37,7 +40,7 @@ func DialTCP(target netip.AddrPort, timeout time.Duration) (net.Conn, error) {
 }
 
 // DialUnix connects to a unix socket, which never waits: a full queue is an error, EAGAIN.
-func DialUnix(path string, _ time.Duration) (net.Conn, error) {
+func DialUnix(path string, _ time.Duration) (Stream, error) {
 	fd, err := syscall.Socket(syscall.AF_UNIX, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return nil, err
@@ -45,8 +48,8 @@ func DialUnix(path string, _ time.Duration) (net.Conn, error) {
 	return connect(fd, &syscall.SockaddrUnix{Name: path})
 }
 
-// connect connects a socket and hands it to package net; if it cannot, it closes it.
-func connect(fd int, address syscall.Sockaddr) (net.Conn, error) {
+// connect connects a socket and hands it to the poller; if it cannot, it closes it.
+func connect(fd int, address syscall.Sockaddr) (Stream, error) {
 	err := syscall.Connect(fd, address)
 	for err == syscall.EINTR { // by a signal of the Go runtime; the attempt goes on
 		err = syscall.Connect(fd, address)
@@ -60,8 +63,10 @@ func connect(fd int, address syscall.Sockaddr) (net.Conn, error) {
 		_ = syscall.Close(fd)
 		return nil, err
 	}
-	file := os.NewFile(uintptr(fd), "socket")
-	conn, err := net.FileConn(file) // which takes a copy
-	_ = file.Close()
-	return conn, err
+	if err := syscall.SetNonblock(fd, true); err != nil {
+		_ = syscall.Close(fd)
+		return nil, err
+	}
+	// A file that does not block is the poller's too. A connection of package net would be a copy, with eight more system calls.
+	return os.NewFile(uintptr(fd), "socket"), nil
 }

@@ -3,17 +3,16 @@
 package http1
 
 import (
-	"net"
 	"net/netip"
 	"time"
 )
 
 // DialTCP connects.
-func DialTCP(target netip.AddrPort, timeout time.Duration) (net.Conn, error) {
+func DialTCP(target netip.AddrPort, timeout time.Duration) (Stream, error) {
 	return dialByName("tcp", target.String(), timeout)
 }
 
 // DialUnix connects to a unix socket.
-func DialUnix(path string, timeout time.Duration) (net.Conn, error) {
+func DialUnix(path string, timeout time.Duration) (Stream, error) {
 	return dialByName("unix", path, timeout)
 }

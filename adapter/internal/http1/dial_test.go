@@ -2,6 +2,7 @@ package http1
 
 import (
 	"errors"
+	"io"
 	"net"
 	"path/filepath"
 	"strconv"
@@ -23,10 +24,18 @@ func TestDial(t *testing.T) {
 			t.Errorf("%s: %v", at, err)
 			continue
 		}
-		if conn.RemoteAddr().String() != at {
-			t.Errorf("connected to %s, want %s", conn.RemoteAddr(), at)
+		accepted, err := listener.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.Write([]byte("hello")); err != nil {
+			t.Errorf("%s: %v", at, err)
 		}
 		_ = conn.Close()
+		if got, err := io.ReadAll(accepted); string(got) != "hello" || err != nil {
+			t.Errorf("%s received %q, %v", at, got, err)
+		}
+		_ = accepted.Close()
 		_ = listener.Close()
 		if _, err := Dial(at, time.Second); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("where nobody listens: %v", err)

@@ -4,14 +4,21 @@ import (
 	"io"
 	"net"
 	"syscall"
+	"time"
 )
+
+// Stream is an open connection: a net.Conn, or a file that is a socket.
+type Stream interface {
+	io.ReadWriteCloser
+	SetDeadline(time.Time) error
+}
 
 // socket reads and writes a connection with system calls of its own, which the Go scheduler does not see. They never
 // wait, because the socket is non-blocking; waiting is the poller's. A call that the scheduler sees wakes the runtime's
 // monitor thread whenever the process was idle, as it is before each step of an invocation, and that thread costs more
 // than the call.
 type socket struct {
-	net.Conn
+	Stream
 	raw syscall.RawConn // nil for a connection that is no socket, as tests have
 
 	// One transfer in each direction at a time. The callbacks are made once, so that a transfer allocates nothing.
@@ -26,8 +33,8 @@ type socket struct {
 	tryWrite func(fd uintptr) (done bool)
 }
 
-func newSocket(conn net.Conn) *socket {
-	s := &socket{Conn: conn}
+func newSocket(conn Stream) *socket {
+	s := &socket{Stream: conn}
 	source, ok := conn.(syscall.Conn)
 	if !ok {
 		return s
@@ -60,7 +67,7 @@ func newSocket(conn net.Conn) *socket {
 // Read waits for the first bytes.
 func (s *socket) Read(p []byte) (int, error) {
 	if s.raw == nil {
-		return s.Conn.Read(p)
+		return s.Stream.Read(p)
 	}
 	s.in = p
 	err := s.raw.Read(s.tryRead)
@@ -84,7 +91,7 @@ func (s *socket) quiet() bool {
 // write writes the parts of a message, in one system call if the system takes them at once.
 func (s *socket) write(parts [3][]byte) (written int64, err error) {
 	if s.raw == nil {
-		return writeParts(s.Conn, parts)
+		return writeParts(s.Stream, parts)
 	}
 	s.out, s.written = parts, 0
 	err = s.raw.Write(s.tryWrite)
@@ -95,7 +102,7 @@ func (s *socket) write(parts [3][]byte) (written int64, err error) {
 	return s.written, err
 }
 
-func writeParts(conn net.Conn, parts [3][]byte) (int64, error) {
+func writeParts(conn io.Writer, parts [3][]byte) (int64, error) {
 	buffers := net.Buffers(parts[:])
 	return buffers.WriteTo(conn)
 }

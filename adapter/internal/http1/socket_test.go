@@ -45,7 +45,7 @@ func TestSocketWritesEverything(t *testing.T) {
 	if n, err := ours.write(parts); n != int64(len(want)) || err != nil {
 		t.Fatalf("wrote %d of %d bytes: %v", n, len(want), err)
 	}
-	if err := ours.Conn.(*net.TCPConn).CloseWrite(); err != nil {
+	if err := ours.Stream.(*net.TCPConn).CloseWrite(); err != nil {
 		t.Fatal(err)
 	}
 	if got := <-received; !bytes.Equal(got, want) {

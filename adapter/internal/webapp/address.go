@@ -4,7 +4,6 @@ package webapp
 
 import (
 	"errors"
-	"net"
 	"net/netip"
 	"strconv"
 	"strings"
@@ -68,7 +67,7 @@ func newDialer(a Address) dialer {
 }
 
 // dial connects. A name that is not an address is resolved each time.
-func (d *dialer) dial(timeout time.Duration) (net.Conn, error) {
+func (d *dialer) dial(timeout time.Duration) (http1.Stream, error) {
 	switch {
 	case d.unix != "":
 		return http1.DialUnix(d.unix, timeout)

@@ -1,7 +1,6 @@
 package webapp
 
 import (
-	"runtime"
 	"syscall"
 	"time"
 	"unsafe"
@@ -23,7 +22,6 @@ func bootTime() time.Duration {
 // its monitor thread would look every 20 us whether it is over, and use more of the CPU than the probes do. So it takes a
 // processor from the other goroutines, and is for those few that run before the app is ready.
 func pause(d time.Duration) {
-	runtime.Gosched()
 	ts := syscall.NsecToTimespec(int64(d))
 	for {
 		at := uintptr(unsafe.Pointer(&ts))
