@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -71,6 +72,23 @@ func TestLogLines(t *testing.T) {
 	f.log.await(t, fmt.Sprintf(report, "second", ""))
 	f.log.inOrder(t, `^sandbox-1 \| START RequestId: first Version: 3$`, `^sandbox-1 \| actor: hello$`, `^sandbox-1 \| END RequestId: first$`,
 		fmt.Sprintf(report, "first", `\tInit Duration: \d+\.\d\d ms`), `START RequestId: second`, fmt.Sprintf(report, "second", ""))
+}
+
+// TestBilledDuration [D]: the first invocation is billed its init, too, in whole milliseconds.
+func TestBilledDuration(t *testing.T) {
+	f := newFixture(t, nil, nil, "serve")
+	f.invoke(t, `{}`)
+	f.invoke(t, `{}`)
+	reports := f.log.awaitN(t, `REPORT .*\tDuration: (\S+) ms\tBilled Duration: (\d+) ms\t[^\n]*? MB(?:\tInit Duration: (\S+) ms)?$`, 2)
+	for i, report := range reports {
+		var took, init, billed float64
+		fmt.Sscan(report[1], &took)
+		fmt.Sscan(report[2], &billed)
+		fmt.Sscan(report[3], &init)
+		if billed != math.Ceil(took+init) || (init > 0) != (i == 0) {
+			t.Errorf("invocation %d: %s", i+1, report[0])
+		}
+	}
 }
 
 func TestLogLinesInJSON(t *testing.T) {
