@@ -44,7 +44,7 @@ ALONE := ^lambda-web/(adapter/bench|adapter/conformance|local)$$
 test: build test-app ## Run the tests
 	@echo "Testing (the first time compiles the Pulumi SDK with the race detector, which takes some minutes)"
 	@go test $(RACE) $$(go list ./... | grep -vE '$(ALONE)')
-	@go test $(RACE) -p 1 $$(go list ./... | grep -E '$(ALONE)')
+	@go test $(RACE) -timeout 20m -p 1 $$(go list ./... | grep -E '$(ALONE)')
 
 # The race detector needs a C compiler; without one the tests run without it.
 RACE = $(shell if [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null 2>&1; then echo -race; else echo "Without a C compiler the tests run without the race detector." >&2; fi)

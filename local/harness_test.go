@@ -66,12 +66,16 @@ type cloud struct {
 	heard *sync.Cond
 }
 
-// start runs the local cloud on a free port with further arguments and waits until it is ready or ends.
+// onDemand is for tests about the init: it comes with the first request, within its limits.
+const onDemand = "provisionedConcurrency=0"
+
+// start runs the local cloud on a free port with further arguments and waits until it is ready or ends. The app is ready
+// before the first request: a machine that takes long to start it has the time.
 func start(t *testing.T, args ...string) *cloud {
 	t.Helper()
 	// A port of its own for the app: whatever else runs on this machine does not matter.
 	app := fmt.Sprintf("port=%d", freePort(t))
-	c := launch(t, append([]string{"-port", "0", "-watch=false", "-c", app}, args...)...)
+	c := launch(t, append([]string{"-port", "0", "-watch=false", "-c", app, "-c", "provisionedConcurrency=1"}, args...)...)
 	c.waitFor("Ready in ")
 	_, address, ok := strings.Cut(c.line("url"), ": ")
 	if !ok {

@@ -27,7 +27,7 @@ const wsgiApp = "local/testdata/wsgi-app"
 
 // Bytes in are bytes out, whatever they are.
 func TestAppThroughEverything(t *testing.T) {
-	c := start(t, "-app", wsgiApp)
+	c := start(t, "-app", wsgiApp, "-c", onDemand)
 	random := make([]byte, 1<<20)
 	rand.Read(random)
 	t.Run("a body of random bytes", func(t *testing.T) {
@@ -118,7 +118,7 @@ func TestAppThroughEverything(t *testing.T) {
 				t.Errorf("%q has no %q", report, part)
 			}
 		}
-		if !strings.Contains(c.log(), "Init Duration: ") {
+		if !strings.Contains(c.log(), "\tInit Duration: ") {
 			t.Error("no Init Duration in any REPORT line")
 		}
 	})
@@ -242,8 +242,9 @@ func TestAppMisbehaves(t *testing.T) {
 		}
 	})
 	t.Run("listens on another port", func(t *testing.T) {
+		t.Parallel()
 		free := freePort(t)
-		c := start(t, "-app", wsgiApp, "-c", fmt.Sprintf(`environment={"APP_LISTENS_ON":"%d","AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS":"2"}`, free))
+		c := start(t, "-app", wsgiApp, "-c", onDemand, "-c", fmt.Sprintf(`environment={"APP_LISTENS_ON":"%d","AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS":"6"}`, free))
 		response, _ := c.do("GET", "/", nil)
 		if response.StatusCode != 502 {
 			t.Errorf("status %d", response.StatusCode)
@@ -254,7 +255,8 @@ func TestAppMisbehaves(t *testing.T) {
 		if testing.Short() {
 			t.Skip("takes 22 s")
 		}
-		c := start(t, "-app", wsgiApp, "-c", `environment={"START_DELAY":"12"}`, "-c", "asyncInit=true", "-c", "timeout=29")
+		t.Parallel()
+		c := start(t, "-app", wsgiApp, "-c", onDemand, "-c", `environment={"START_DELAY":"12"}`, "-c", "asyncInit=true", "-c", "timeout=29")
 		if response, _ := c.do("GET", "/", nil); response.StatusCode != 200 {
 			t.Errorf("status %d", response.StatusCode)
 		}
