@@ -95,9 +95,11 @@ EXAMPLE ?=
 test-examples: build ## Use the apps in examples/ as people do (EXAMPLE=TestDjango for one)
 	@LAMBDA_WEB_TEST_EXAMPLES=1 go test -count=1 -timeout 60m -v $(if $(EXAMPLE),-run "$(EXAMPLE)") ./examples/endtoend
 
+COLDSTART ?=
+
 .PHONY: bench-examples
-bench-examples: build ## Measure how long the apps in examples/ take to start
-	@go run ./examples/coldstart $(if $(EXAMPLE),$(EXAMPLE))
+bench-examples: build ## Measure how long the apps in examples/ take to start (COLDSTART="-out docs/examples.md")
+	@go run ./examples/coldstart $(COLDSTART) $(EXAMPLE)
 
 BENCH ?=
 

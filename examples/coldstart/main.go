@@ -1,62 +1,66 @@
 // Command coldstart measures how long the apps in examples/ take to start in the local cloud, with and without what is
-// often advised, and prints the tables of docs/examples.md. Each figure is the median of several starts, each of a
-// local cloud of its own.
+// often advised. Each figure is the median of several starts, each in a local cloud of its own.
 //
-//	coldstart [-n 5] [EXAMPLE...]
+//	coldstart [-n 5] [-out docs/examples.md] [EXAMPLE...]
 package main
 
 import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
-	"regexp"
 	"runtime"
-	"slices"
-	"strconv"
-	"time"
+	"strings"
 
 	"lambda-web/examples/endtoend"
 )
 
 func main() {
-	runs := flag.Int("n", 5, "starts of each app in each way")
+	starts := flag.Int("n", 5, "starts of each app in each way, after one that fills caches")
+	out := flag.String("out", "", "file whose text between the lines "+tableBegin+" and "+tableEnd+" the table replaces")
 	flag.Parse()
-	if err := run(*runs, flag.Args()); err != nil {
+	if err := run(*starts, *out, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "coldstart:", err)
 		os.Exit(1)
 	}
 }
 
-func run(runs int, names []string) error {
+func run(starts int, out string, names []string) error {
 	root, err := filepath.Abs(".")
 	if err != nil {
-		return err
+		return fmt.Errorf("find the project's folder: %w", err)
 	}
 	if len(names) == 0 {
 		if names, err = examples(root); err != nil {
 			return err
 		}
 	}
-	fmt.Printf("%d CPUs, %s/%s, median of %d starts. Size: the app's files and packages, without the base image.\n\n", runtime.NumCPU(), runtime.GOOS, runtime.GOARCH, runs)
-	fmt.Println("| Example | Size | Started | Init | First request |\n|---|---|---|---|---|")
-	var failed []error
+	var table strings.Builder
+	line := func(format string, values ...any) {
+		text := fmt.Sprintf(format+"\n", values...)
+		fmt.Print(text)
+		table.WriteString(text)
+	}
+	line("Measured on %s/%s with %d processors; medians of %d starts.\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), starts)
+	line("| Example | Files and packages | Started | Init | First request, with the init |\n|---|---|---|---|---|")
+	var failures []error
 	for _, name := range names {
-		if err := measureExample(root, name, runs); err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", name, err))
+		if err := measureExample(line, root, name, starts); err != nil {
+			failures = append(failures, fmt.Errorf("%s: %w", name, err))
 		}
 	}
-	return errors.Join(failed...)
+	if err := errors.Join(failures...); err != nil || out == "" {
+		return err
+	}
+	return fill(out, table.String())
 }
 
 // examples are the folders that bring settings along.
 func examples(root string) ([]string, error) {
 	files, err := filepath.Glob(filepath.Join(root, "examples", "*", "Pulumi.*.yaml"))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("find the examples: %w", err)
 	}
 	var names []string
 	for _, file := range files {
@@ -65,20 +69,20 @@ func examples(root string) ([]string, error) {
 			names = append(names, name)
 		}
 	}
+	if len(names) == 0 {
+		return nil, errors.New("there are no examples here; run this in the project's folder")
+	}
 	return names, nil
 }
 
-func measureExample(root, name string, runs int) error {
+// measureExample writes one line for each way to start an app.
+func measureExample(line func(string, ...any), root, name string, starts int) error {
 	size := ""
 	for _, way := range ways(root, name) {
 		example := endtoend.Example{Root: root, Name: name, Environment: way.environment, Settings: way.settings}
-		var starts []start
-		for range runs + 1 { // the first one installs packages and fills the system's caches
-			s, err := measure(example)
-			if err != nil {
-				return err
-			}
-			starts = append(starts, s)
+		result, err := measure(example, starts)
+		if err != nil {
+			return fmt.Errorf("%s: %w", way.name, err)
 		}
 		if size == "" {
 			bytes, err := appSize(root)
@@ -87,63 +91,29 @@ func measureExample(root, name string, runs int) error {
 			}
 			size = fmt.Sprintf("%.1f MB", float64(bytes)/1e6)
 		}
-		fmt.Printf("| %s | %s | %s | %s | %s |\n", name, size, way.name, median(starts[1:], start.initTime), median(starts[1:], start.firstTime))
+		line("| %s | %s | %s | %s | %s |", name, size, way.name, result.init(), result.first())
 	}
 	return nil
 }
 
-// start is what one cold start took. Without an init there was one before the first request came.
-type start struct{ init, first time.Duration }
+const (
+	tableBegin = "<!-- cold start: begin -->"
+	tableEnd   = "<!-- cold start: end -->"
+)
 
-func (s start) initTime() time.Duration  { return s.init }
-func (s start) firstTime() time.Duration { return s.first }
-
-func median(starts []start, of func(start) time.Duration) string {
-	values := make([]time.Duration, len(starts))
-	for i, s := range starts {
-		values[i] = of(s)
-	}
-	slices.Sort(values)
-	if middle := values[len(values)/2]; middle > 0 {
-		return fmt.Sprintf("%.0f ms", float64(middle.Microseconds())/1000)
-	}
-	return "before"
-}
-
-var initDuration = regexp.MustCompile(`Init Duration: ([0-9.]+) ms`)
-
-// measure starts an app and opens its first page.
-func measure(e endtoend.Example) (start, error) {
-	cloud, err := endtoend.Start(e)
+// fill puts the table into a page.
+func fill(page, table string) error {
+	text, err := os.ReadFile(page)
 	if err != nil {
-		return start{}, err
+		return fmt.Errorf("read the page for the table: %w", err)
 	}
-	s, err := firstRequest(cloud)
-	return s, errors.Join(err, cloud.Stop())
-}
-
-func firstRequest(cloud *endtoend.Cloud) (s start, err error) {
-	began := time.Now()
-	response, err := http.Get(cloud.URL + "/")
-	if err != nil {
-		return s, err
+	before, rest, begins := strings.Cut(string(text), tableBegin+"\n")
+	_, after, ends := strings.Cut(rest, tableEnd+"\n")
+	if !begins || !ends {
+		return fmt.Errorf("%s has no lines %s and %s for the table to stand between", page, tableBegin, tableEnd)
 	}
-	defer response.Body.Close()
-	if _, err := io.Copy(io.Discard, response.Body); err != nil {
-		return s, err
+	if err := os.WriteFile(page, []byte(before+tableBegin+"\n"+table+tableEnd+"\n"+after), 0o644); err != nil {
+		return fmt.Errorf("write the page with the table: %w", err)
 	}
-	s.first = time.Since(began)
-	if response.StatusCode >= 500 {
-		return s, fmt.Errorf("the first page has status %d:\n%s", response.StatusCode, cloud.Log())
-	}
-	report, err := cloud.Await("| REPORT RequestId", 10*time.Second)
-	if err != nil {
-		return s, err
-	}
-	if match := initDuration.FindStringSubmatch(report); match != nil {
-		ms, err := strconv.ParseFloat(match[1], 64)
-		s.init = time.Duration(ms * float64(time.Millisecond))
-		return s, err
-	}
-	return s, nil
+	return nil
 }
