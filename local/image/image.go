@@ -57,6 +57,10 @@ func Prepare(ctx context.Context, src Source) (*Image, error) {
 	if err := b.build(ctx, root, r); err != nil {
 		return nil, err
 	}
+	if err := root.use(); err != nil {
+		return nil, fmt.Errorf("keep the image's files: %w", err)
+	}
+	prune(src.Cache)
 	return b.finish(r, root)
 }
 
