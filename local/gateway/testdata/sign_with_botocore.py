@@ -16,6 +16,7 @@ REQUESTS = [
     ("plain", "GET", "/v1/x", None),
     ("path that is collapsed", "GET", "/v1/x%2By/a//b?t=u%20v&t=1", None),
     ("dot segments", "GET", "/v1/a/./b/../c", None),
+    ("query that is encoded in another way", "GET", "/v1/x?t=u+v&s=a/b!", None),
     ("query in disorder", "GET", "/v1/x?b=2&a=1&a=%2F&e=", None),
     ("body", "POST", "/v1/x", b'{"a":1}'),
     ("utf-8", "PUT", "/v1/%CE%BB?p=%F0%9F%99%82", "λ".encode()),
