@@ -10,16 +10,7 @@ func readNow(fd uintptr, p []byte) (n int, err error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	for {
-		n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(&p[0])), uintptr(len(p)))
-		switch errno {
-		case 0:
-			return int(n), nil
-		case syscall.EINTR:
-		default:
-			return 0, errno
-		}
-	}
+	return transfer(syscall.SYS_READ, fd, unsafe.Pointer(&p[0]), len(p))
 }
 
 // writeNow writes what the system takes, or returns EAGAIN.
@@ -33,8 +24,12 @@ func writeNow(fd uintptr, parts *[3][]byte) (n int, err error) {
 			used++
 		}
 	}
+	return transfer(syscall.SYS_WRITEV, fd, unsafe.Pointer(&vectors[0]), used)
+}
+
+func transfer(call, fd uintptr, at unsafe.Pointer, length int) (n int, err error) {
 	for {
-		n, _, errno := syscall.RawSyscall(syscall.SYS_WRITEV, fd, uintptr(unsafe.Pointer(&vectors[0])), uintptr(used))
+		n, _, errno := syscall.RawSyscall(call, fd, uintptr(at), uintptr(length))
 		switch errno {
 		case 0:
 			return int(n), nil
