@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"maps"
 	"slices"
 	"testing"
 
@@ -63,11 +62,7 @@ func TestRollout(t *testing.T) {
 		t.Errorf("version %s is live and version 2 gets %v, want 1 and 0.1", live, weight("2"))
 	}
 	// Promote.
-	for key := range maps.Keys(map[string]string{"liveVersion": "", "canaryWeight": ""}) {
-		if err := s.RemoveConfig(t.Context(), "lambda-web:"+key); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s.unset(t, "liveVersion", "canaryWeight")
 	s.preview(t).same(t, `update aws:lambda/alias:Alias`)
 	s.up(t)
 	if live := alias().Text("functionVersion"); live != "2" || weight("2") != nil {

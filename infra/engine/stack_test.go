@@ -69,6 +69,16 @@ func (s *stack) set(t *testing.T, settings map[string]string) {
 	}
 }
 
+// unset removes settings of the project.
+func (s *stack) unset(t *testing.T, keys ...string) {
+	t.Helper()
+	for _, key := range keys {
+		if err := s.RemoveConfig(t.Context(), "lambda-web:"+key); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // plan is the steps of a run other than "same", as "op type", sorted. Steps of components count too.
 type plan []string
 

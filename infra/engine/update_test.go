@@ -21,6 +21,13 @@ func TestPlans(t *testing.T) {
 		replace aws:apigateway/deployment:Deployment
 		delete-replaced aws:apigateway/deployment:Deployment
 		update aws:apigateway/stage:Stage`
+	const otherMode = `
+		update aws:lambda/function:Function
+		create aws:lambda/alias:Alias
+		create-replacement aws:lambda/permission:Permission
+		replace aws:lambda/permission:Permission
+		delete-replaced aws:lambda/permission:Permission
+		delete aws:lambda/alias:Alias`
 	p := newProject(t)
 	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", nil)
 
@@ -46,12 +53,13 @@ func TestPlans(t *testing.T) {
 			update aws:lambda/alias:Alias`},
 		{"authorization", func() { s.set(t, map[string]string{"auth": "AWS_IAM"}) }, apiOnly},
 		{"who may call", func() { s.set(t, map[string]string{"allowedSourceRanges[0]": "203.0.113.0/24"}) }, apiOnly},
+		{"who may call, once more", func() { s.set(t, map[string]string{"allowedSourceRanges[0]": "198.51.100.0/24"}) }, apiOnly},
+		{"from everywhere again", func() { s.unset(t, "allowedSourceRanges") }, apiOnly},
 		{"the time the API waits", func() { s.set(t, map[string]string{"apiTimeout": "20", "timeout": "20"}) }, apiOnly + `
 			update aws:lambda/function:Function
 			update aws:lambda/alias:Alias`},
-		{"streaming", func() { s.set(t, map[string]string{"invokeMode": "response_stream", "apiTimeout": "60"}) }, apiOnly + `
-			update aws:lambda/function:Function
-			update aws:lambda/alias:Alias`},
+		{"streaming", func() { s.set(t, map[string]string{"invokeMode": "response_stream", "apiTimeout": "60"}) }, apiOnly + otherMode},
+		{"no streaming", func() { s.set(t, map[string]string{"invokeMode": "buffered", "apiTimeout": "20"}) }, apiOnly + otherMode},
 		{"throttling", func() { s.set(t, map[string]string{"throttleRate": "100"}) }, `
 			create aws:apigateway/methodSettings:MethodSettings`},
 		{"log retention", func() { s.set(t, map[string]string{"logRetention": "30"}) }, `
@@ -60,6 +68,28 @@ func TestPlans(t *testing.T) {
 			update aws:ecr/lifecyclePolicy:LifecyclePolicy`},
 		{"two started environments", func() { s.set(t, map[string]string{"provisionedConcurrency": "2"}) }, `
 			create aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig`},
+		{"the stage's name", func() { s.set(t, map[string]string{"stage": "v2"}) }, apiOnly[:strings.LastIndex(apiOnly, "\n")] + `
+			create-replacement aws:apigateway/stage:Stage
+			replace aws:apigateway/stage:Stage
+			delete-replaced aws:apigateway/stage:Stage
+			create-replacement aws:apigateway/methodSettings:MethodSettings
+			replace aws:apigateway/methodSettings:MethodSettings
+			delete-replaced aws:apigateway/methodSettings:MethodSettings
+			create-replacement aws:lambda/permission:Permission
+			replace aws:lambda/permission:Permission
+			delete-replaced aws:lambda/permission:Permission`},
+		{"the repository's key", func() {
+			s.set(t, map[string]string{"repositoryKmsKeyArn": "arn:aws:kms:eu-central-1:123456789012:key/1"})
+		}, appOnly + `
+			create-replacement aws:ecr/repository:Repository
+			replace aws:ecr/repository:Repository
+			delete-replaced aws:ecr/repository:Repository
+			create-replacement aws:ecr/lifecyclePolicy:LifecyclePolicy
+			replace aws:ecr/lifecyclePolicy:LifecyclePolicy
+			delete-replaced aws:ecr/lifecyclePolicy:LifecyclePolicy
+			create-replacement aws:ecr/repositoryPolicy:RepositoryPolicy
+			replace aws:ecr/repositoryPolicy:RepositoryPolicy
+			delete-replaced aws:ecr/repositoryPolicy:RepositoryPolicy`},
 		{"a dashboard", func() { s.set(t, map[string]string{"dashboard": "true"}) }, `
 			create aws:cloudwatch/dashboard:Dashboard`},
 	} {

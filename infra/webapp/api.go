@@ -21,12 +21,20 @@ func (b builder) api(fn *appFunction) (*restAPI, error) {
 	body := pulumi.All(fn.alias.Arn, fn.alias.InvokeArn).ApplyT(func(v []any) (string, error) {
 		return apiDocument(b.name, v[0].(string), v[1].(string), b.args)
 	}).(pulumi.StringOutput)
-	api, err := apigateway.NewRestApi(b.ctx, b.name, &apigateway.RestApiArgs{
+	args := &apigateway.RestApiArgs{
 		Name:                  pulumi.String(b.name), // the document's title, or every plan has a difference
 		Description:           pulumi.String("The web app " + b.name),
 		Body:                  body,
 		EndpointConfiguration: apigateway.RestApiEndpointConfigurationArgs{Types: pulumi.String("REGIONAL")},
-	}, b.parent, when(b.args.Protect, pulumi.Protect(true))) // another API would be another URL
+	}
+	if b.args.guarded() {
+		// The document has it too, but over a change of that the provider writes the policy it knew.
+		args.Policy = fn.alias.Arn.ApplyT(func(aliasARN string) (string, error) {
+			return document(callers(aliasARN, b.args).Statement...)
+		}).(pulumi.StringOutput)
+	}
+	api, err := apigateway.NewRestApi(b.ctx, b.name, args, b.parent,
+		when(b.args.Protect, pulumi.Protect(true))) // another API would be another URL
 	if err != nil {
 		return nil, fmt.Errorf("REST API: %w", err)
 	}

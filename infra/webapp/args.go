@@ -1,6 +1,7 @@
 package webapp
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -107,7 +108,7 @@ type Args struct {
 	AlarmEmail       string             `config:"alarmEmail"`
 	AlarmErrors      int                `config:"alarmErrors" default:"5" allowed:"1..100" unit:"percent of requests"`
 	AlarmLatency     int                `config:"alarmLatency" default:"5000" allowed:"1..900000" unit:"milliseconds"`
-	AlarmConcurrency int                `config:"alarmConcurrency" default:"800" allowed:"1..1000000" unit:"environments"`
+	AlarmConcurrency int                `config:"alarmConcurrency" allowed:"0..1000000" unit:"environments"` // 0 is four fifths of what there is
 	Dashboard        bool               `config:"dashboard"`
 	Protect          bool               `config:"protect"`
 }
@@ -180,6 +181,18 @@ func (a Args) apiTimeout() int {
 		return streamTimeout
 	}
 	return bufferedTimeout
+}
+
+// usualConcurrency is what an account has unless it is raised
+// (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
+const usualConcurrency = 1000
+
+// alarmConcurrency is the number of environments at once above which there is an alarm.
+func (a Args) alarmConcurrency() int {
+	if a.AlarmConcurrency > 0 {
+		return a.AlarmConcurrency
+	}
+	return cmp.Or(a.ReservedConcurrency, usualConcurrency) * 4 / 5
 }
 
 // alarmed reports whether somebody wants to hear of trouble.

@@ -1,39 +1,51 @@
 package webapp
 
-import (
-	"fmt"
-)
+import "fmt"
 
-// callers is the API's resource policy: who may call, and from where. It is nil when there is
-// nothing to say, and API Gateway then goes by the authorization alone
+// guarded reports whether the API has a resource policy. A signed API always has one: the AWS
+// provider, told of none, would write back the one it finds
+// (https://github.com/hashicorp/terraform-provider-aws/issues/38515), and what allows everybody from
+// some addresses would then allow everybody with a signature. An open API without limits has none,
+// since a policy shortens the paths that API Gateway takes
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html).
+func (a Args) guarded() bool {
+	return a.Auth == AuthIAM || len(a.AllowedPrincipals) > 0 || len(a.AllowedSourceRanges) > 0
+}
+
+// callers is the API's resource policy: who may call, and from where
 // (https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html).
 //
 // Limits are denials. An allowance would widen signed APIs: within an account API Gateway accepts
 // what either the caller's own policy or the API's allows.
-func callers(args Args) *policy {
-	if len(args.AllowedPrincipals) == 0 && len(args.AllowedSourceRanges) == 0 {
-		return nil
-	}
+func callers(aliasARN string, args Args) policy {
 	everybody := map[string]string{"AWS": "*"}
 	call := []string{"execute-api:Invoke"}
-	stage := []string{fmt.Sprintf("execute-api:/%s/*/*", args.Stage)}
-	p := &policy{Version: "2012-10-17"}
+	// The policy is this API's alone, and the API's id is not known before the API is made.
+	stage := []string{fmt.Sprintf("arn:%s:execute-api:%s:%s:*/%s/*/*",
+		cutARN(aliasARN, arnPartition), cutARN(aliasARN, arnRegion), cutARN(aliasARN, arnAccount), args.Stage)}
+	allow := func(condition map[string]map[string][]string) statement {
+		return statement{Effect: "Allow", Principal: everybody, Action: call, Resource: stage, Condition: condition}
+	}
+	deny := func(operator, key string, values ...string) statement {
+		return statement{Effect: "Deny", Principal: everybody, Action: call, Resource: stage,
+			Condition: map[string]map[string][]string{operator: {key: values}}}
+	}
+	p := policy{Version: "2012-10-17"}
 	if args.Auth == AuthNone {
-		p.Statement = append(p.Statement, statement{Effect: "Allow", Principal: everybody, Action: call, Resource: stage})
+		p.Statement = append(p.Statement, allow(nil))
 	}
 	if len(args.AllowedPrincipals) > 0 {
 		patterns := principalPatterns(args.AllowedPrincipals)
 		// Callers of other accounts need the API's word besides their own.
 		p.Statement = append(p.Statement,
-			statement{Effect: "Allow", Principal: everybody, Action: call, Resource: stage,
-				Condition: map[string]map[string][]string{"ArnLike": {"aws:PrincipalArn": patterns}}},
-			statement{Effect: "Deny", Principal: everybody, Action: call, Resource: stage,
-				Condition: map[string]map[string][]string{"ArnNotLike": {"aws:PrincipalArn": patterns}}})
+			allow(map[string]map[string][]string{"ArnLike": {"aws:PrincipalArn": patterns}}),
+			deny("ArnNotLike", "aws:PrincipalArn", patterns...))
 	}
 	if len(args.AllowedSourceRanges) > 0 {
-		p.Statement = append(p.Statement, statement{Effect: "Deny", Principal: everybody, Action: call, Resource: stage,
-			Condition: map[string]map[string][]string{"NotIpAddress": {"aws:SourceIp": args.AllowedSourceRanges}}})
+		p.Statement = append(p.Statement, deny("NotIpAddress", "aws:SourceIp", args.AllowedSourceRanges...))
 	}
+	// API Gateway takes no such calls anyway; a policy needs a statement.
+	p.Statement = append(p.Statement, deny("Bool", "aws:SecureTransport", "false"))
 	return p
 }
 

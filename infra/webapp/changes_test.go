@@ -36,6 +36,7 @@ func TestWhatChanges(t *testing.T) {
 		{"memory", set("memory", "1024"), "", nil, []string{function}},
 		{"environment", set("environment", `{"A1":"b"}`), "", nil, []string{function}},
 		{"architecture", set("architecture", "arm64"), "", nil, []string{image, function}},
+		{"build arguments", set("buildArgs", `{"BASE":"alpine"}`), "", nil, []string{image, function}},
 		{"auth", set("auth", "AWS_IAM"), "", nil, api},
 		{"timeout", set("timeout", "10"), "", nil, []string{function}},
 		{"log retention", set("logRetention", "30"), "", nil, []string{typeLogs + " lambda-web-dev"}},

@@ -13,7 +13,7 @@ func (b builder) concurrency(fn *appFunction) error {
 	if b.args.ProvisionedConcurrency == 0 {
 		return nil
 	}
-	provisioned, err := lambda.NewProvisionedConcurrencyConfig(b.ctx, b.name+"-"+AliasName, &lambda.ProvisionedConcurrencyConfigArgs{
+	provisioned, err := lambda.NewProvisionedConcurrencyConfig(b.ctx, b.name+"-"+b.args.aliasName(), &lambda.ProvisionedConcurrencyConfigArgs{
 		FunctionName:                    fn.function.Name,
 		Qualifier:                       fn.alias.Name,
 		ProvisionedConcurrentExecutions: pulumi.Int(b.args.ProvisionedConcurrency),
@@ -32,7 +32,7 @@ func (b builder) concurrency(fn *appFunction) error {
 // scaling moves the provisioned concurrency with its use and by the clock
 // (https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html#managing-provisioned-concurency).
 func (b builder) scaling(fn *appFunction, provisioned pulumi.Resource) error {
-	name := b.name + "-" + AliasName
+	name := b.name + "-" + b.args.aliasName()
 	target, err := appautoscaling.NewTarget(b.ctx, name, &appautoscaling.TargetArgs{
 		MinCapacity:       pulumi.Int(b.args.ProvisionedConcurrency),
 		MaxCapacity:       pulumi.Int(max(b.args.ProvisionedConcurrency, b.args.ProvisionedConcurrencyMax)),

@@ -88,8 +88,11 @@ func TestFeatures(t *testing.T) {
 			[]string{"+" + typeAccount + name, "+" + typeLogs + name + "-access", "+" + typeRole + name + "-apigateway", "+" + typeAttachment + name + "-apigateway"},
 			[]string{typeStage + name}, inputs{typeAccount + name + "|cloudwatchRoleArn": "arn:aws:iam::123456789012:role/lambda-web-dev-apigateway-1a2b3c4",
 				typeAttachment + name + "-apigateway|policyArn": "arn:aws:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"}},
-		{"streaming", map[string]string{"invokeMode": "response_stream"}, nil, []string{typeDeployment + name, typeAPI + name, typeFunction + name},
-			inputs{typeFunction + name + "|environment.variables.AWS_LWA_INVOKE_MODE": "response_stream"}},
+		{"streaming, behind an alias of its own", map[string]string{"invokeMode": "response_stream"},
+			[]string{"+" + typeAlias + name + "-live-stream", "-" + typeAlias + name + "-live"},
+			[]string{typeDeployment + name, typeAPI + name, typeFunction + name, typePermission + name},
+			inputs{typeFunction + name + "|environment.variables.AWS_LWA_INVOKE_MODE": "response_stream",
+				typeAlias + name + "-live-stream|name": "live-stream", typePermission + name + "|qualifier": "live-stream"}},
 		{"prefix in the path", map[string]string{"forwardedPrefix": "path"}, nil, []string{typeFunction + name},
 			inputs{typeFunction + name + "|environment.variables.AWS_LWA_FORWARDED_PREFIX": "path"}},
 		{"source ranges", map[string]string{"allowedSourceRanges": `["203.0.113.0/24"]`}, nil, []string{typeDeployment + name, typeAPI + name}, nil},
@@ -119,6 +122,10 @@ func TestFeatures(t *testing.T) {
 			append([]string{"+" + typeTopic + name + "-alarms", "+" + typeSubscription + name + "-alarms"}, alarmNames...), nil,
 			inputs{typeSubscription + name + "-alarms|endpoint": "a@example.com", typeAlarm + name + "-latency|threshold": 800.0,
 				typeAlarm + name + "-concurrency|threshold": 50.0, typeAlarm + name + "-errors|okActions": []any{"arn:aws:sns:eu-central-1:123456789012:lambda-web-dev-alarms"}}},
+		{"alarms within what is reserved", map[string]string{"alarmEmail": "a@example.com", "reservedConcurrency": "50"},
+			append([]string{"+" + typeTopic + name + "-alarms", "+" + typeSubscription + name + "-alarms"}, alarmNames...), []string{typeFunction + name},
+			inputs{typeAlarm + name + "-concurrency|threshold": 40.0, typeAlarm + name + "-5xx|dimensions": map[string]any{"ApiName": "lambda-web-dev", "Stage": "v1"},
+				typeAlarm + name + "-concurrency|dimensions": map[string]any{"FunctionName": "lambda-web-dev-1a2b3c4"}}},
 		{"dashboard", map[string]string{"dashboard": "true"}, []string{"+" + typeDashboard + name}, nil, inputs{typeDashboard + name + "|dashboardName": "lambda-web-dev"}},
 		{"protection", map[string]string{"protect": "true"}, nil, nil, nil},
 		{"retained logs", map[string]string{"retainLogs": "true"}, nil, nil, nil},
@@ -264,5 +271,22 @@ func TestDashboardBody(t *testing.T) {
 	}
 	if len(body.Widgets) < 4 {
 		t.Errorf("%d widgets", len(body.Widgets))
+	}
+	// https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-view.html and the metrics of API Gateway
+	byName := map[string][]any{}
+	for _, w := range body.Widgets {
+		for _, m := range w.Properties.Metrics {
+			byName[m[1].(string)] = m[:min(6, len(m))]
+		}
+	}
+	for name, want := range map[string][]any{
+		"5XXError":             {"AWS/ApiGateway", "5XXError", "ApiName", "lambda-web-dev", "Stage", "v1"},
+		"ConcurrentExecutions": {"AWS/Lambda", "ConcurrentExecutions", "FunctionName", "lambda-web-dev-1a2b3c4"},
+		"ProvisionedConcurrentExecutions": {"AWS/Lambda", "ProvisionedConcurrentExecutions",
+			"FunctionName", "lambda-web-dev-1a2b3c4", "Resource", "lambda-web-dev-1a2b3c4:live"},
+	} {
+		if !reflect.DeepEqual(byName[name], want) {
+			t.Errorf("the metric %v, want %v", byName[name], want)
+		}
 	}
 }

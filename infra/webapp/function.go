@@ -10,8 +10,20 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// AliasName is the alias callers reach: what it points at changes, its ARN does not.
-const AliasName = "live"
+// Names of the alias callers reach: what it points at changes, its ARN does not. A version answers in
+// one mode and a deployment of the API asks in one, so each mode has an alias: when the mode changes,
+// the old deployment goes on to the old version until the new one serves.
+const (
+	AliasName       = "live"
+	StreamAliasName = "live-stream"
+)
+
+func (a Args) aliasName() string {
+	if a.InvokeMode == ResponseStream {
+		return StreamAliasName
+	}
+	return AliasName
+}
 
 // appFunction is the function and the alias everything else points at.
 type appFunction struct {
@@ -40,7 +52,7 @@ func (b builder) function(image *appImage) (*appFunction, error) {
 	if err != nil {
 		return nil, fmt.Errorf("function: %w", err)
 	}
-	alias, err := lambda.NewAlias(b.ctx, b.name+"-"+AliasName, b.aliasArgs(function), b.parent)
+	alias, err := lambda.NewAlias(b.ctx, b.name+"-"+b.args.aliasName(), b.aliasArgs(function), b.parent)
 	if err != nil {
 		return nil, fmt.Errorf("alias: %w", err)
 	}
@@ -80,7 +92,7 @@ func (b builder) functionArgs(image *appImage, logs *cloudwatch.LogGroup, role *
 // (https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html).
 func (b builder) aliasArgs(function *lambda.Function) *lambda.AliasArgs {
 	args := &lambda.AliasArgs{
-		Name:            pulumi.String(AliasName),
+		Name:            pulumi.String(b.args.aliasName()),
 		Description:     pulumi.String("The version that serves requests"),
 		FunctionName:    function.Name,
 		FunctionVersion: function.Version,

@@ -93,7 +93,10 @@ func apiDocument(title, aliasARN, invokeURI string, args Args) (string, error) {
 		Info:    openAPIInfo{Title: title, Version: "1"},
 		// Every body is handed over as the bytes it is.
 		BinaryMediaTypes: []string{"*/*"},
-		Policy:           callers(args),
+	}
+	if args.guarded() {
+		guard := callers(aliasARN, args)
+		doc.Policy = &guard
 	}
 	if args.Auth == AuthIAM {
 		root.Security = []map[string][]string{{sigV4: {}}}

@@ -41,7 +41,7 @@ func (a Args) alarmList() []alarm {
 		{"latency", fmt.Sprintf("1 %% of requests take longer than %d ms", a.AlarmLatency), apiMetrics, "Latency", "p99", float64(a.AlarmLatency)},
 		{"errors", "Invocations fail: the app crashes or runs into the timeout", functionMetrics, "Errors", "Sum", 0},
 		{"throttles", "Lambda turns invocations away: the concurrency is used up", functionMetrics, "Throttles", "Sum", 0},
-		{"concurrency", fmt.Sprintf("More than %d environments run at once", a.AlarmConcurrency), functionMetrics, "ConcurrentExecutions", "Maximum", float64(a.AlarmConcurrency)},
+		{"concurrency", fmt.Sprintf("More than %d environments run at once", a.alarmConcurrency()), functionMetrics, "ConcurrentExecutions", "Maximum", float64(a.alarmConcurrency())},
 	}
 }
 
@@ -131,8 +131,8 @@ func (b builder) dashboard(fn *appFunction, api *restAPI) error {
 	if !b.args.Dashboard {
 		return nil
 	}
-	body := pulumi.All(api.api.Name, api.stage.StageName, fn.function.Name, arnField(fn.alias.Arn, arnRegion)).ApplyT(func(v []any) (string, error) {
-		return dashboardBody(v[0].(string), v[1].(string), v[2].(string), v[3].(string))
+	body := pulumi.All(api.api.Name, api.stage.StageName, fn.function.Name, fn.alias.Name, arnField(fn.alias.Arn, arnRegion)).ApplyT(func(v []any) (string, error) {
+		return dashboardBody(v[0].(string), v[1].(string), v[2].(string), v[3].(string), v[4].(string))
 	}).(pulumi.StringOutput)
 	_, err := cloudwatch.NewDashboard(b.ctx, b.name, &cloudwatch.DashboardArgs{
 		DashboardName: pulumi.String(b.name),
@@ -144,12 +144,16 @@ func (b builder) dashboard(fn *appFunction, api *restAPI) error {
 	return nil
 }
 
-func dashboardBody(api, stage, function, region string) (string, error) {
+func dashboardBody(api, stage, function, alias, region string) (string, error) {
 	request := func(metric string, options ...any) []any {
 		return append([]any{apiMetrics, metric, "ApiName", api, "Stage", stage}, options...)
 	}
 	invocation := func(metric string, options ...any) []any {
 		return append([]any{functionMetrics, metric, "FunctionName", function}, options...)
+	}
+	// Lambda counts the use of started environments by alias alone.
+	started := func(metric string) []any {
+		return []any{functionMetrics, metric, "FunctionName", function, "Resource", function + ":" + alias}
 	}
 	stat := func(s string) map[string]string { return map[string]string{"stat": s} }
 	graphs := []widgetProperties{
@@ -157,7 +161,7 @@ func dashboardBody(api, stage, function, region string) (string, error) {
 		{Title: "Latency (ms)", Stat: "p50", Metrics: [][]any{request("Latency"), request("Latency", stat("p99")), request("IntegrationLatency", stat("p99"))}},
 		{Title: "Invocations", Stat: "Sum", Metrics: [][]any{invocation("Invocations"), invocation("Errors"), invocation("Throttles")}},
 		{Title: "Duration (ms)", Stat: "p50", Metrics: [][]any{invocation("Duration"), invocation("Duration", stat("p99"))}},
-		{Title: "Concurrency", Stat: "Maximum", Metrics: [][]any{invocation("ConcurrentExecutions"), invocation("ProvisionedConcurrentExecutions")}},
+		{Title: "Concurrency", Stat: "Maximum", Metrics: [][]any{invocation("ConcurrentExecutions"), started("ProvisionedConcurrentExecutions")}},
 	}
 	const width, height = 12, 6
 	var widgets []widget

@@ -35,6 +35,7 @@ const (
 	arnService   = 2
 	arnRegion    = 3
 	arnAccount   = 4
+	arnResource  = 5
 )
 
 // arnField is one field of an ARN, or nothing when it is not an ARN.

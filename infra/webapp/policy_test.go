@@ -10,7 +10,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// policies finds every IAM policy in the inputs of a run, by the resource it is part of.
+// policies finds every IAM policy in the inputs of a run, by the resource it is part of and, for the API, which has
+// its policy twice, by the input.
 func policies(t testing.TB, c *cloud) map[string]policy {
 	t.Helper()
 	found := map[string]policy{}
@@ -35,7 +36,11 @@ func policies(t testing.TB, c *cloud) map[string]policy {
 			if err := decoder.Decode(&p); err != nil {
 				t.Fatalf("%s of %s is no policy: %v", key, r, err)
 			}
-			found[r.TypeToken+" "+r.Name] = p
+			name := r.TypeToken + " " + r.Name
+			if r.TypeToken == typeAPI {
+				name += " " + string(key)
+			}
+			found[name] = p
 		}
 	}
 	return found
@@ -68,6 +73,8 @@ func TestRights(t *testing.T) {
 	one := func(actions, resources []string) []statement {
 		return []statement{{Effect: "Allow", Action: actions, Resource: resources}}
 	}
+	network := []string{"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
+		"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
 	tests := []struct {
 		name   string
 		config map[string]string
@@ -79,9 +86,9 @@ func TestRights(t *testing.T) {
 		{"the app's", map[string]string{"iamStatements": `[{"actions":["s3:GetObject"],"resources":["arn:aws:s3:::b/*"],"conditions":{"Bool":{"aws:SecureTransport":["true"]}}}]`},
 			"app", []statement{{Effect: "Allow", Action: []string{"s3:GetObject"}, Resource: []string{"arn:aws:s3:::b/*"},
 				Condition: map[string]map[string][]string{"Bool": {"aws:SecureTransport": {"true"}}}}}},
-		{"network", map[string]string{"vpcSubnetIds": `["subnet-1"]`, "vpcSecurityGroupIds": `["sg-1"]`}, "network",
-			one([]string{"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
-				"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}, []string{"*"})},
+		{"network, for Lambda and not for the app", map[string]string{"vpcSubnetIds": `["subnet-1"]`, "vpcSecurityGroupIds": `["sg-1"]`}, "network",
+			append(one(network, []string{"*"}), statement{Effect: "Deny", Action: network, Resource: []string{"*"},
+				Condition: map[string]map[string][]string{"ArnLike": {"lambda:SourceFunctionArn": {"arn:*:lambda:*:*:function:*"}}}})},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -101,33 +108,39 @@ func TestRights(t *testing.T) {
 
 func TestCallers(t *testing.T) {
 	everybody := map[string]string{"AWS": "*"}
-	stage, call := []string{"execute-api:/v1/*/*"}, []string{"execute-api:Invoke"}
+	stage, call := []string{"arn:aws:execute-api:eu-central-1:123456789012:*/v1/*/*"}, []string{"execute-api:Invoke"}
 	patterns := []string{"arn:*:*::123456789012:*", "arn:aws:iam::210987654321:role/ci"}
 	condition := func(operator, key string, values ...string) map[string]map[string][]string {
 		return map[string]map[string][]string{operator: {key: values}}
 	}
 	allow := statement{Effect: "Allow", Principal: everybody, Action: call, Resource: stage}
-	allowSome, denyOthers, denyAbroad := allow, allow, allow
+	allowSome, denyOthers, denyAbroad, denyPlain := allow, allow, allow, allow
 	allowSome.Condition = condition("ArnLike", "aws:PrincipalArn", patterns...)
 	denyOthers.Effect, denyOthers.Condition = "Deny", condition("ArnNotLike", "aws:PrincipalArn", patterns...)
 	denyAbroad.Effect, denyAbroad.Condition = "Deny", condition("NotIpAddress", "aws:SourceIp", "203.0.113.0/24", "2001:db8::/32")
+	denyPlain.Effect, denyPlain.Condition = "Deny", condition("Bool", "aws:SecureTransport", "false")
 	ranges, principals := `["203.0.113.0/24","2001:db8::/32"]`, `["123456789012","arn:aws:iam::210987654321:role/ci"]`
 	tests := []struct {
 		name   string
 		config map[string]string
 		want   []statement
 	}{
-		{"open to some addresses", map[string]string{"allowedSourceRanges": ranges}, []statement{allow, denyAbroad}},
-		{"signed, from some addresses: nobody gains a right", map[string]string{"auth": "AWS_IAM", "allowedSourceRanges": ranges}, []statement{denyAbroad}},
-		{"signed by some", map[string]string{"auth": "AWS_IAM", "allowedPrincipals": principals}, []statement{allowSome, denyOthers}},
+		{"open", nil, nil},
+		{"open to some addresses", map[string]string{"allowedSourceRanges": ranges}, []statement{allow, denyAbroad, denyPlain}},
+		{"signed: nobody gains a right, and no earlier policy stays", map[string]string{"auth": "AWS_IAM"}, []statement{denyPlain}},
+		{"signed, from some addresses: nobody gains a right", map[string]string{"auth": "AWS_IAM", "allowedSourceRanges": ranges}, []statement{denyAbroad, denyPlain}},
+		{"signed by some", map[string]string{"auth": "AWS_IAM", "allowedPrincipals": principals}, []statement{allowSome, denyOthers, denyPlain}},
 		{"signed by some, from some addresses", map[string]string{"auth": "AWS_IAM", "allowedPrincipals": principals, "allowedSourceRanges": ranges},
-			[]statement{allowSome, denyOthers, denyAbroad}},
+			[]statement{allowSome, denyOthers, denyAbroad, denyPlain}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			got := policies(t, newProject(t).deployed(t, tt.config))[typeAPI+" lambda-web-dev"]
-			if !reflect.DeepEqual(got.Statement, tt.want) {
-				t.Errorf("got\n%v\nwant\n%v", got.Statement, tt.want)
+			c := newProject(t).deployed(t, tt.config)
+			found := policies(t, c)
+			for _, where := range []string{"body", "policy"} {
+				if got := found[typeAPI+" lambda-web-dev "+where]; !reflect.DeepEqual(got.Statement, tt.want) {
+					t.Errorf("%s: got\n%v\nwant\n%v", where, got.Statement, tt.want)
+				}
 			}
 		})
 	}

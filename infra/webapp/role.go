@@ -72,7 +72,7 @@ func (b builder) rights(role *iam.Role) ([]pulumi.Resource, error) {
 	if err := fixed("tracing", b.args.Tracing, tracingRights); err != nil {
 		return nil, err
 	}
-	if err := fixed("network", len(b.args.SubnetIDs) > 0, networkRights); err != nil {
+	if err := fixed("network", len(b.args.SubnetIDs) > 0, networkRights, notTheApp(networkRights)); err != nil {
 		return nil, err
 	}
 	if err := fixed("app", len(b.args.Statements) > 0, b.args.appRights()...); err != nil {
@@ -104,6 +104,14 @@ var networkRights = statement{
 	Action: []string{"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
 		"ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"},
 	Resource: []string{"*"},
+}
+
+// notTheApp keeps rights that Lambda uses under the function's role from the code that runs there,
+// which has the same role (https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html).
+func notTheApp(rights statement) statement {
+	rights.Effect = "Deny"
+	rights.Condition = map[string]map[string][]string{"ArnLike": {"lambda:SourceFunctionArn": {"arn:*:lambda:*:*:function:*"}}}
+	return rights
 }
 
 // appRights are the user's own statements.

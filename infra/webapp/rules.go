@@ -29,8 +29,9 @@ var (
 	accountAllowed  = regexp.MustCompile(`^\d{12}$`)
 	scheduleAllowed = regexp.MustCompile(`^(cron|rate|at)\(.+\)$`)
 	domainAllowed   = regexp.MustCompile(`^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)
-	// basePathAllowed: https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-mappings.html
-	basePathAllowed = regexp.MustCompile(`^[A-Za-z0-9$_.+!*'()-]+(/[A-Za-z0-9$_.+!*'()-]+)*$`)
+	// basePathAllowed: https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-mappings.html;
+	// the mappings of REST APIs have one segment (https://github.com/hashicorp/terraform-provider-aws/issues/21986).
+	basePathAllowed = regexp.MustCompile(`^[A-Za-z0-9$_.+!*'()-]+$`)
 	emailAllowed    = regexp.MustCompile(`^[^\s@]+@[^\s@]+\.[^\s@]+$`)
 
 	// retentions: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
@@ -121,6 +122,7 @@ func checkApp(args Args, found *mistakes) {
 // for one value would contradict each other some day.
 func checkEnvironment(args Args, found *mistakes) {
 	own := args.variables()
+	checkEnvironmentSize(args, own, found)
 	for _, key := range sortedKeys(args.Environment) {
 		setting, taken := own[key]
 		switch {
@@ -131,6 +133,25 @@ func checkEnvironment(args Args, found *mistakes) {
 		case !variableAllowed.MatchString(key):
 			found.add("environment", "%q is not a name Lambda accepts; use letters, digits and _, at least two, starting with a letter", key)
 		}
+	}
+}
+
+// environmentSize: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+const environmentSize = 4096
+
+// checkEnvironmentSize counts what is known before a deployment: secrets and outputs are not.
+func checkEnvironmentSize(args Args, own map[string]variable, found *mistakes) {
+	size := 0
+	for name, value := range args.Environment {
+		text, _ := value.(pulumi.String)
+		size += len(name) + len(text)
+	}
+	for name, v := range own {
+		size += len(name) + len(v.value)
+	}
+	if size > environmentSize {
+		found.add("environment", "the variables have %d bytes and Lambda takes %d; put large values into the image, or let the app read them from Parameter Store or S3",
+			size, environmentSize)
 	}
 }
 
@@ -152,9 +173,9 @@ func checkFunction(args Args, found *mistakes) {
 			found.add("iamStatements", "number %d allows every action; name those the app needs, such as s3:GetObject", i+1)
 		}
 	}
-	checkARN("permissionsBoundaryArn", "iam", args.PermissionsBoundary, found)
-	checkARN("environmentKmsKeyArn", "kms", args.EnvironmentKMSKey, found)
-	checkARN("repositoryKmsKeyArn", "kms", args.RepositoryKMSKey, found)
+	checkARN("permissionsBoundaryArn", "iam", "policy/", args.PermissionsBoundary, found)
+	checkARN("environmentKmsKeyArn", "kms", "key/", args.EnvironmentKMSKey, found)
+	checkARN("repositoryKmsKeyArn", "kms", "key/", args.RepositoryKMSKey, found)
 }
 
 func checkIDs(key, prefix string, ids pulumi.StringArray, found *mistakes) {
@@ -165,10 +186,15 @@ func checkIDs(key, prefix string, ids pulumi.StringArray, found *mistakes) {
 	}
 }
 
-func checkARN(key, service string, value pulumi.StringInput, found *mistakes) {
+// checkARN wants the ARN of one kind of thing: of KMS the key itself, since rights given to an alias
+// are no rights, and of AWS WAF an ACL for regional resources, not for CloudFront.
+func checkARN(key, service, kind string, value pulumi.StringInput, found *mistakes) {
 	arn, known := value.(pulumi.String)
-	if known && (!strings.HasPrefix(string(arn), "arn:") || cutARN(string(arn), arnService) != service) {
-		found.add(key, "%q is not an ARN of %s; use one such as arn:aws:%s:...", arn, service, service)
+	if !known {
+		return
+	}
+	if !strings.HasPrefix(string(arn), "arn:") || cutARN(string(arn), arnService) != service || !strings.HasPrefix(cutARN(string(arn), arnResource), kind) {
+		found.add(key, "%q is not an ARN of the kind that is needed; use one such as arn:aws:%s:...:%s...", arn, service, kind)
 	}
 }
 
@@ -200,7 +226,7 @@ func checkConcurrency(args Args, found *mistakes) {
 	}
 	if 0 < args.CanaryWeight && args.CanaryWeight < 100 && low > 0 {
 		found.add("canaryWeight", "Lambda does not share requests by weight where there is provisioned concurrency; use 0 or 100, "+
-			"or set provisionedConcurrency to 0 until the rollout is over")
+			"or set provisionedConcurrency to 0, deploy that, and then start the rollout")
 	}
 }
 
@@ -221,7 +247,7 @@ func checkAPI(args Args, found *mistakes) {
 	if args.AccountLogRole && !args.AccessLog {
 		found.add("accountLogRole", "true is of no use without accessLog; set accessLog to true, or leave this out")
 	}
-	checkARN("webAclArn", "wafv2", args.WebACL, found)
+	checkARN("webAclArn", "wafv2", "regional/webacl/", args.WebACL, found)
 }
 
 func checkCallers(args Args, found *mistakes) {
@@ -229,7 +255,10 @@ func checkCallers(args Args, found *mistakes) {
 		found.add("allowedPrincipals", "nobody can be told apart when requests are not signed; set auth to AWS_IAM")
 	}
 	for _, p := range args.AllowedPrincipals {
-		if !accountAllowed.MatchString(p) && !slices.Contains([]string{"iam", "sts"}, cutARN(p, arnService)) {
+		switch {
+		case cutARN(p, arnService) == "sts" && strings.HasPrefix(cutARN(p, arnResource), "assumed-role/"):
+			found.add("allowedPrincipals", "%q is a session, and AWS compares the role it belongs to; use the role's ARN (arn:aws:iam::...:role/...)", p)
+		case !accountAllowed.MatchString(p) && !slices.Contains([]string{"iam", "sts"}, cutARN(p, arnService)):
 			found.add("allowedPrincipals", "%q is neither an account id (12 digits) nor the ARN of a role or a user", p)
 		}
 	}
@@ -253,9 +282,9 @@ func checkDomain(args Args, found *mistakes) {
 	if args.DomainCertificate == nil {
 		found.add("domainCertificateArn", "is not set; a domain needs the ARN of its ACM certificate in the API's region")
 	}
-	checkARN("domainCertificateArn", "acm", args.DomainCertificate, found)
+	checkARN("domainCertificateArn", "acm", "certificate/", args.DomainCertificate, found)
 	if args.DomainBasePath != "" && !basePathAllowed.MatchString(args.DomainBasePath) {
-		found.add("domainBasePath", "%q is not allowed; use letters, digits and $-_.+!*'(), without a slash at either end", args.DomainBasePath)
+		found.add("domainBasePath", "%q is not allowed; use one segment of letters, digits and $-_.+!*'(), without slashes", args.DomainBasePath)
 	}
 }
 
@@ -263,10 +292,13 @@ func checkOperations(args Args, found *mistakes) {
 	if !slices.Contains(retentions, args.LogRetention) {
 		found.add("logRetention", "%d is not allowed; use a number of days CloudWatch knows: %s", args.LogRetention, joinInts(retentions))
 	}
-	checkARN("logsKmsKeyArn", "kms", args.LogsKMSKey, found)
-	checkARN("alarmTopicArn", "sns", args.AlarmTopic, found)
+	checkARN("logsKmsKeyArn", "kms", "key/", args.LogsKMSKey, found)
+	checkARN("alarmTopicArn", "sns", "", args.AlarmTopic, found)
 	if args.AlarmEmail != "" && !emailAllowed.MatchString(args.AlarmEmail) {
 		found.add("alarmEmail", "%q is not an e-mail address", args.AlarmEmail)
+	}
+	if reserved := args.ReservedConcurrency; reserved > 0 && args.AlarmConcurrency >= reserved {
+		found.add("alarmConcurrency", "%d is never exceeded, as reservedConcurrency ends at %d; use less, or 0 for four fifths of it", args.AlarmConcurrency, reserved)
 	}
 	if args.AlarmEmail != "" && args.AlarmTopic != nil {
 		found.add("alarmEmail", "alarms go to one place; subscribe the address to the topic of alarmTopicArn, or leave that out")
@@ -277,6 +309,12 @@ func checkPlace(s Settings, found *mistakes) {
 	if s.Region != "" && !regionAllowed.MatchString(s.Region) {
 		found.add("aws:region", "%q is not a region; use a name such as eu-central-1", s.Region)
 	}
+	fields(reflect.ValueOf(s.Args), func(field reflect.StructField, value reflect.Value) {
+		arn, known := value.Interface().(pulumi.String)
+		if there := cutARN(string(arn), arnRegion); known && there != "" && there != s.Region {
+			found.add(field.Tag.Get("config"), "%q is in %s, and the web app goes to %s (aws:region); use one of that region", arn, there, s.Region)
+		}
+	})
 	for _, key := range sortedKeys(s.Tags) {
 		// https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html
 		if key == "" || len(key) > 128 || strings.HasPrefix(strings.ToLower(key), "aws:") || len(s.Tags[key]) > 256 {

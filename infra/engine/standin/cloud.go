@@ -57,10 +57,27 @@ type Object struct {
 	Type, Name, URN, ID string
 	Inputs, State       resource.PropertyMap
 
-	versions map[string]string // of a function: version to image
+	versions map[string]version // of a function
 	newest   int
-	document string // of a deployment: the API as it was then
+	api      deployedAPI // of a deployment
 }
+
+// version is what a published version of a function keeps.
+type version struct {
+	image string
+	mode  string // in which the adapter answers
+}
+
+func versionOf(function *Object) version {
+	return version{function.Text("imageUri"), function.Text("environment.variables.AWS_LWA_INVOKE_MODE")}
+}
+
+// deployedAPI is an API as it was when it was deployed.
+type deployedAPI struct {
+	document, policy string
+}
+
+func deployed(api *Object) deployedAPI { return deployedAPI{api.Text("body"), api.Text("policy")} }
 
 // Operation is something done to the account.
 type Operation struct {
@@ -214,9 +231,9 @@ func (c *Cloud) Adopt(resources []Object) {
 		switch o.Type {
 		case functionType:
 			fmt.Sscan(o.Text("version"), &o.newest)
-			o.versions = map[string]string{o.Text("version"): o.Text("imageUri")}
+			o.versions = map[string]version{o.Text("version"): versionOf(o)}
 		case deploymentType:
-			o.document = c.find(restAPIType, o.Text("restApi")).Text("body")
+			o.api = deployed(c.find(restAPIType, o.Text("restApi")))
 		case imageType:
 			repository, _, _ := strings.Cut(o.Text("repoDigest"), "@")
 			_, tag := cutTag(o.Text("imageName"))

@@ -1,7 +1,9 @@
 package standin
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,16 +26,17 @@ type kind struct {
 
 // Types that others refer to.
 const (
-	restAPIType    = "aws:apigateway/restApi:RestApi"
-	deploymentType = "aws:apigateway/deployment:Deployment"
-	stageType      = "aws:apigateway/stage:Stage"
-	functionType   = "aws:lambda/function:Function"
-	aliasType      = "aws:lambda/alias:Alias"
-	permissionType = "aws:lambda/permission:Permission"
-	roleType       = "aws:iam/role:Role"
-	logGroupType   = "aws:cloudwatch/logGroup:LogGroup"
-	repositoryType = "aws:ecr/repository:Repository"
-	imageType      = "docker:index/image:Image"
+	restAPIType     = "aws:apigateway/restApi:RestApi"
+	deploymentType  = "aws:apigateway/deployment:Deployment"
+	stageType       = "aws:apigateway/stage:Stage"
+	functionType    = "aws:lambda/function:Function"
+	aliasType       = "aws:lambda/alias:Alias"
+	permissionType  = "aws:lambda/permission:Permission"
+	provisionedType = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
+	roleType        = "aws:iam/role:Role"
+	logGroupType    = "aws:cloudwatch/logGroup:LogGroup"
+	repositoryType  = "aws:ecr/repository:Repository"
+	imageType       = "docker:index/image:Image"
 )
 
 func kindOf(token string) (kind, error) {
@@ -73,22 +76,17 @@ var kinds = map[string]kind{
 		o.ID = arn("lambda", "function:"+o.Text("functionName")+":"+o.Text("name"))
 		return map[string]any{"arn": o.ID, "invokeArn": invokeARN(o.ID)}, nil
 	}},
-	permissionType: {named: "statementId", replaces: []string{"*"}},
-	"aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig": {replaces: []string{"functionName", "qualifier"}},
-	"aws:appautoscaling/target:Target":                                     {replaces: []string{"resourceId", "scalableDimension", "serviceNamespace"}},
-	"aws:appautoscaling/policy:Policy":                                     {named: "name", replaces: []string{"name", "resourceId", "scalableDimension", "serviceNamespace"}},
-	"aws:appautoscaling/scheduledAction:ScheduledAction":                   {named: "name", replaces: []string{"name", "resourceId", "serviceNamespace"}},
+	permissionType:                                       {named: "statementId", replaces: []string{"*"}},
+	provisionedType:                                      {replaces: []string{"functionName", "qualifier"}},
+	"aws:appautoscaling/target:Target":                   {replaces: []string{"resourceId", "scalableDimension", "serviceNamespace"}},
+	"aws:appautoscaling/policy:Policy":                   {named: "name", replaces: []string{"name", "resourceId", "scalableDimension", "serviceNamespace"}},
+	"aws:appautoscaling/scheduledAction:ScheduledAction": {named: "name", replaces: []string{"name", "resourceId", "serviceNamespace"}},
 
-	restAPIType: {named: "name", computed: []string{"arn", "executionArn", "rootResourceId"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
-		if o.ID == "" {
-			o.ID = c.serial(10)
-		}
-		return map[string]any{"arn": "arn:aws:apigateway:" + Region + "::/restapis/" + o.ID, "rootResourceId": "r" + o.ID, "executionArn": arn("execute-api", o.ID)}, nil
-	}},
+	restAPIType: {named: "name", computed: []string{"arn", "executionArn", "policy", "rootResourceId"}, make: makeAPI},
 	deploymentType: {replaces: []string{"restApi", "triggers"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
 		if o.ID == "" {
 			o.ID = c.serial(6)
-			o.document = c.find(restAPIType, o.Text("restApi")).Text("body")
+			o.api = deployed(c.find(restAPIType, o.Text("restApi")))
 		}
 		return nil, nil
 	}},
@@ -135,6 +133,37 @@ func invokeARN(function string) string {
 	return "arn:aws:apigateway:" + Region + ":lambda:path/2015-03-31/functions/" + function + "/invocations"
 }
 
+// makeAPI gives the API the policy of its inputs; left out there, the one it has, which the provider writes back over
+// the document's, and only for want of that the document's.
+func makeAPI(c *Cloud, o *Object) (map[string]any, error) {
+	if o.ID == "" {
+		o.ID = c.serial(10)
+	}
+	policy := values(o.Inputs).text("policy")
+	if policy == "" {
+		policy = o.Text("policy")
+	}
+	if policy == "" {
+		var err error
+		if policy, err = documentPolicy(o.Text("body")); err != nil {
+			return nil, err
+		}
+	}
+	return map[string]any{"arn": "arn:aws:apigateway:" + Region + "::/restapis/" + o.ID, "rootResourceId": "r" + o.ID,
+		"executionArn": arn("execute-api", o.ID), "policy": policy}, nil
+}
+
+// documentPolicy is the resource policy in an OpenAPI document.
+func documentPolicy(document string) (string, error) {
+	var api struct {
+		Policy json.RawMessage `json:"x-amazon-apigateway-policy"`
+	}
+	if err := json.Unmarshal([]byte(document), &api); err != nil {
+		return "", fmt.Errorf("BadRequestException: the API's document: %w", err)
+	}
+	return string(api.Policy), nil
+}
+
 // unversioned are inputs whose change publishes no version.
 var unversioned = []string{"tags", "tagsAll", "reservedConcurrentExecutions", "publish", defaults}
 
@@ -152,11 +181,9 @@ func makeFunction(c *Cloud, o *Object) (map[string]any, error) {
 	}
 	if changed {
 		o.newest++
-		versions := map[string]string{}
-		for version, image := range o.versions {
-			versions[version] = image
-		}
-		versions[strconv.Itoa(o.newest)] = o.Text("imageUri")
+		versions := map[string]version{}
+		maps.Copy(versions, o.versions)
+		versions[strconv.Itoa(o.newest)] = versionOf(o)
 		o.versions = versions
 	}
 	version := strconv.Itoa(o.newest)

@@ -2,6 +2,8 @@ package standin
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -15,12 +17,12 @@ var rules = map[string][]rule{
 	logGroupType:                    {unique("name")},
 	repositoryType:                  {unique("name"), emptyRepository},
 	"aws:ecr/repositoryPolicy:RepositoryPolicy": {needs(repositoryType, "name", "repository")},
-	functionType:   {unique("name"), imageIsThere, needs(roleType, "arn", "role"), needs(logGroupType, "name", "loggingConfig.logGroup"), mayPull},
-	aliasType:      {unique("arn"), needs(functionType, "name", "functionName"), versionIsThere, notProvisioned},
-	permissionType: {needs(functionType, "name", "function"), aliasOf("function", "qualifier")},
-	"aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig": {needs(functionType, "name", "functionName"), aliasOf("functionName", "qualifier")},
-	deploymentType: {needs(restAPIType, "", "restApi"), notServed},
-	stageType:      {needs(restAPIType, "", "restApi"), needs(deploymentType, "", "deployment"), logsAllowed},
+	functionType:    {unique("name"), imageIsThere, needs(roleType, "arn", "role"), needs(logGroupType, "name", "loggingConfig.logGroup"), mayPull},
+	aliasType:       {unique("arn"), needs(functionType, "name", "functionName"), versionIsThere, notProvisioned},
+	permissionType:  {needs(functionType, "name", "function"), aliasOf("function", "qualifier")},
+	provisionedType: {needs(functionType, "name", "functionName"), aliasOf("functionName", "qualifier"), notWeighted},
+	deploymentType:  {needs(restAPIType, "", "restApi"), notServed},
+	stageType:       {needs(restAPIType, "", "restApi"), needs(deploymentType, "", "deployment"), logsAllowed},
 	"aws:apigateway/methodSettings:MethodSettings":   {needs(stageType, "stageName", "stageName")},
 	"aws:apigateway/basePathMapping:BasePathMapping": {needs("aws:apigateway/domainName:DomainName", "domainName", "domainName"), needs(stageType, "stageName", "stageName")},
 	"aws:apigateway/domainName:DomainName":           {unique("domainName"), notMapped},
@@ -106,15 +108,11 @@ func versionIsThere(c *Cloud, op string, o *Object) error {
 		return nil
 	}
 	function := c.where(functionType, "name", o.Text("functionName"))
-	wanted := []string{o.Text("functionVersion")}
-	weights, _ := values(o.State).at("routingConfig.additionalVersionWeights").(map[string]any)
-	for version := range weights {
-		if version == wanted[0] {
+	versions := servedVersions(o)
+	for i, version := range versions {
+		if slices.Contains(versions[:i], version) {
 			return fmt.Errorf("InvalidParameterValueException: version %s cannot share with itself", version)
 		}
-		wanted = append(wanted, version)
-	}
-	for _, version := range wanted {
 		if _, ok := function.versions[version]; !ok {
 			return fmt.Errorf("ResourceNotFoundException: function %s has no version %q", function.ID, version)
 		}
@@ -122,9 +120,33 @@ func versionIsThere(c *Cloud, op string, o *Object) error {
 	return nil
 }
 
+// servedVersions are the versions an alias shares the requests between.
+func servedVersions(alias *Object) []string {
+	weights, _ := values(alias.State).at("routingConfig.additionalVersionWeights").(map[string]any)
+	return append([]string{alias.Text("functionVersion")}, slices.Sorted(maps.Keys(weights))...)
+}
+
+// notProvisioned: an alias with started environments neither goes nor shares requests by weight.
 func notProvisioned(c *Cloud, op string, o *Object) error {
-	if op == "delete" && c.where("aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig", "functionName", o.Text("functionName")) != nil {
-		return fmt.Errorf("ResourceConflictException: alias %s has a provisioned concurrency configuration", o.ID)
+	for _, provisioned := range c.all(provisionedType) {
+		if provisioned.Text("functionName") != o.Text("functionName") || provisioned.Text("qualifier") != o.Text("name") {
+			continue
+		}
+		if op == "delete" {
+			return fmt.Errorf("ResourceConflictException: alias %s has a provisioned concurrency configuration", o.ID)
+		}
+		if len(servedVersions(o)) > 1 {
+			return fmt.Errorf("InvalidParameterValueException: alias %s with weights has a provisioned concurrency configuration", o.ID)
+		}
+	}
+	return nil
+}
+
+// notWeighted: there are no started environments where requests are shared by weight.
+func notWeighted(c *Cloud, op string, o *Object) error {
+	alias := c.find(aliasType, arn("lambda", "function:"+o.Text("functionName")+":"+o.Text("qualifier")))
+	if op != "delete" && alias != nil && len(servedVersions(alias)) > 1 {
+		return fmt.Errorf("InvalidParameterValueException: alias %s with weights cannot be used with provisioned concurrency", alias.ID)
 	}
 	return nil
 }

@@ -13,57 +13,82 @@ func (c *Cloud) serves(stage *Object) error {
 	if deployment == nil {
 		return fmt.Errorf("its deployment %s is gone", stage.Text("deployment"))
 	}
-	functions, err := integrations(deployment.document)
+	calls, err := integrations(deployment.api.document)
 	if err != nil {
 		return err
 	}
-	for _, function := range functions {
-		alias := c.find(aliasType, function)
+	for _, call := range calls {
+		alias := c.find(aliasType, call.function)
 		if alias == nil {
-			return fmt.Errorf("the deployed API invokes %s, which does not exist", function)
+			return fmt.Errorf("the deployed API invokes %s, which does not exist", call.function)
 		}
-		if err := c.invokes(stage, alias); err != nil {
+		if err := c.invokes(stage, alias, call.mode); err != nil {
 			return err
 		}
 	}
-	return nil
+	return asDocumented(deployment.api)
 }
 
-// integrations are the ARNs of the functions that an OpenAPI document invokes.
-func integrations(document string) ([]string, error) {
+// asDocumented: who may call is what the document says.
+func asDocumented(api deployedAPI) error {
+	said, err := documentPolicy(api.document)
+	if err == nil && said != api.policy {
+		err = fmt.Errorf("the policy of the deployed API is %s, and its document says %s", api.policy, said)
+	}
+	return err
+}
+
+// integration is a call of a function: its ARN, and in which mode the API takes the answer.
+type integration struct {
+	function, mode string
+}
+
+// integrations are the calls in an OpenAPI document.
+func integrations(document string) ([]integration, error) {
 	var api struct {
 		Paths map[string]map[string]struct {
 			Integration struct {
-				URI string `json:"uri"`
+				URI  string `json:"uri"`
+				Mode string `json:"responseTransferMode"`
 			} `json:"x-amazon-apigateway-integration"`
 		} `json:"paths"`
 	}
 	if err := json.Unmarshal([]byte(document), &api); err != nil {
 		return nil, fmt.Errorf("the deployed document: %w", err)
 	}
-	var functions []string
+	var calls []integration
 	for _, item := range api.Paths {
 		for _, operation := range item {
 			_, rest, _ := strings.Cut(operation.Integration.URI, "/functions/")
 			function, _, _ := strings.Cut(rest, "/")
-			functions = append(functions, function)
+			mode := "buffered"
+			if operation.Integration.Mode == "STREAM" {
+				mode = "response_stream"
+			}
+			calls = append(calls, integration{function, mode})
 		}
 	}
-	if len(functions) == 0 {
+	if len(calls) == 0 {
 		return nil, errors.New("the deployed document has no paths")
 	}
-	return functions, nil
+	return calls, nil
 }
 
-// invokes says whether the API may invoke what the alias points at, and whether that has an image.
-func (c *Cloud) invokes(stage, alias *Object) error {
+// invokes says whether the API may invoke what the alias points at, whether that has an image, and whether it answers
+// in the mode the API expects.
+func (c *Cloud) invokes(stage, alias *Object, mode string) error {
 	function := c.where(functionType, "name", alias.Text("functionName"))
 	if function == nil {
 		return fmt.Errorf("the function %s is gone", alias.Text("functionName"))
 	}
-	image, ok := function.versions[alias.Text("functionVersion")]
-	if !ok || !c.has(image) {
-		return fmt.Errorf("version %s of the function has no image", alias.Text("functionVersion"))
+	for _, name := range servedVersions(alias) {
+		v, ok := function.versions[name]
+		if !ok || !c.has(v.image) {
+			return fmt.Errorf("version %s of the function has no image", name)
+		}
+		if v.mode != "" && v.mode != mode {
+			return fmt.Errorf("the deployed API takes answers %s, and version %s of the function gives them %s", mode, name, v.mode)
+		}
 	}
 	source := arn("execute-api", stage.Text("restApi")+"/"+stage.Text("stageName")+"/*/*")
 	for _, p := range c.all(permissionType) {
