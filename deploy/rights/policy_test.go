@@ -65,6 +65,7 @@ func TestLeastRights(t *testing.T) {
 	bounded.Boundary = "arn:aws:iam::123456789012:policy/boundary"
 	for _, d := range []Deployer{deployer, bounded} {
 		p := d.Policy()
+		linked := 0
 		for _, s := range p.Statement {
 			if len(s.Action) == 0 || len(s.Resource) == 0 {
 				t.Errorf("%s: actions %v, resources %v", s.Sid, s.Action, s.Resource)
@@ -76,7 +77,7 @@ func TestLeastRights(t *testing.T) {
 				service, _, _ := strings.Cut(a, ":")
 				for _, r := range s.Resource {
 					own := strings.Contains(r, "lambda-web-*") || slices.Contains(byID, service) && r != "*"
-					if !own && unnamed[a] == "" && s.Sid != "FindLogs" && s.Sid != "ScalingRole" {
+					if !own && unnamed[a] == "" && s.Sid != "FindLogs" && s.Sid != "LinkedRoles" {
 						t.Errorf("%s: %s on %s is wider than it has to be", s.Sid, a, r)
 					}
 					if own && unnamed[a] != "" {
@@ -90,9 +91,23 @@ func TestLeastRights(t *testing.T) {
 			if s.Sid == "HandOverTheRole" && s.Condition["StringEquals"]["iam:PassedToService"] == nil {
 				t.Error("roles can be handed to any service")
 			}
+			for _, a := range s.Action {
+				if a == "iam:CreateServiceLinkedRole" {
+					services, _ := s.Condition["StringEquals"]["iam:AWSServiceName"].([]string)
+					for _, r := range s.Resource {
+						if !slices.ContainsFunc(services, func(service string) bool { return strings.Contains(r, "/"+service+"/") }) {
+							t.Errorf("%s: %s on %s is for no service of %v", s.Sid, a, r, services)
+						}
+					}
+					linked += len(s.Resource)
+				}
+			}
 			if s.Sid == "MakeRoles" && (s.Condition != nil) != (d.Boundary != "") {
 				t.Errorf("boundary %q, condition %v", d.Boundary, s.Condition)
 			}
+		}
+		if linked != 2 {
+			t.Errorf("roles of %d services may be made, want those of scaling and of API Gateway, whose first domain needs it", linked)
 		}
 		text, err := json.Marshal(p)
 		if err != nil {

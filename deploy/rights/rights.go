@@ -59,8 +59,7 @@ var byType = map[string][]right{
 	"aws:appautoscaling/target:Target": {
 		{sid: "Scaling", resources: []string{"*"}, actions: []string{"application-autoscaling:RegisterScalableTarget", "application-autoscaling:DeregisterScalableTarget"}, condition: scalingOfLambda},
 		{sid: "NoNarrower", resources: []string{"*"}, actions: []string{"application-autoscaling:Describe*", "application-autoscaling:ListTagsForResource", "application-autoscaling:TagResource", "application-autoscaling:UntagResource"}},
-		{sid: "ScalingRole", resources: []string{"arn:${PARTITION}:iam::${ACCOUNT}:role/aws-service-role/lambda.application-autoscaling.amazonaws.com/*"}, actions: []string{"iam:CreateServiceLinkedRole"},
-			condition: map[string]map[string]any{"StringEquals": {"iam:AWSServiceName": "lambda.application-autoscaling.amazonaws.com"}}},
+		{sid: "LinkedRoles", resources: []string{linkedRoleARN + "lambda.application-autoscaling.amazonaws.com/*"}, actions: []string{"iam:CreateServiceLinkedRole"}, condition: linkedRoles},
 	},
 	"aws:appautoscaling/policy:Policy":                   {{sid: "Scaling", actions: []string{"application-autoscaling:PutScalingPolicy", "application-autoscaling:DeleteScalingPolicy"}}},
 	"aws:appautoscaling/scheduledAction:ScheduledAction": {{sid: "Scaling", actions: []string{"application-autoscaling:PutScheduledAction", "application-autoscaling:DeleteScheduledAction"}}},
@@ -69,11 +68,14 @@ var byType = map[string][]right{
 	// (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-iam-policy-examples.html).
 	"aws:apigateway/restApi:RestApi": {{sid: "API", resources: []string{apiARN + "/restapis", apiARN + "/restapis/*", apiARN + "/tags/*"},
 		actions: []string{"apigateway:GET", "apigateway:POST", "apigateway:PUT", "apigateway:PATCH", "apigateway:DELETE", "apigateway:UpdateRestApiPolicy"}}},
-	"aws:apigateway/deployment:Deployment":           {{sid: "API"}},
-	"aws:apigateway/stage:Stage":                     {{sid: "API"}},
-	"aws:apigateway/methodSettings:MethodSettings":   {{sid: "API"}},
-	"aws:apigateway/account:Account":                 {{sid: "APIAccount", resources: []string{apiARN + "/account"}, actions: []string{"apigateway:GET", "apigateway:PATCH"}}},
-	"aws:apigateway/domainName:DomainName":           {{sid: "Domain", resources: []string{apiARN + "/domainnames", apiARN + "/domainnames/*"}, actions: []string{"apigateway:GET", "apigateway:POST", "apigateway:PATCH", "apigateway:DELETE", "apigateway:AddCertificateToDomain", "apigateway:RemoveCertificateFromDomain"}}},
+	"aws:apigateway/deployment:Deployment":         {{sid: "API"}},
+	"aws:apigateway/stage:Stage":                   {{sid: "API"}},
+	"aws:apigateway/methodSettings:MethodSettings": {{sid: "API"}},
+	"aws:apigateway/account:Account":               {{sid: "APIAccount", resources: []string{apiARN + "/account"}, actions: []string{"apigateway:GET", "apigateway:PATCH"}}},
+	// The first domain in an account makes API Gateway's own role
+	// (https://docs.aws.amazon.com/apigateway/latest/developerguide/using-service-linked-roles.html).
+	"aws:apigateway/domainName:DomainName": {{sid: "LinkedRoles", resources: []string{linkedRoleARN + "ops.apigateway.amazonaws.com/*"}, actions: []string{"iam:CreateServiceLinkedRole"}, condition: linkedRoles},
+		{sid: "Domain", resources: []string{apiARN + "/domainnames", apiARN + "/domainnames/*"}, actions: []string{"apigateway:GET", "apigateway:POST", "apigateway:PATCH", "apigateway:DELETE", "apigateway:AddCertificateToDomain", "apigateway:RemoveCertificateFromDomain"}}},
 	"aws:apigateway/basePathMapping:BasePathMapping": {{sid: "Domain"}},
 	"aws:route53/record:Record": {{sid: "DNS", resources: []string{"arn:${PARTITION}:route53:::hostedzone/*", "arn:${PARTITION}:route53:::change/*"},
 		actions: []string{"route53:ChangeResourceRecordSets", "route53:ListResourceRecordSets", "route53:GetHostedZone", "route53:GetChange"}}},
@@ -98,7 +100,13 @@ var byType = map[string][]right{
 const (
 	roleARN = "arn:${PARTITION}:iam::${ACCOUNT}:role/${NAME}-*"
 	apiARN  = "arn:${PARTITION}:apigateway:${REGION}::"
+
+	linkedRoleARN = "arn:${PARTITION}:iam::${ACCOUNT}:role/aws-service-role/"
 )
+
+// linkedRoles keeps the right to make roles that belong to AWS to the services that need theirs.
+var linkedRoles = map[string]map[string]any{"StringEquals": {"iam:AWSServiceName": []string{
+	"lambda.application-autoscaling.amazonaws.com", "ops.apigateway.amazonaws.com"}}}
 
 // Scalable targets are named by AWS, so the condition is what keeps the right to functions.
 var scalingOfLambda = map[string]map[string]any{"StringEquals": {"application-autoscaling:service-namespace": "lambda"}}

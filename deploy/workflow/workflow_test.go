@@ -53,6 +53,9 @@ func load(t *testing.T, name string) (workflow, string) {
 	return w, string(text)
 }
 
+// pinned is an action at a commit.
+var pinned = regexp.MustCompile(`^[\w.-]+/[\w./-]+@[0-9a-f]{40}$`)
+
 // TestForks: code from a fork meets no role and no secret.
 func TestForks(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(root, ".github/workflows/*.yml"))
@@ -75,6 +78,9 @@ func TestForks(t *testing.T) {
 			for _, s := range j.Steps {
 				if strings.Contains(s.Run, "${{") {
 					t.Errorf("%s: job %s puts an expression into a command: %s", file, name, s.Run)
+				}
+				if !strings.HasPrefix(s.Uses, "./") && s.Uses != "" && !pinned.MatchString(s.Uses) {
+					t.Errorf("%s: job %s uses %s; a tag may be moved, name the commit", file, name, s.Uses)
 				}
 				if strings.HasPrefix(s.Uses, "actions/checkout@") && s.With["persist-credentials"] != "false" {
 					t.Errorf("%s: job %s leaves its token in the checkout", file, name)
@@ -104,6 +110,9 @@ func TestOrder(t *testing.T) {
 	}
 	called, _ := load(t, "pulumi.yml")
 	for name, j := range called.Jobs {
+		if strings.Contains(j.Concurrency.Group, "github.run_id") || !strings.Contains(j.Concurrency.Group, "inputs.command == 'up' ||") {
+			t.Errorf("%s: the concurrency group %s lets two updates of a stack run at once", name, j.Concurrency.Group)
+		}
 		if !strings.Contains(j.Concurrency.Group, "inputs.stack") || !strings.Contains(j.Concurrency.Cancel, "inputs.command == 'preview'") {
 			t.Errorf("%s: concurrency %+v; updates of a stack wait for each other and are never stopped", name, j.Concurrency)
 		}

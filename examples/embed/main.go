@@ -17,7 +17,8 @@ func main() {
 }
 
 func program(ctx *pulumi.Context) error {
-	blog, err := webapp.New(ctx, "blog", webapp.Args{App: "blog", Memory: 256})
+	// Names of log groups, APIs and dashboards come from it, and every stack has its own.
+	blog, err := webapp.New(ctx, "blog-"+ctx.Stack(), webapp.Args{App: "blog", Memory: 256})
 	if err != nil {
 		return err
 	}
@@ -25,7 +26,7 @@ func program(ctx *pulumi.Context) error {
 	if err != nil {
 		return fmt.Errorf("orders: %w", err)
 	}
-	shop, err := webapp.New(ctx, "shop", webapp.Args{
+	shop, err := webapp.New(ctx, "shop-"+ctx.Stack(), webapp.Args{
 		App:         "shop",
 		Auth:        webapp.AuthIAM,
 		Environment: pulumi.StringMap{"ORDERS_TOPIC": orders.Arn},

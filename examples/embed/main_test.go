@@ -40,17 +40,45 @@ func (e *engine) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 	return resource.PropertyMap{"userName": resource.NewStringProperty("AWS"), "password": resource.NewStringProperty("x")}, nil
 }
 
-func TestProgram(t *testing.T) {
+// run is what the program registers in a stack.
+func run(t *testing.T, stack string) *engine {
+	t.Helper()
 	e := &engine{inputs: map[string]resource.PropertyMap{}}
 	root, err := os.Getwd()
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = pulumi.RunErr(program, pulumi.WithMocks("embed", "test", e), func(info *pulumi.RunInfo) { info.RootDirectory = root })
+	err = pulumi.RunErr(program, pulumi.WithMocks("embed", stack, e), func(info *pulumi.RunInfo) { info.RootDirectory = root })
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"blog", "shop"} {
+	return e
+}
+
+// TestStacks: two environments in one account and region share no name.
+func TestStacks(t *testing.T) {
+	named := map[string]string{}
+	for _, stack := range []string{"dev", "prod"} {
+		for key, inputs := range run(t, stack).inputs {
+			token, _, _ := strings.Cut(key, " ")
+			name := inputs["name"]
+			if !name.IsString() || token == "aws:lambda/alias:Alias" { // an alias belongs to its function
+				continue
+			}
+			if other := named[token+name.StringValue()]; other != "" {
+				t.Errorf("%s and %s of %s are both named %s", other, key, stack, name.StringValue())
+			}
+			named[token+name.StringValue()] = key
+		}
+	}
+	if len(named) < 8 { // two log groups and two APIs for each
+		t.Errorf("only %d resources have a name of their own: %v", len(named), named)
+	}
+}
+
+func TestProgram(t *testing.T) {
+	e := run(t, "test")
+	for _, name := range []string{"blog-test", "shop-test"} {
 		for _, token := range []string{"lambda-web:index:WebApp", "docker:index/image:Image", "aws:lambda/function:Function", "aws:apigateway/restApi:RestApi"} {
 			if _, ok := e.inputs[token+" "+name]; !ok {
 				t.Errorf("there is no %s %s", token, name)
@@ -58,10 +86,10 @@ func TestProgram(t *testing.T) {
 		}
 	}
 	policy := e.inputs["aws:iam/rolePolicy:RolePolicy shop-orders"]
-	if got := fmt.Sprint(policy["role"].Mappable(), " ", policy["policy"].Mappable()); got != "shop-1a2b3c4 publish to arn:aws:service:eu-central-1:123456789012:orders" {
+	if got := fmt.Sprint(policy["role"].Mappable(), " ", policy["policy"].Mappable()); got != "shop-test-1a2b3c4 publish to arn:aws:service:eu-central-1:123456789012:orders" {
 		t.Errorf("the shop's right is %q", got)
 	}
-	environment := e.inputs["aws:lambda/function:Function shop"]["environment"].ObjectValue()["variables"].ObjectValue()
+	environment := e.inputs["aws:lambda/function:Function shop-test"]["environment"].ObjectValue()["variables"].ObjectValue()
 	if got := environment["ORDERS_TOPIC"].Mappable(); got != "arn:aws:service:eu-central-1:123456789012:orders" {
 		t.Errorf("the shop's topic is %v", got)
 	}

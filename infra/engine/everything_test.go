@@ -4,7 +4,11 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
 	"lambda-web/infra/engine/standin"
+	"lambda-web/infra/webapp"
 )
 
 // TestEverything: a stack in which each optional resource is made comes up, has nothing to do afterwards, takes a
@@ -61,6 +65,18 @@ func TestRollout(t *testing.T) {
 	if live := alias().Text("functionVersion"); live != "1" || weight("2") != 0.1 {
 		t.Errorf("version %s is live and version 2 gets %v, want 1 and 0.1", live, weight("2"))
 	}
+	// Take it back and bring it out again, each by one setting.
+	for _, step := range []struct {
+		weight, live string
+		share        any
+	}{{"0", "1", nil}, {"50", "1", 0.5}, {"100", "2", nil}, {"10", "1", 0.1}} {
+		s.set(t, map[string]string{"canaryWeight": step.weight})
+		s.preview(t).same(t, `update aws:lambda/alias:Alias`)
+		s.up(t)
+		if live := alias().Text("functionVersion"); live != step.live || weight("2") != step.share {
+			t.Errorf("canaryWeight %s: version %s is live and version 2 gets %v, want %s and %v", step.weight, live, weight("2"), step.live, step.share)
+		}
+	}
 	// Promote.
 	s.unset(t, "liveVersion", "canaryWeight")
 	s.preview(t).same(t, `update aws:lambda/alias:Alias`)
@@ -76,6 +92,59 @@ func TestRollout(t *testing.T) {
 	if live := alias().Text("functionVersion"); live != "1" || s.cloud.Builds() != builds {
 		t.Errorf("version %s is live after %d builds, want 1 and none", live, s.cloud.Builds()-builds)
 	}
+}
+
+// TestRolloutWithStartedEnvironments: they go before the rollout and come back with its end.
+func TestRolloutWithStartedEnvironments(t *testing.T) {
+	const provisioned = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
+	p := newProject(t)
+	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", map[string]string{"provisionedConcurrency": "2"})
+	s.up(t)
+	s.set(t, map[string]string{"provisionedConcurrency": "0"})
+	s.preview(t).same(t, "delete "+provisioned)
+	s.up(t)
+	s.set(t, map[string]string{"liveVersion": "1", "canaryWeight": "10"})
+	p.put(t, "app/app.py", "app = 2\n")
+	s.up(t)
+	s.set(t, map[string]string{"canaryWeight": "100", "provisionedConcurrency": "2"})
+	s.preview(t).same(t, `
+		update aws:lambda/alias:Alias
+		create `+provisioned)
+	before(t, s.up(t), "update aws:lambda/alias:Alias", "create "+provisioned)
+	s.unchanged(t)
+}
+
+// TestRename: a web app of another program gets another name, and with an alias for what it was
+// keeps its API and its images.
+func TestRename(t *testing.T) {
+	p := newProject(t)
+	name, options := "blog", []pulumi.ResourceOption{}
+	s := newProgram(t, p, standin.New(p.root+"/infra"), "dev", nil, func(ctx *pulumi.Context) error {
+		provider, err := aws.NewProvider(ctx, "aws", &aws.ProviderArgs{Region: pulumi.String(standin.Region)})
+		if err != nil {
+			return err
+		}
+		_, err = webapp.New(ctx, name, webapp.Args{}, append(options, pulumi.Providers(provider))...)
+		return err
+	})
+	s.up(t)
+	kept := func() (ids []string) {
+		for _, token := range []string{"aws:apigateway/restApi:RestApi", "aws:apigateway/stage:Stage", "aws:ecr/repository:Repository", "aws:lambda/function:Function"} {
+			for _, o := range s.cloud.Objects(token) {
+				ids = append(ids, o.Type+" "+o.ID)
+			}
+		}
+		return ids
+	}
+	before := kept()
+	name, options = "journal", []pulumi.ResourceOption{pulumi.Aliases([]pulumi.Alias{{Name: pulumi.String("blog")}})}
+	s.up(t)
+	if after := kept(); !slices.Equal(after, before) {
+		t.Errorf("there was %v, and is %v", before, after)
+	}
+	s.unchanged(t)
+	s.destroy(t)
+	left(t, s.cloud)
 }
 
 // TestProtect: a protected stack is not destroyed by mistake.

@@ -16,6 +16,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optpreview"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optrefresh"
 	"github.com/pulumi/pulumi/sdk/v3/go/auto/optup"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"lambda-web/infra/engine/standin"
 	"lambda-web/infra/webapp"
@@ -31,6 +32,12 @@ type stack struct {
 // newStack makes the stack, its configuration on top of Pulumi.<name>.yaml. Nothing is deployed yet.
 func newStack(t *testing.T, p project, cloud *standin.Cloud, name string, settings map[string]string) *stack {
 	t.Helper()
+	return newProgram(t, p, cloud, name, settings, webapp.Deploy)
+}
+
+// newProgram makes a stack of another program than the project's.
+func newProgram(t *testing.T, p project, cloud *standin.Cloud, name string, settings map[string]string, program pulumi.RunFunc) *stack {
+	t.Helper()
 	command, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: filepath.Dir(filepath.Dir(cli(t)))})
 	if err != nil {
 		t.Fatal(err)
@@ -41,7 +48,7 @@ func newStack(t *testing.T, p project, cloud *standin.Cloud, name string, settin
 	}
 	t.Cleanup(stop)
 	p.put(t, "state/.keep", "")
-	made, err := auto.UpsertStackInlineSource(t.Context(), name, "lambda-web", webapp.Deploy,
+	made, err := auto.UpsertStackInlineSource(t.Context(), name, "lambda-web", program,
 		auto.Pulumi(command), auto.WorkDir(p.root), auto.EnvVars(p.environment(debugProviders)))
 	if err != nil {
 		t.Fatal(err)

@@ -60,9 +60,7 @@ func TestDocument(t *testing.T) {
 // What API Gateway calls ANY is an extension that no validator looks into, and {proxy+} is no name
 // OpenAPI knows; under names it knows the document has to be valid OpenAPI 3.0.
 func TestDocumentIsOpenAPI(t *testing.T) {
-	for _, args := range []Args{
-		{}, {Auth: AuthIAM}, {InvokeMode: ResponseStream}, {AllowedSourceRanges: []string{"203.0.113.0/24"}},
-	} {
+	for _, args := range everyShape {
 		text, err := apiDocument("web", "arn:aws:lambda:eu-central-1:123456789012:function:web:live", "arn:uri", args.withDefaults())
 		must(t, err)
 		text = strings.NewReplacer(`"x-amazon-apigateway-any-method"`, `"get"`, "{proxy+}", "{proxy}").Replace(text)
@@ -74,6 +72,97 @@ func TestDocumentIsOpenAPI(t *testing.T) {
 		if doc.Paths.Len() != 2 || doc.Paths.Find("/{proxy}").Get == nil {
 			t.Errorf("the validator saw %v", doc.Paths.Map())
 		}
+	}
+}
+
+// everyShape is each setting that changes the document, alone and together.
+var everyShape = []Args{
+	{}, {Auth: AuthIAM}, {InvokeMode: ResponseStream}, {AllowedSourceRanges: []string{"203.0.113.0/24"}}, {APITimeout: 1}, {APITimeout: 300},
+	{Auth: AuthIAM, AllowedPrincipals: []string{"123456789012"}, AllowedSourceRanges: []string{"2001:db8::/32"}, InvokeMode: ResponseStream, APITimeout: 60},
+}
+
+// extensionRules is what API Gateway documents of its extensions, as far as a document for one function needs them:
+// where each may stand and what it holds
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions.html).
+var extensionRules = map[string]struct {
+	place string // the path it stands at; * is any one name
+	holds func(value any, args Args) bool
+}{
+	"x-amazon-apigateway-binary-media-types": {"", func(v any, _ Args) bool {
+		types, ok := v.([]any)
+		return ok && !slices.ContainsFunc(types, func(each any) bool { text, ok := each.(string); return !ok || !strings.Contains(text, "/") })
+	}},
+	"x-amazon-apigateway-policy": {"", func(v any, _ Args) bool {
+		text, err := json.Marshal(v)
+		var p policy
+		decoder := json.NewDecoder(strings.NewReader(string(text)))
+		decoder.DisallowUnknownFields()
+		return err == nil && decoder.Decode(&p) == nil && p.Version == "2012-10-17" && len(p.Statement) > 0
+	}},
+	"x-amazon-apigateway-any-method": {"paths/*", func(v any, _ Args) bool {
+		operation, ok := v.(map[string]any)
+		return ok && operation["responses"] != nil && operation["x-amazon-apigateway-integration"] != nil
+	}},
+	"x-amazon-apigateway-integration": {"paths/*/x-amazon-apigateway-any-method", validIntegration},
+	"x-amazon-apigateway-authtype": {"components/securitySchemes/*", func(v any, _ Args) bool {
+		return slices.Contains([]any{"awsSigv4", "oauth2", "custom", "cognito_user_pools"}, v)
+	}},
+}
+
+// validIntegration: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-integration.html
+func validIntegration(v any, args Args) bool {
+	longest := 300_000.0 // with a raised quota; 29 seconds without
+	if args.InvokeMode == ResponseStream {
+		longest = 900_000
+	}
+	word := func(words ...any) func(any) bool { return func(v any) bool { return slices.Contains(words, v) } }
+	properties := map[string]func(any) bool{
+		"type":                 word("aws", "aws_proxy", "http", "http_proxy", "mock"),
+		"httpMethod":           word("POST"), // the one Lambda takes
+		"uri":                  func(v any) bool { text, ok := v.(string); return ok && strings.HasPrefix(text, "arn:") },
+		"passthroughBehavior":  word("when_no_templates", "when_no_match", "never"),
+		"timeoutInMillis":      func(v any) bool { n, ok := v.(float64); return ok && 50 <= n && n <= longest },
+		"responseTransferMode": word("BUFFERED", "STREAM"),
+	}
+	integration, ok := v.(map[string]any)
+	for key, value := range integration {
+		valid, known := properties[key]
+		ok = ok && known && valid(value)
+	}
+	return ok && integration["type"] != nil && integration["httpMethod"] != nil && integration["uri"] != nil
+}
+
+func TestExtensions(t *testing.T) {
+	for _, args := range everyShape {
+		text, err := apiDocument("web", "arn:aws:lambda:eu-central-1:123456789012:function:web:live", "arn:uri", args.withDefaults())
+		must(t, err)
+		var doc map[string]any
+		must(t, json.Unmarshal([]byte(text), &doc))
+		count := 0
+		eachExtension(doc, nil, func(place []string, name string, value any) {
+			count++
+			rule, known := extensionRules[name]
+			if !known || !slices.EqualFunc(place, strings.FieldsFunc(rule.place, func(r rune) bool { return r == '/' }),
+				func(is, want string) bool { return want == "*" || is == want }) {
+				t.Errorf("%+v: API Gateway has no %s at %q", args, name, place)
+			} else if !rule.holds(value, args) {
+				t.Errorf("%+v: %s at %q holds %v", args, name, place, value)
+			}
+		})
+		if count < 5 {
+			t.Errorf("%+v: only %d extensions were seen", args, count)
+		}
+	}
+}
+
+// eachExtension visits everything whose name starts with x-.
+func eachExtension(value any, place []string, visit func(place []string, name string, value any)) {
+	object, _ := value.(map[string]any)
+	for name, inner := range object {
+		if strings.HasPrefix(name, "x-") {
+			visit(place, name, inner)
+		}
+		eachExtension(inner, append(slices.Clip(place), name), visit)
 	}
 }
 

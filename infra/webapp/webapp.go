@@ -54,9 +54,14 @@ type WebApp struct {
 // compileAdapter writes the adapter for "amd64" or "arm64" to a file.
 type compileAdapter func(ctx context.Context, architecture, file string) error
 
-// New makes a web app and everything it needs. name becomes the start of the names of the AWS
-// resources, so it is unique in the stack: letters, digits and hyphens, 40 at the most. Fields of
-// args left at their zero value have the default of the configuration key they are named after.
+// New makes a web app and everything it needs. name becomes the name, or its start, of the AWS
+// resources, so it is unique in the account and region: with more than one stack it contains the
+// stack's. Letters, digits and hyphens, 40 at the most. Fields of args left at their zero value have
+// the default of the configuration key they are named after.
+//
+// Options reach the children: pulumi.Providers chooses account and region, and pulumi.Aliases takes
+// over a web app that had another name or parent without making it anew. What stays or resists when the
+// stack is destroyed is chosen by Args.RetainLogs, Args.AccountLogRole and Args.Protect.
 //
 // A wrong args is an *ArgsError with every mistake; nothing is registered then.
 func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOption) (*WebApp, error) {
