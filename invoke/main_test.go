@@ -153,6 +153,46 @@ func TestScope(t *testing.T) {
 	}
 }
 
+// TestRole: a profile that takes on a role needs no region of its own; the URL has one.
+func TestRole(t *testing.T) {
+	signIn(t, "", "", "")
+	var asked string
+	sts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		asked = string(body) + " " + r.Header.Get("Authorization")
+		fmt.Fprint(w, `<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>`+
+			`<AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>token</SessionToken>`+
+			`<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>`)
+	}))
+	t.Cleanup(sts.Close)
+	config := filepath.Join(t.TempDir(), "config")
+	text := "[profile me]\naws_access_key_id = AKIDME\naws_secret_access_key = x\n" +
+		"[profile deployer]\nrole_arn = arn:aws:iam::123456789012:role/deployer\nsource_profile = me\n"
+	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("AWS_CONFIG_FILE", config)
+	t.Setenv("AWS_PROFILE", "deployer")
+	t.Setenv("AWS_ENDPOINT_URL_STS", sts.URL)
+	o, err := readOptions([]string{"https://a1.execute-api.eu-central-1.amazonaws.com/v1"}, io.Discard)
+	if err != nil {
+		t.Fatal(err)
+	}
+	call, err := o.request(strings.NewReader(""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := o.authenticate(t.Context(), call); err != nil {
+		t.Fatal(err)
+	}
+	if got := call.Header.Get("Authorization"); !strings.Contains(got, "Credential=ASIAROLE/") || call.Header.Get("X-Amz-Security-Token") != "token" {
+		t.Errorf("signed with %q", got)
+	}
+	if !strings.Contains(asked, "role%2Fdeployer") || !strings.Contains(asked, "AKIDME/") || !strings.Contains(asked, "/eu-central-1/sts/") {
+		t.Errorf("STS was asked %q", asked)
+	}
+}
+
 // TestMistakes: each is a sentence that says what to use instead, and nothing is sent.
 func TestMistakes(t *testing.T) {
 	signIn(t, "", "", "")

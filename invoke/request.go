@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -105,28 +106,24 @@ func (o *options) authenticate(ctx context.Context, c *call) error {
 	if o.unsigned {
 		return nil
 	}
-	var profile []func(*config.LoadOptions) error
-	if o.profile != "" {
-		profile = append(profile, config.WithSharedConfigProfile(o.profile))
-	}
-	settings, err := config.LoadDefaultConfig(ctx, profile...)
-	if err != nil {
-		return fmt.Errorf("read the AWS configuration: %w", err)
-	}
-	c.region, c.service = settings.Region, "execute-api"
 	if found := awsHost.FindStringSubmatch(c.URL.Hostname()); found != nil {
 		c.region = found[2]
 		if found[1] == "lambda-url" {
 			c.service = "lambda"
 		}
 	}
-	if o.region != "" {
-		c.region = o.region
+	c.region = cmp.Or(o.region, c.region)
+	c.service = cmp.Or(o.service, c.service, "execute-api")
+	// Where a profile takes on a role, STS is asked in a region too.
+	loading := []func(*config.LoadOptions) error{config.WithDefaultRegion(c.region)}
+	if o.profile != "" {
+		loading = append(loading, config.WithSharedConfigProfile(o.profile))
 	}
-	if o.service != "" {
-		c.service = o.service
+	settings, err := config.LoadDefaultConfig(ctx, loading...)
+	if err != nil {
+		return fmt.Errorf("read the AWS configuration: %w", err)
 	}
-	if c.region == "" {
+	if c.region = cmp.Or(c.region, settings.Region); c.region == "" {
 		return fmt.Errorf("the region does not follow from %s; use -region, such as -region eu-central-1, or set AWS_REGION", c.URL.Hostname())
 	}
 	credentials, err := settings.Credentials.Retrieve(ctx)
