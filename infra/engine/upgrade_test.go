@@ -2,8 +2,10 @@ package engine
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -31,6 +33,9 @@ func TestUpgrade(t *testing.T) {
 			cloud.Adopt(resources)
 			if err := cloud.Serves(); err != nil {
 				t.Fatalf("the recorded account: %v", err)
+			}
+			if settings, err := os.ReadFile(strings.TrimSuffix(path, ".json") + ".yaml"); err == nil {
+				p.put(t, "Pulumi.dev.yaml", string(settings))
 			}
 			c := newCommands(t, p, cloud)
 			c.run(t, "stack", "init", "dev")
@@ -135,6 +140,8 @@ func opened(t *testing.T, value any) any {
 // TestRecord writes the state a release leaves, for TestUpgrade to start from:
 //
 //	LAMBDA_WEB_RELEASE=<checkout of the release> LAMBDA_WEB_RECORD=<name> make test-engine
+//
+// For a name that ends in -everything each optional resource is made, and the settings for it are written too.
 func TestRecord(t *testing.T) {
 	name := os.Getenv("LAMBDA_WEB_RECORD")
 	if name == "" {
@@ -147,6 +154,9 @@ func TestRecord(t *testing.T) {
 	p := newProject(t)
 	c := newCommands(t, p, standin.New(p.root+"/infra"))
 	c.run(t, "stack", "init", "dev")
+	if strings.HasSuffix(name, "-everything") {
+		c.recordSettings(t, strings.TrimSuffix(target, ".json")+".yaml")
+	}
 	c.run(t, "up", "--stack", "dev", "--yes", "--skip-preview")
 	var state any
 	if err := json.Unmarshal([]byte(c.run(t, "stack", "export", "--stack", "dev", "--show-secrets")), &state); err != nil {
@@ -160,6 +170,29 @@ func TestRecord(t *testing.T) {
 		t.Fatal(err)
 	}
 	if err := os.WriteFile(target, append(text, '\n'), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// recordSettings makes the stack's settings those of everything, and writes them without what belongs to this run.
+func (c commands) recordSettings(t *testing.T, target string) {
+	t.Helper()
+	arguments := []string{"config", "set-all", "--stack", "dev", "--path"}
+	for _, key := range slices.Sorted(maps.Keys(everything)) {
+		arguments = append(arguments, "--plaintext", key+"="+everything[key])
+	}
+	c.run(t, arguments...)
+	text, err := os.ReadFile(filepath.Join(c.root, "Pulumi.dev.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var kept strings.Builder
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "encryptionsalt:") {
+			kept.WriteString(line)
+		}
+	}
+	if err := os.WriteFile(target, []byte(kept.String()), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

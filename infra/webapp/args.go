@@ -31,7 +31,7 @@ const (
 
 // Args is what can be chosen for a web app. The tags are the contract with the stack's
 // configuration: the key, the default of a field left empty, and what is allowed, either a range of
-// whole numbers or a list of words. Rules that involve more than one field are in rules.go. What
+// whole numbers or a list of words or numbers. Rules that involve more than one field are in rules.go. What
 // another resource may make, such as an ARN, can be an output; then AWS is the first to check it.
 type Args struct {
 	// The image.
@@ -80,7 +80,7 @@ type Args struct {
 
 	// Logs.
 
-	LogRetention   int                `config:"logRetention" default:"14"`
+	LogRetention   int                `config:"logRetention" default:"14" allowed:"1|3|5|7|14|30|60|90|120|150|180|365|400|545|731|1096|1827|2192|2557|2922|3288|3653" unit:"days"`
 	LogFormat      string             `config:"logFormat" default:"Text" allowed:"Text|JSON"`
 	LogsKMSKey     pulumi.StringInput `config:"logsKmsKeyArn"`
 	RetainLogs     bool               `config:"retainLogs"`
@@ -220,8 +220,8 @@ func permits(field reflect.StructField, value reflect.Value) bool {
 	if allowed == "" {
 		return true
 	}
-	if value.Kind() == reflect.String {
-		return slices.Contains(strings.Split(allowed, "|"), value.String())
+	if strings.Contains(allowed, "|") {
+		return slices.Contains(strings.Split(allowed, "|"), fmt.Sprint(value.Interface()))
 	}
 	low, high := limits(allowed)
 	return low <= value.Int() && value.Int() <= high
@@ -230,16 +230,15 @@ func permits(field reflect.StructField, value reflect.Value) bool {
 // permitted says in words what a field's tag allows.
 func permitted(field reflect.StructField) string {
 	allowed := field.Tag.Get("allowed")
-	if field.Type.Kind() == reflect.String {
-		words := strings.Split(allowed, "|")
-		last := len(words) - 1
-		return "use " + strings.Join(words[:last], ", ") + " or " + words[last]
-	}
 	if allowed == "" {
 		return "use a whole number"
 	}
 	low, high := limits(allowed)
 	sentence := fmt.Sprintf("use a whole number from %d to %d", low, high)
+	if words := strings.Split(allowed, "|"); len(words) > 1 {
+		last := len(words) - 1
+		sentence = "use " + strings.Join(words[:last], ", ") + " or " + words[last]
+	}
 	if unit := field.Tag.Get("unit"); unit != "" {
 		sentence += " (" + unit + ")"
 	}

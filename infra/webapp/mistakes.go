@@ -2,7 +2,6 @@ package webapp
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -45,12 +44,4 @@ func (m mistakes) err(of string) error {
 		return nil
 	}
 	return &ArgsError{Of: of, Mistakes: m}
-}
-
-func joinInts(numbers []int) string {
-	texts := make([]string, len(numbers))
-	for i, n := range numbers {
-		texts[i] = strconv.Itoa(n)
-	}
-	return strings.Join(texts, ", ")
 }

@@ -34,9 +34,6 @@ var (
 	basePathAllowed = regexp.MustCompile(`^[A-Za-z0-9$_.+!*'()-]+$`)
 	emailAllowed    = regexp.MustCompile(`^[^\s@]+@[^\s@]+\.[^\s@]+$`)
 
-	// retentions: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html
-	retentions = []int{1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653}
-
 	// reserved are the variables Lambda sets itself and refuses in a function's configuration
 	// (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html).
 	reserved = []string{
@@ -289,9 +286,6 @@ func checkDomain(args Args, found *mistakes) {
 }
 
 func checkOperations(args Args, found *mistakes) {
-	if !slices.Contains(retentions, args.LogRetention) {
-		found.add("logRetention", "%d is not allowed; use a number of days CloudWatch knows: %s", args.LogRetention, joinInts(retentions))
-	}
 	checkARN("logsKmsKeyArn", "kms", "key/", args.LogsKMSKey, found)
 	checkARN("alarmTopicArn", "sns", "", args.AlarmTopic, found)
 	if args.AlarmEmail != "" && !emailAllowed.MatchString(args.AlarmEmail) {

@@ -51,7 +51,7 @@ func TestMistakes(t *testing.T) {
 		{"timeout", "31", "31 s is longer than API Gateway waits for an answer (29 s)"},
 		{"ephemeralStorage", "511", "use a whole number from 512 to 10240 (MB)"},
 		{"provisionedConcurrency", "-1", "use a whole number from 0"},
-		{"logRetention", "15", "15 is not allowed; use a number of days CloudWatch knows: 1, 3, 5, 7, 14"},
+		{"logRetention", "15", `"15" is not allowed; use 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288 or 3653 (days)`},
 		{"logFormat", "xml", "use Text or JSON"},
 		{"timeout", "31", "use 30 or less, or invokeMode response_stream, which lifts the limit to 900 s"},
 		{"imageTagMutability", "NO", "use MUTABLE or IMMUTABLE"},

@@ -74,7 +74,13 @@ func TestTagsAreSound(t *testing.T) {
 		allowed, given := field.Tag.Get("allowed"), field.Tag.Get("default")
 		switch field.Type.Kind() {
 		case reflect.Int:
-			if low, high := limits(allowed); allowed != "" && (allowed != fmt.Sprintf("%d..%d", low, high) || low >= high) {
+			words := strings.Split(allowed, "|")
+			for _, word := range words[1:] {
+				if _, err := strconv.Atoi(word); err != nil {
+					t.Errorf("%s: the number %q", field.Name, word)
+				}
+			}
+			if low, high := limits(allowed); allowed != "" && len(words) == 1 && (allowed != fmt.Sprintf("%d..%d", low, high) || low >= high) {
 				t.Errorf("%s: the range %q", field.Name, allowed)
 			}
 			if _, err := strconv.Atoi(given); given != "" && err != nil {
