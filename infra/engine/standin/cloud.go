@@ -227,6 +227,11 @@ func (c *Cloud) Adopt(resources []Object) {
 		o := r
 		c.objects = append(c.objects, &o)
 	}
+	for _, o := range c.all(restAPIType) {
+		if policy, err := documentPolicy(o.Text("body")); err == nil && o.Text("policy") == "" {
+			o.State["policy"] = resource.NewStringProperty(policy)
+		}
+	}
 	for _, o := range c.objects {
 		switch o.Type {
 		case functionType:

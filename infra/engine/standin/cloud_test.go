@@ -59,6 +59,42 @@ func TestServes(t *testing.T) {
 	}
 }
 
+// TestAnswersAreUnderstood: the version answers in the mode the deployed API asks in, and the API lets in whom its
+// document says.
+func TestAnswersAreUnderstood(t *testing.T) {
+	c := account(t)
+	c.all(functionType)[0].versions["1"] = version{registry + "/r@sha256:1", "response_stream"}
+	if err := c.Serves(); err == nil || !strings.Contains(err.Error(), "takes answers buffered, and version 1 of the function gives them response_stream") {
+		t.Errorf("another mode: %v", err)
+	}
+	c = account(t)
+	c.all(deploymentType)[0].api.policy = `{"Statement":[]}`
+	if err := c.Serves(); err == nil || !strings.Contains(err.Error(), `the policy of the deployed API is {"Statement":[]}`) {
+		t.Errorf("another policy: %v", err)
+	}
+}
+
+// TestPolicyOutlivesTheDocument: without a policy in its inputs an API keeps the one it has, whatever a new document says.
+func TestPolicyOutlivesTheDocument(t *testing.T) {
+	c := New(t.TempDir())
+	o := &Object{Type: restAPIType, Inputs: resource.PropertyMap{}, State: resource.NewPropertyMapFromMap(map[string]any{
+		"body": `{"x-amazon-apigateway-policy":{"Version":"1"}}`})}
+	for _, step := range []struct{ input, body, want string }{
+		{"", `{"x-amazon-apigateway-policy":{"Version":"1"}}`, `{"Version":"1"}`},
+		{"", `{"x-amazon-apigateway-policy":{"Version":"2"}}`, `{"Version":"1"}`},
+		{`{"Version":"2"}`, `{"x-amazon-apigateway-policy":{"Version":"2"}}`, `{"Version":"2"}`},
+		{"", `{}`, `{"Version":"2"}`},
+	} {
+		o.State["body"] = resource.NewStringProperty(step.body)
+		o.Inputs["policy"] = resource.NewStringProperty(step.input)
+		made, err := makeAPI(c, o)
+		if err != nil || made["policy"] != step.want {
+			t.Errorf("%+v: %v, %v", step, made["policy"], err)
+		}
+		o.State["policy"] = resource.NewStringProperty(step.want)
+	}
+}
+
 // TestRules: what AWS refuses is refused.
 func TestRules(t *testing.T) {
 	for name, c := range map[string]struct {
@@ -71,10 +107,17 @@ func TestRules(t *testing.T) {
 		"a second function of a name":         {"create", functionType, map[string]any{"name": "f"}, "there is a " + functionType + " f already"},
 		"a function without its image":        {"update", functionType, map[string]any{"name": "f", "imageUri": registry + "/r@sha256:2"}, "does not exist"},
 		"an alias of no version":              {"update", aliasType, map[string]any{"functionName": "f", "functionVersion": "2"}, `no version "2"`},
-		"a permission on no alias":            {"create", permissionType, map[string]any{"function": "f", "qualifier": "x"}, "has no alias x"},
-		"access logs without the role":        {"update", stageType, map[string]any{"restApi": "a", "deployment": "d", "accessLogSettings": map[string]any{"destinationArn": "l"}}, "role ARN must be set"},
+		"weights and started environments": {"update", aliasType, map[string]any{"name": "live", "functionName": "f", "functionVersion": "1",
+			"routingConfig": map[string]any{"additionalVersionWeights": map[string]any{"2": 0.1}}}, "with weights has a provisioned concurrency configuration"},
+		"a permission on no alias":     {"create", permissionType, map[string]any{"function": "f", "qualifier": "x"}, "has no alias x"},
+		"access logs without the role": {"update", stageType, map[string]any{"restApi": "a", "deployment": "d", "accessLogSettings": map[string]any{"destinationArn": "l"}}, "role ARN must be set"},
 	} {
 		cloud := account(t)
+		if strings.Contains(name, "started environments") {
+			cloud.all(functionType)[0].versions["2"] = cloud.all(functionType)[0].versions["1"]
+			cloud.objects = append(cloud.objects, &Object{Type: provisionedType, ID: "p", State: resource.NewPropertyMapFromMap(map[string]any{
+				"functionName": "f", "qualifier": "live"})})
+		}
 		o := *cloud.all(c.token)[0]
 		if c.state != nil {
 			o.State = resource.NewPropertyMapFromMap(c.state)
