@@ -69,7 +69,7 @@ func (s *starts) firstRequest(cloud *endtoend.Cloud) error {
 	}
 	s.firsts = append(s.firsts, float64(time.Since(began).Microseconds())/1000)
 	if response.StatusCode >= 400 {
-		return fmt.Errorf("the first page has status %d, so nothing was measured:\n%s", response.StatusCode, cloud.Log())
+		return fmt.Errorf("the first page has status %d, so nothing was measured; is the machine busy with other things? The local cloud printed:\n%s", response.StatusCode, cloud.Log())
 	}
 	line, err := cloud.Await("| REPORT RequestId", 10*time.Second)
 	if err != nil {
