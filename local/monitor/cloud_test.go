@@ -205,13 +205,17 @@ func TestAliasOfTheProgram(t *testing.T) {
 	}
 	expect("without a weight, with another log group", "two 3 /shop/web")
 
-	gone := greeting("two", program{"alias": {"functionVersion": "1"}}).deploy(t, s, third)
-	if err := c.Update(t.Context(), gone); err == nil || !strings.Contains(err.Error(), "the alias live points to version 1, which is not here") {
-		t.Errorf("a version that has ended: %v", err)
+	gone := greeting("two", program{"alias": {"functionVersion": "1", "routingConfig": map[string]any{"additionalVersionWeights": map[string]any{"3": 0.5}}},
+		"function": {"loggingConfig": map[string]any{"logGroup": "/shop/web"}}}).deploy(t, s, third)
+	if err := c.Update(t.Context(), gone); err != nil {
+		t.Fatal(err)
 	}
-	expect("after a deployment that failed", "two 3 /shop/web")
+	expect("held at a version that has ended", "two 3 /shop/web")
+	if !strings.Contains(log.String(), "The alias live points to version 1, which is not on this machine: version 3, the newest, serves in its place.") {
+		t.Errorf("the log does not say so:\n%s", log.String())
+	}
 
-	kept := greeting("four", program{"alias": {"functionVersion": "3"}}).deploy(t, s, third)
+	kept := greeting("four", program{"alias": {"functionVersion": "3"}}).deploy(t, s, gone)
 	if err := c.Update(t.Context(), kept); err != nil {
 		t.Fatal(err)
 	}

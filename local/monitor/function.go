@@ -79,30 +79,39 @@ func routingOf(d *Deployment, function *Resource) routing {
 }
 
 // route finds the versions that the alias shall point to, the primary one first: the newest is made of its
-// configuration, older ones are there only while the alias points to them.
+// configuration, older ones are there only while the alias points to them. In the place of one that is not here, such as
+// one that was published on AWS, the newest serves.
 func (c *Cloud) route(now, next *function) ([]sandbox.Route, error) {
+	newest := next.config.Version
 	var routes []sandbox.Route
 	for _, number := range append([]string{next.routes.version}, slices.Sorted(maps.Keys(next.routes.weights))...) {
-		var version *sandbox.Function
-		if now != nil {
-			version = now.behind[number]
+		weight := next.routes.weights[number]
+		if number != newest && (now == nil || now.behind[number] == nil) {
+			fmt.Fprintf(c.settings.Log, "The alias %s points to version %s, which is not on this machine: version %s, the newest, serves in its place.\n",
+				next.routes.alias, number, newest)
+			number = newest
 		}
-		if number == next.config.Version && (version == nil || !reflect.DeepEqual(now.config, next.config)) {
-			config := next.config
-			config.Log = c.settings.Log
-			var err error
-			if version, err = sandbox.New(config); err != nil {
-				return nil, err
-			}
+		if next.behind[number] != nil {
+			continue
 		}
-		if version == nil {
-			return nil, fmt.Errorf("the alias %s points to version %s, which is not here: this machine has the newest version (%s) and those that an alias pointed to before",
-				next.routes.alias, number, next.config.Version)
+		version, err := c.version(now, next, number)
+		if err != nil {
+			return nil, err
 		}
 		next.behind[number] = version
-		routes = append(routes, sandbox.Route{Function: version, Weight: next.routes.weights[number]})
+		routes = append(routes, sandbox.Route{Function: version, Weight: weight})
 	}
 	return routes, nil
+}
+
+// version is the one that serves already, or a new one.
+func (c *Cloud) version(now, next *function, number string) (*sandbox.Function, error) {
+	if now != nil && now.behind[number] != nil && (number != next.config.Version || reflect.DeepEqual(now.config, next.config)) {
+		return now.behind[number], nil
+	}
+	config := next.config
+	config.Log = c.settings.Log
+	return sandbox.New(config)
 }
 
 // functionConfig is what a function's resource says about its sandboxes.
