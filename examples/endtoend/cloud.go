@@ -75,7 +75,7 @@ func Start(e Example) (*Cloud, error) {
 		return nil, fmt.Errorf("start the local cloud (is it built? make build): %w", err)
 	}
 	go c.follow(out)
-	if _, err := c.Await("Ready in ", 10*time.Minute); err != nil { // the first start installs the app's packages
+	if _, err := c.Await(". Stop with Ctrl-C.", 10*time.Minute); err != nil { // apps say that they are ready too; the first start installs the app's packages
 		c.command.Process.Kill()
 		<-c.ended
 		return nil, err
