@@ -282,7 +282,7 @@ func (e expectations) checkLogin(t *testing.T, b *browser) {
 	}
 	answer := b.submit(form.path, fields)
 	if cookie := answer.header.Get("Set-Cookie"); !strings.Contains(strings.ToLower(cookie), "httponly") || !strings.Contains(strings.ToLower(cookie), "secure") {
-		t.Errorf("the session's cookie is %q", cookie)
+		t.Errorf("the login's cookie is %q", cookie)
 	}
 	answer.follow().want(200, form.welcome)
 	b.get(form.account).want(200, form.welcome)

@@ -31,7 +31,7 @@ func TestNextJS(t *testing.T) {
 		}
 		answer := b.act("/login", map[string]string{"name": "Zoë"})
 		if cookie := answer.header.Get("Set-Cookie"); !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "Secure") {
-			t.Errorf("the session's cookie is %q", cookie)
+			t.Errorf("the login's cookie is %q", cookie)
 		}
 		answer.follow().want(200, "Your account, Zoë")
 		newBrowser(t, b.stage.String()).get("/account").location() // nobody else is logged in
