@@ -54,13 +54,12 @@ func Prepare(ctx context.Context, src Source) (*Image, error) {
 	b := builder{src: src, stages: map[*recipe]rootfs{}}
 	defer b.removeStages()
 	root := rootOf(src)
+	if err := root.use(src.Cache); err != nil {
+		return nil, fmt.Errorf("keep the image's files: %w", err)
+	}
 	if err := b.build(ctx, root, r); err != nil {
 		return nil, err
 	}
-	if err := root.use(); err != nil {
-		return nil, fmt.Errorf("keep the image's files: %w", err)
-	}
-	prune(src.Cache)
 	return b.finish(r, root)
 }
 
