@@ -31,7 +31,7 @@ func TestCheck72_S_AdapterAndGunicorn(t *testing.T) {
 		if err := json.Unmarshal([]byte(app.Context), &context); err != nil {
 			t.Fatalf("request context %q: %v", app.Context, err)
 		}
-		if app.Path != "/a/b" || context.ResourcePath != "/{proxy+}" || context.Path != "/"+context.Stage+"/a/b" || !strings.HasSuffix(c.url, "/"+context.Stage) {
+		if app.Path != "/a/b" || context.ResourcePath != "/{proxy+}" || context.Path != "/"+context.Stage+"/a/b" || !strings.HasSuffix(c.URL, "/"+context.Stage) {
 			t.Errorf("the app saw %q, the context is %+v", app.Path, context)
 		}
 	})

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -9,11 +8,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
+
+	"lambda-web/local/launch"
 )
 
 var bin string // folder of the built programs
@@ -55,15 +54,8 @@ func buildAndRun(m *testing.M) (int, error) {
 
 // cloud is a running local cloud.
 type cloud struct {
-	t       *testing.T
-	command *exec.Cmd
-	url     string
-	ended   chan struct{}
-	err     error
-
-	mu    sync.Mutex
-	lines []string
-	heard *sync.Cond
+	*launch.Cloud
+	t *testing.T
 }
 
 // onDemand is for tests about the init: it comes with the first request, within its limits.
@@ -75,55 +67,33 @@ func start(t *testing.T, args ...string) *cloud {
 	t.Helper()
 	// A port of its own for the app: whatever else runs on this machine does not matter.
 	app := fmt.Sprintf("port=%d", freePort(t))
-	c := launch(t, append([]string{"-port", "0", "-watch=false", "-c", app, "-c", "provisionedConcurrency=1"}, args...)...)
-	c.waitFor("Ready in ")
-	_, address, ok := strings.Cut(c.line("url"), ": ")
-	if !ok {
-		t.Fatalf("no url among the outputs:\n%s", c.log())
+	c := begin(t, append([]string{"-port", "0", "-watch=false", "-c", app, "-c", "provisionedConcurrency=1"}, args...)...)
+	if err := c.Ready(patience); err != nil {
+		t.Fatal(err)
 	}
-	c.url = strings.TrimSpace(address)
 	return c
 }
 
-func launch(t *testing.T, args ...string) *cloud {
+// begin starts the local cloud with arguments and does not wait.
+func begin(t *testing.T, args ...string) *cloud {
 	t.Helper()
-	c := &cloud{t: t, ended: make(chan struct{})}
-	c.heard = sync.NewCond(&c.mu)
-	c.command = exec.Command(filepath.Join(bin, "local"), append([]string{"-bin", bin}, args...)...)
-	c.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	out, in, err := os.Pipe()
+	command := exec.Command(filepath.Join(bin, "local"), append([]string{"-bin", bin}, args...)...)
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	started, err := launch.Launch(command, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.command.Stdout, c.command.Stderr = in, in
-	if err := c.command.Start(); err != nil {
-		t.Fatal(err)
-	}
-	in.Close()
-	go c.follow(out)
+	c := &cloud{started, t}
 	t.Cleanup(func() {
-		c.command.Process.Kill()
-		<-c.ended
+		c.Kill()
 		if t.Failed() {
-			t.Logf("the local cloud printed:\n%s", c.log())
+			t.Logf("the local cloud printed:\n%s", c.Log())
 		}
 	})
 	return c
 }
 
-func (c *cloud) follow(out io.Reader) {
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		c.mu.Lock()
-		c.lines = append(c.lines, lines.Text())
-		c.heard.Broadcast()
-		c.mu.Unlock()
-	}
-	c.err = c.command.Wait()
-	c.mu.Lock()
-	close(c.ended)
-	c.heard.Broadcast()
-	c.mu.Unlock()
-}
+const patience = 2 * time.Minute
 
 // waitFor waits for a line with a text; it fails when the program ends without it.
 func (c *cloud) waitFor(text string) string {
@@ -131,68 +101,19 @@ func (c *cloud) waitFor(text string) string {
 	return c.waitAfter(0, text)
 }
 
-// printed is the number of lines until now.
-func (c *cloud) printed() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.lines)
-}
-
 // waitAfter waits for a line behind the first n.
 func (c *cloud) waitAfter(n int, text string) string {
 	c.t.Helper()
-	alarm := time.AfterFunc(2*time.Minute, func() { c.command.Process.Kill() })
-	defer alarm.Stop()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for {
-		for _, line := range c.lines[n:] {
-			if strings.Contains(line, text) {
-				return line
-			}
-		}
-		select {
-		case <-c.ended:
-			c.t.Fatalf("ended without a line that says %q:\n%s", text, strings.Join(c.lines, "\n"))
-		default:
-		}
-		c.heard.Wait()
+	line, err := c.Await(n, patience, text)
+	if err != nil {
+		c.t.Fatal(err)
 	}
-}
-
-// line is the output line of one name.
-func (c *cloud) line(name string) string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	for _, line := range c.lines {
-		if before, _, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(before) == name {
-			return line
-		}
-	}
-	return ""
-}
-
-func (c *cloud) log() string {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return strings.Join(c.lines, "\n")
-}
-
-// stop sends a signal and returns the exit code.
-func (c *cloud) stop(signal syscall.Signal) int {
-	c.t.Helper()
-	c.command.Process.Signal(signal)
-	select {
-	case <-c.ended:
-	case <-time.After(20 * time.Second):
-		c.t.Fatalf("did not end within 20 s of %v", signal)
-	}
-	return c.command.ProcessState.ExitCode()
+	return line
 }
 
 func (c *cloud) do(method, path string, body []byte, headers ...string) (*http.Response, []byte) {
 	c.t.Helper()
-	request, err := http.NewRequest(method, c.url+path, bytes.NewReader(body))
+	request, err := http.NewRequest(method, c.URL+path, bytes.NewReader(body))
 	if err != nil {
 		c.t.Fatal(err)
 	}

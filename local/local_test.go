@@ -42,7 +42,7 @@ func TestAppThroughEverything(t *testing.T) {
 		if err := json.Unmarshal(got, &seen); err != nil {
 			t.Fatalf("%s: %v", got, err)
 		}
-		if seen.Path != "/café/🙂/a b" || seen.Query != "x=1&x=2&y=%26%3D&z=" || seen.Host != strings.Split(c.url, "/")[2] {
+		if seen.Path != "/café/🙂/a b" || seen.Query != "x=1&x=2&y=%26%3D&z=" || seen.Host != strings.Split(c.URL, "/")[2] {
 			t.Errorf("the app saw %+v", seen)
 		}
 	})
@@ -85,11 +85,11 @@ func TestAppThroughEverything(t *testing.T) {
 			end  string
 			want string
 		}{
-			{"before the login", func() (*http.Response, error) { return browser.Get(c.url + "/account") }, "/account", "401 GET "},
+			{"before the login", func() (*http.Response, error) { return browser.Get(c.URL + "/account") }, "/account", "401 GET "},
 			{"the login", func() (*http.Response, error) {
-				return browser.PostForm(c.url+"/login", url.Values{"name": {"zoë"}})
+				return browser.PostForm(c.URL+"/login", url.Values{"name": {"zoë"}})
 			}, "/account?from=login", "200 GET session=s3cr3t"},
-			{"after the login", func() (*http.Response, error) { return browser.Get(c.url + "/account") }, "/account", "200 GET session=s3cr3t"},
+			{"after the login", func() (*http.Response, error) { return browser.Get(c.URL + "/account") }, "/account", "200 GET session=s3cr3t"},
 		} {
 			response, err := visit.call()
 			if err != nil {
@@ -97,7 +97,7 @@ func TestAppThroughEverything(t *testing.T) {
 			}
 			body, _ := io.ReadAll(response.Body)
 			response.Body.Close()
-			if got := fmt.Sprint(response.StatusCode, " ", string(body)); got != visit.want || response.Request.URL.String() != c.url+visit.end {
+			if got := fmt.Sprint(response.StatusCode, " ", string(body)); got != visit.want || response.Request.URL.String() != c.URL+visit.end {
 				t.Errorf("%s: %q at %s, want %q at %s", visit.what, got, response.Request.URL, visit.want, visit.end)
 			}
 		}
@@ -118,7 +118,7 @@ func TestAppThroughEverything(t *testing.T) {
 				t.Errorf("%q has no %q", report, part)
 			}
 		}
-		if !strings.Contains(c.log(), "\tInit Duration: ") {
+		if !strings.Contains(c.Log(), "\tInit Duration: ") {
 			t.Error("no Init Duration in any REPORT line")
 		}
 	})
@@ -164,10 +164,10 @@ func TestSignedRequests(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", invoke, "./invoke").CombinedOutput(); err != nil {
 		t.Fatalf("build invoke: %v\n%s", err, out)
 	}
-	clients := map[string][]string{"invoke": {invoke, "-base", c.url, "-d", "a+b=%2F", "/bytes?x=1%2F2"}}
+	clients := map[string][]string{"invoke": {invoke, "-base", c.URL, "-d", "a+b=%2F", "/bytes?x=1%2F2"}}
 	if curl, err := exec.LookPath("curl"); err == nil {
 		clients["curl"] = []string{curl, "--silent", "--fail-with-body", "--aws-sigv4", "aws:amz:eu-central-1:execute-api", "--user", key + ":" + secret,
-			"--data", "a+b=%2F", c.url + "/bytes?x=1%2F2"}
+			"--data", "a+b=%2F", c.URL + "/bytes?x=1%2F2"}
 	}
 	for name, client := range clients {
 		command := exec.Command(client[0], client[1:]...)
@@ -187,24 +187,23 @@ func TestNoDockerDaemon(t *testing.T) {
 	if response, _ := c.do("GET", "/empty", nil); response.StatusCode != 204 {
 		t.Errorf("status %d", response.StatusCode)
 	}
-	c = launch(t, "-port", "0", "-app", wsgiApp, "-mode", "docker")
-	<-c.ended
-	if code := c.command.ProcessState.ExitCode(); code != 1 || !strings.Contains(c.log(), "make local MODE=process") {
-		t.Errorf("MODE=docker ended with code %d:\n%s", code, c.log())
+	c = begin(t, "-port", "0", "-app", wsgiApp, "-mode", "docker")
+	if code := c.ExitCode(); code != 1 || !strings.Contains(c.Log(), "make local MODE=process") {
+		t.Errorf("MODE=docker ended with code %d:\n%s", code, c.Log())
 	}
 }
 
 // Requests at once get sandboxes of their own; provisioned concurrency is warm before the first call.
 func TestConcurrency(t *testing.T) {
 	c := start(t, "-app", wsgiApp, "-c", "provisionedConcurrency=2")
-	if log := c.log(); strings.Count(log, "listening on ") != 2 {
+	if log := c.Log(); strings.Count(log, "listening on ") != 2 {
 		t.Errorf("want two apps ready before the first request:\n%s", log)
 	}
 	folder := t.TempDir()
 	pids := make(chan string)
 	for range 3 {
 		go func() {
-			response, err := http.Get(c.url + "/meet?count=3&folder=" + url.QueryEscape(folder))
+			response, err := http.Get(c.URL + "/meet?count=3&folder=" + url.QueryEscape(folder))
 			if err != nil {
 				pids <- err.Error()
 				return
@@ -283,14 +282,13 @@ func TestMistakes(t *testing.T) {
 		{"an app without a Dockerfile", []string{"-port", "0", "-app", "docs"}, []string{"Dockerfile"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c := launch(t, test.args...)
-			<-c.ended
-			if code := c.command.ProcessState.ExitCode(); code != 1 {
+			c := begin(t, test.args...)
+			if code := c.ExitCode(); code != 1 {
 				t.Errorf("exit code %d, want 1", code)
 			}
 			for _, want := range test.want {
-				if !strings.Contains(c.log(), want) {
-					t.Errorf("the message does not say %q:\n%s", want, c.log())
+				if !strings.Contains(c.Log(), want) {
+					t.Errorf("the message does not say %q:\n%s", want, c.Log())
 				}
 			}
 		})
@@ -315,10 +313,13 @@ func TestNothingIsLeftRunning(t *testing.T) {
 				}
 				pids = append(pids, seen.Pid)
 			}
-			if code := c.stop(test.signal); code != test.code {
+			if err := c.Signal(test.signal); err != nil {
+				t.Fatal(err)
+			}
+			if code := c.ExitCode(); code != test.code {
 				t.Errorf("exit code %d, want %d", code, test.code)
 			}
-			if test.signal != syscall.SIGKILL && !strings.Contains(c.log(), "the app got SIGTERM") {
+			if test.signal != syscall.SIGKILL && !strings.Contains(c.Log(), "the app got SIGTERM") {
 				t.Error("the app was not asked to stop")
 			}
 			for _, pid := range pids {

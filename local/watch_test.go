@@ -32,7 +32,7 @@ func TestWatchApp(t *testing.T) {
 		{"a syntax error", "import (", "SyntaxError"},
 		{"an app that ends at once", "import os; os._exit(3)", "Runtime exited with error: exit status 3"},
 	} {
-		printed := c.printed()
+		printed := c.Printed()
 		c.edit(source, "import json\n", "import json\n"+broken.line+"\n", "Not deployed; what served before goes on serving.")
 		c.waitAfter(printed, broken.why)
 		if now() != "changed" {
@@ -94,7 +94,7 @@ func TestWatchProject(t *testing.T) {
 		{"adapter/main.go", "func main() {", "func main() { nonsense", "Not deployed; what served before goes on serving.", "adapter/main.go:"},
 		{"adapter/main.go", "func main() { nonsense", "func main() { println(`another adapter`)", "Deployed Image, Function version 5", "another adapter"},
 	} {
-		printed := c.printed()
+		printed := c.Printed()
 		t.Log(c.edit(filepath.Join(root, filepath.FromSlash(change.file)), change.old, change.new, change.says))
 		c.waitAfter(printed, change.why)
 	}
@@ -111,7 +111,7 @@ func (c *cloud) edit(file, old, new, says string) string {
 	if !bytes.Contains(text, []byte(old)) {
 		c.t.Fatalf("%s does not hold %q", file, old)
 	}
-	printed := c.printed()
+	printed := c.Printed()
 	if err := os.WriteFile(file, bytes.Replace(text, []byte(old), []byte(new), 1), 0o644); err != nil {
 		c.t.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func (c *cloud) keepCalling(path string) *calls {
 				return
 			default:
 			}
-			response, err := http.Get(c.url + path)
+			response, err := http.Get(c.URL + path)
 			if err != nil {
 				k.answers <- err.Error()
 				continue

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lambda-web/examples/endtoend"
+	"lambda-web/local/launch"
 )
 
 // starts are the cold starts of an app in one way: what its first request took, and the init of it in milliseconds.
@@ -57,7 +58,7 @@ var report = regexp.MustCompile(`Init Duration: ([0-9.]+) ms`)
 var client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 // firstRequest opens the app's first page.
-func (s *starts) firstRequest(cloud *endtoend.Cloud) error {
+func (s *starts) firstRequest(cloud *launch.Cloud) error {
 	began := time.Now()
 	response, err := client.Get(cloud.URL + "/")
 	if err != nil {
@@ -71,7 +72,7 @@ func (s *starts) firstRequest(cloud *endtoend.Cloud) error {
 	if response.StatusCode >= 400 {
 		return fmt.Errorf("the first page has status %d, so nothing was measured; is the machine busy with other things? The local cloud printed:\n%s", response.StatusCode, cloud.Log())
 	}
-	line, err := cloud.Await("| REPORT RequestId", 10*time.Second)
+	line, err := cloud.Await(0, 10*time.Second, "| REPORT RequestId")
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"lambda-web/local/launch"
 )
 
 // expectations say where an app has what the checks below look at. What is left empty the app does not have.
@@ -49,7 +51,7 @@ type loginForm struct {
 }
 
 // start starts an example, or skips the test where this is not possible.
-func start(t *testing.T, e Example) (*Cloud, *browser) {
+func start(t *testing.T, e Example) (*launch.Cloud, *browser) {
 	t.Helper()
 	if os.Getenv("LAMBDA_WEB_TEST_EXAMPLES") == "" {
 		t.Skip("the examples are tested by: make test-examples")

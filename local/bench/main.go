@@ -8,7 +8,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"flag"
@@ -21,13 +20,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
 
 	"lambda-web/local/image"
+	"lambda-web/local/launch"
 )
 
 func main() {
@@ -172,32 +171,15 @@ func startApp(folder string) (url string, stop func(), err error) {
 	}
 }
 
+const patience = 3 * time.Minute // the first start installs the app's packages
+
 // startCloud starts the local cloud on a free port and waits until it is ready.
 func startCloud(bin string, args ...string) (url string, stop func(), err error) {
-	command := exec.Command(filepath.Join(bin, "local"), append([]string{"-bin", bin, "-port", "0"}, args...)...)
-	stdout, err := command.StdoutPipe()
+	c, err := launch.Start(exec.Command(filepath.Join(bin, "local"), append([]string{"-bin", bin, "-port", "0"}, args...)...), patience)
 	if err != nil {
 		return "", nil, err
 	}
-	command.Stderr = os.Stderr
-	if err := command.Start(); err != nil {
-		return "", nil, fmt.Errorf("start the local cloud: %w", err)
-	}
-	stop = func() {
-		command.Process.Signal(syscall.SIGTERM)
-		command.Wait()
-	}
-	lines := bufio.NewScanner(stdout)
-	for lines.Scan() {
-		if name, value, ok := strings.Cut(lines.Text(), ": "); ok && strings.TrimSpace(name) == "url" {
-			url = strings.TrimSpace(value)
-		}
-		if strings.HasPrefix(lines.Text(), "Ready ") {
-			go io.Copy(io.Discard, stdout)
-			return url, stop, nil
-		}
-	}
-	return "", nil, fmt.Errorf("the local cloud ended before it was ready: %w", command.Wait())
+	return c.URL, func() { c.Stop() }, nil
 }
 
 // measure sends requests one after the other over one connection.

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"lambda-web/infra/webapp/buildcontext"
+	"lambda-web/local/launch"
 	"lambda-web/local/sandbox"
 )
 
@@ -343,19 +344,15 @@ func (d *testDaemon) testLocal(t *testing.T) {
 
 	auto := append(args[:len(args)-1:len(args)-1], "auto") // which finds the daemon
 	command := exec.Command(local, append(auto, "-watch=false", "-c", "provisionedConcurrency=1")...)
-	log := &logBook{}
-	command.Stdout, command.Stderr = log, log
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := command.Start(); err != nil {
+	cloud, err := launch.Start(command, 2*time.Minute)
+	if err != nil {
 		t.Fatal(err)
 	}
-	defer func() {
-		command.Process.Kill()
-		command.Wait()
-	}()
-	eventually(t, "a container that is ready", func() bool {
-		return strings.Contains(log.String(), "Ready in") && run(t, "docker", "ps", "--quiet", "--filter", "label="+Label) != ""
-	})
-	command.Process.Kill()
+	defer cloud.Kill()
+	if run(t, "docker", "ps", "--quiet", "--filter", "label="+Label) == "" {
+		t.Errorf("MODE=auto did not find the daemon:\n%s", cloud.Log())
+	}
+	cloud.Kill()
 	none(t)
 }

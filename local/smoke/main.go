@@ -5,10 +5,8 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -16,9 +14,9 @@ import (
 	"os/exec"
 	"reflect"
 	"strings"
-	"sync"
-	"syscall"
 	"time"
+
+	"lambda-web/local/launch"
 )
 
 // route is one call and its answer. Bodies are compared as JSON; an empty want accepts any JSON object.
@@ -54,14 +52,14 @@ func main() {
 
 func run(command []string) error {
 	started := time.Now()
-	c, err := start(command)
+	c, err := launch.Start(exec.Command(command[0], command[1:]...), patience)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s is up after %s\n\n", c.url, time.Since(started).Round(10*time.Millisecond))
+	fmt.Printf("%s is up after %s\n\n", c.URL, time.Since(started).Round(10*time.Millisecond))
 	failures := 0
 	for _, r := range routes {
-		took, err := r.call(c.url)
+		took, err := r.call(c.URL)
 		verdict := "ok"
 		if err != nil {
 			failures++
@@ -70,11 +68,11 @@ func run(command []string) error {
 		fmt.Printf("  %-4s  %-34s %4d  %7.1f ms  %s\n", r.method, "/v1"+r.path, r.status, float64(took.Microseconds())/1000, verdict)
 	}
 	fmt.Println()
-	if err := c.stop(); err != nil {
+	if err := c.Stop(); err != nil {
 		return err
 	}
 	if failures > 0 {
-		return fmt.Errorf("%d of %d answers differ; the log was:\n%s", failures, len(routes), c.output.String())
+		return fmt.Errorf("%d of %d answers differ; the log was:\n%s", failures, len(routes), c.Log())
 	}
 	fmt.Printf("All %d answers are right, and it stopped cleanly.\n", len(routes))
 	return nil
@@ -116,88 +114,4 @@ func (r route) call(base string) (time.Duration, error) {
 		return took, fmt.Errorf("body %s, want %s", bytes.TrimSpace(body), r.want)
 	}
 	return took, nil
-}
-
-// cloud is the local cloud under test.
-type cloud struct {
-	command *exec.Cmd
-	url     string
-	output  transcript
-	ended   chan error
-}
-
-// start runs the command and waits until it prints the invoke URL and then that it is ready.
-func start(command []string) (*cloud, error) {
-	c := &cloud{command: exec.Command(command[0], command[1:]...), ended: make(chan error, 1)}
-	stdout, err := c.command.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	c.command.Stderr = &c.output
-	if err := c.command.Start(); err != nil {
-		return nil, fmt.Errorf("start %s: %w", command[0], err)
-	}
-	ready := make(chan string, 1)
-	go func() {
-		c.follow(stdout, ready)
-		c.ended <- c.command.Wait()
-	}()
-	select {
-	case c.url = <-ready:
-		return c, nil
-	case err := <-c.ended:
-		return nil, fmt.Errorf("it ended before it was ready (%v):\n%s", err, c.output.String())
-	case <-time.After(patience):
-		c.command.Process.Kill()
-		return nil, fmt.Errorf("it was not ready after %s:\n%s", patience, c.output.String())
-	}
-}
-
-func (c *cloud) follow(stdout io.Reader, ready chan<- string) {
-	url := ""
-	for lines := bufio.NewScanner(stdout); lines.Scan(); {
-		line := lines.Text()
-		fmt.Fprintln(&c.output, line)
-		if name, value, ok := strings.Cut(strings.TrimSpace(line), ": "); ok && strings.TrimSpace(name) == "url" {
-			url = strings.TrimSpace(value)
-		}
-		if strings.HasPrefix(line, "Ready ") {
-			ready <- url
-		}
-	}
-}
-
-// stop asks for an orderly end, as Ctrl-C does, and wants exit code 0.
-func (c *cloud) stop() error {
-	if err := c.command.Process.Signal(syscall.SIGTERM); err != nil {
-		return fmt.Errorf("stop: %w", err)
-	}
-	select {
-	case err := <-c.ended:
-		if err != nil {
-			return fmt.Errorf("it did not stop cleanly: %w\n%s", err, c.output.String())
-		}
-		return nil
-	case <-time.After(15 * time.Second):
-		c.command.Process.Kill()
-		return errors.New("it did not stop within 15 s of SIGTERM")
-	}
-}
-
-// transcript keeps what the command prints, for the case that something fails.
-type transcript struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (t *transcript) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.text.Write(p)
-}
-
-func (t *transcript) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.text.String()
 }

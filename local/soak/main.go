@@ -16,6 +16,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,7 +62,7 @@ func soak(bin string, seed uint64, clients int, length time.Duration) error {
 	if err != nil {
 		return err
 	}
-	defer cloud.kill()
+	defer cloud.Kill()
 	cloud.mark = app.mark
 	r := &run{cloud: cloud, tally: newTally(), app: app}
 
@@ -120,15 +121,15 @@ func (r *run) change(ctx context.Context, random *rand.Rand) {
 // update edits the app and waits until it is deployed. A process killed while it starts can keep a version from being
 // deployed; what served before goes on, and the next edit brings both changes.
 func (r *run) update() error {
-	began, seen := time.Now(), r.lines.count()
+	began, seen := time.Now(), r.Printed()
 	if err := r.app.edit(); err != nil {
 		return err
 	}
-	line, err := r.lines.await(seen, 2*time.Minute, "Deployed ", "Nothing to deploy", "Not deployed;")
+	line, err := r.Await(seen, 2*time.Minute, "Deployed ", "Nothing to deploy", "Not deployed;")
 	switch {
 	case err != nil:
 		return err
-	case line[0] == 'D':
+	case strings.HasPrefix(line, "Deployed "):
 		r.count("updates")
 	case r.kills.between(began, time.Now()):
 		r.count("updates kept back by a kill")
@@ -157,7 +158,7 @@ func (r *run) strike(ctx context.Context, clients int, random *rand.Rand) {
 		ended := r.kills.begin()
 		if victim.kill() == nil {
 			r.count("kills of " + victim.name)
-			r.lines.note("error: killed %s", victim)
+			r.recent.add("error: killed " + victim.String())
 		}
 		for victim.alive() {
 			time.Sleep(time.Millisecond)

@@ -75,7 +75,7 @@ func (r *run) send(ctx context.Context, random *rand.Rand) {
 	for ctx.Err() == nil {
 		q := choose(random)
 		began := time.Now()
-		status, header, body, err := q.do(client, r.url)
+		status, header, body, err := q.do(client, r.URL)
 		switch {
 		case err != nil:
 			r.wrong("%s %s was not answered: %v", q.method, q.path, err)
@@ -86,7 +86,7 @@ func (r *run) send(ctx context.Context, random *rand.Rand) {
 			r.count("502 for a process that was killed")
 		default:
 			r.wrong("%s %s was answered after %s with %d and %d bytes: %.200q\n%s", q.method, q.path, time.Since(began), status, len(body), body,
-				r.lines.troubles(began.Add(-time.Second)))
+				r.recent.troubles(began.Add(-time.Second)))
 		}
 	}
 }

@@ -33,7 +33,7 @@ func (p process) alive() bool {
 // sandboxProcesses are those of apps and adapters, as they carry the address of their Runtime API.
 func (c *cloud) sandboxProcesses() []process {
 	var found []process
-	for _, p := range descendants(c.command.Process.Pid) {
+	for _, p := range descendants(c.PID()) {
 		environ, err := os.ReadFile("/proc/" + strconv.Itoa(p.pid) + "/environ")
 		if err == nil && bytes.Contains(environ, []byte("AWS_LAMBDA_RUNTIME_API=")) {
 			found = append(found, p)
@@ -144,7 +144,7 @@ func (r *run) rest() (usage, error) {
 }
 
 func (c *cloud) measure() usage {
-	pid := c.command.Process.Pid
+	pid := c.PID()
 	names, _ := os.ReadDir("/proc/" + strconv.Itoa(pid) + "/fd")
 	u := usage{descriptors: len(names)}
 	for _, p := range descendants(pid) {
@@ -169,11 +169,11 @@ func (r *run) follow(length time.Duration) *memory {
 		for {
 			select {
 			case <-tick.C:
-			case <-r.ended:
+			case <-r.Ended():
 				return
 			}
 			m.mu.Lock()
-			m.samples = append(m.samples, residentBytes(r.command.Process.Pid))
+			m.samples = append(m.samples, residentBytes(r.PID()))
 			m.mu.Unlock()
 		}
 	}()
