@@ -54,18 +54,10 @@ func TestEventDelivery(t *testing.T) {
 	t.Run("byte by byte", func(t *testing.T) {
 		t.Parallel()
 		e := newEnvironment(t)
-		e.api.Intercept(func(x *Exchange) bool {
-			if x.Path() != PathNext {
-				return false
+		e.deliverBy(func(x *Exchange, wire string) {
+			for _, b := range []byte(wire) {
+				_ = x.Write(string([]byte{b}))
 			}
-			if i := e.api.Take(x); i != nil {
-				e.api.Expect(i)
-				head, body := i.Wire()
-				for _, b := range []byte(head + body) {
-					_ = x.Write(string([]byte{b}))
-				}
-			}
-			return true
 		})
 		e.startReady()
 		for _, chunked := range []bool{false, true} {
@@ -78,19 +70,11 @@ func TestEventDelivery(t *testing.T) {
 	t.Run("pieces and pauses", func(t *testing.T) {
 		t.Parallel()
 		e := newEnvironment(t)
-		e.api.Intercept(func(x *Exchange) bool {
-			if x.Path() != PathNext {
-				return false
+		e.deliverBy(func(x *Exchange, wire string) {
+			for piece := range slices.Chunk([]byte(wire), 7001) {
+				_ = x.Write(string(piece))
+				time.Sleep(time.Millisecond)
 			}
-			if i := e.api.Take(x); i != nil {
-				e.api.Expect(i)
-				head, body := i.Wire()
-				for piece := range slices.Chunk([]byte(head+body), 7001) {
-					_ = x.Write(string(piece))
-					time.Sleep(time.Millisecond)
-				}
-			}
-			return true
 		})
 		e.startReady()
 		e.invoke(event).status(200)
@@ -185,4 +169,19 @@ func TestRuntimeAPIByName(t *testing.T) {
 	e.variables["AWS_LAMBDA_RUNTIME_API"] = "localhost:" + port
 	e.startReady()
 	e.invoke(HTTPEvent("GET", "/", "")).status(200)
+}
+
+// deliverBy hands out invocations by writing them in a way of its own.
+func (e *environment) deliverBy(write func(x *Exchange, wire string)) {
+	e.api.Intercept(func(x *Exchange) bool {
+		if x.Path() != PathNext {
+			return false
+		}
+		if i := e.api.Take(x); i != nil {
+			e.api.Expect(i)
+			head, body := i.Wire()
+			write(x, head+body)
+		}
+		return true
+	})
 }

@@ -7,8 +7,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -202,23 +200,7 @@ func TestWorkerThatLeaves(t *testing.T) {
 func TestManyAtOnceInFewSandboxes(t *testing.T) {
 	f := newFixture(t, func(c *Config) { atOnce(4, 2)(c); c.IdleExpiry = time.Millisecond },
 		extensionScripts{"lambda-adapter": "register;events background;workers 4"}, "block")
-	var wg sync.WaitGroup
-	var wrong atomic.Int32
-	for i := range 16 {
-		wg.Go(func() {
-			for j := range 25 {
-				event := fmt.Sprintf(`{"n":"%d-%d"}`, i, j)
-				r, err := f.Invoke(context.Background(), Invocation{Event: []byte(event)})
-				if err != nil || string(r.Payload) != event {
-					wrong.Add(1)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if n := wrong.Load(); n > 0 {
-		t.Errorf("%d of 400 answers were wrong", n)
-	}
+	f.invokeFromMany(t)
 	if s := f.Stats(); s.Invocations != 400 || s.Throttles != 0 {
 		t.Errorf("stats %+v", s)
 	}

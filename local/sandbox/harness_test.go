@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -306,5 +307,27 @@ func expectMatch(t *testing.T, r Result, pattern string) {
 	t.Helper()
 	if !regexp.MustCompile(pattern).Match(r.Payload) || r.FunctionError != unhandled {
 		t.Fatalf("got %q with function error %q, want a match of %q", r.Payload, r.FunctionError, pattern)
+	}
+}
+
+// invokeFromMany sends 400 events, 16 at a time, to a function that gives them back.
+func (f *fixture) invokeFromMany(t *testing.T) {
+	t.Helper()
+	var wg sync.WaitGroup
+	var wrong atomic.Int32
+	for i := range 16 {
+		wg.Go(func() {
+			for j := range 25 {
+				event := fmt.Sprintf(`{"n":"%d-%d"}`, i, j)
+				r, err := f.Invoke(context.Background(), Invocation{Event: []byte(event)})
+				if err != nil || string(r.Payload) != event {
+					wrong.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if n := wrong.Load(); n > 0 {
+		t.Errorf("%d of 400 answers were wrong", n)
 	}
 }

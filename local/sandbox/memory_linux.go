@@ -5,6 +5,8 @@ import (
 	"os"
 	"strconv"
 	"time"
+
+	"lambda-web/local/procfs"
 )
 
 // memoryInterval is how long a measurement counts as fresh: it costs some reads of /proc.
@@ -18,24 +20,9 @@ func peakMemory(groups []int) int64 {
 	for len(groups) > 0 {
 		pid := groups[len(groups)-1]
 		groups = append(groups[:len(groups)-1], children(pid)...)
-		sum += peakOf(pid)
+		sum += procfs.PeakResident(pid)
 	}
 	return sum
-}
-
-// peakOf reads VmHWM, which the kernel gives in kB.
-func peakOf(pid int) int64 {
-	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
-	if err != nil {
-		return 0
-	}
-	_, rest, found := bytes.Cut(status, []byte("\nVmHWM:"))
-	if !found {
-		return 0 // a process that has ended and waits for its parent
-	}
-	number, _, _ := bytes.Cut(bytes.TrimSpace(rest), []byte(" "))
-	kB, _ := strconv.ParseInt(string(number), 10, 64)
-	return kB << 10
 }
 
 // children of all threads of a process.

@@ -97,23 +97,7 @@ func TestProvisionedAppThatIgnoresItsPort(t *testing.T) {
 
 func TestManyAtOnce(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.MaxConcurrency = 4 }, extensionScripts{"lambda-adapter": "register;events background;serve"}, "block")
-	var wg sync.WaitGroup
-	var wrong atomic.Int32
-	for i := range 16 {
-		wg.Go(func() {
-			for j := range 25 {
-				event := fmt.Sprintf(`{"n":"%d-%d"}`, i, j)
-				r, err := f.Invoke(context.Background(), Invocation{Event: []byte(event)})
-				if err != nil || string(r.Payload) != event {
-					wrong.Add(1)
-				}
-			}
-		})
-	}
-	wg.Wait()
-	if n := wrong.Load(); n > 0 {
-		t.Errorf("%d of 400 answers were wrong", n)
-	}
+	f.invokeFromMany(t)
 	if s := f.Stats(); s.Sandboxes > 4 || s.Invocations != 400 || s.Throttles != 0 {
 		t.Errorf("stats %+v", s)
 	}
