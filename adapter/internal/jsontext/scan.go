@@ -167,24 +167,57 @@ func digitsEnd(data []byte, i int) int {
 	return i
 }
 
+// near is how far a string is looked at byte by byte, or nearly so: most strings are short.
+const near = 32
+
 // stringEnd returns the index behind the closing quote of the string that opens at data[i].
 func stringEnd(data []byte, i int) (end int, ok bool) {
-	for i++; ; {
-		i = plainEnd(data, i)
-		if i >= len(data) {
-			return i, false
+	i++
+	i, done, ok := stringEndWithin(data, i, min(i+near, len(data)))
+	for !done && ok && len(data)-i >= blockSize {
+		i, done, ok = stringEndInBlock(data, i)
+	}
+	if !done && ok {
+		i, done, ok = stringEndWithin(data, i, len(data))
+	}
+	return i, done && ok
+}
+
+// stringEndWithin looks for the end of a string before limit. It stops at the limit, or behind an escape that begins before it.
+func stringEndWithin(data []byte, i, limit int) (next int, done, ok bool) {
+	for i < limit {
+		if i = plainEnd(data[:limit], i); i == limit {
+			break
 		}
-		switch data[i] {
-		case '"':
-			return i + 1, true
-		case '\\':
-			if i, ok = escapeEnd(data, i); !ok {
-				return i, false
-			}
-		default: // a raw control character
-			return i, false
+		if i, done, ok = stopEnd(data, i); done || !ok {
+			return i, done, ok
 		}
 	}
+	return i, false, true
+}
+
+// stringEndInBlock does the same in the block at data[i].
+func stringEndInBlock(data []byte, i int) (next int, done, ok bool) {
+	start := i
+	for mask := stops((*block)(data[i:])); mask != 0; mask &= ^uint64(0) << (i - start) {
+		i, done, ok = stopEnd(data, start+bits.TrailingZeros64(mask))
+		if done || !ok || i-start >= blockSize {
+			return i, done, ok
+		}
+	}
+	return start + blockSize, false, true
+}
+
+// stopEnd returns the index behind what ends plain text at data[i]: the end of the string, an escape, or what must not be there.
+func stopEnd(data []byte, i int) (next int, done, ok bool) {
+	switch data[i] {
+	case '"':
+		return i + 1, true, true
+	case '\\':
+		next, ok = escapeEnd(data, i)
+		return next, false, ok
+	}
+	return i, false, false // a raw control character
 }
 
 func escapeEnd(data []byte, i int) (end int, ok bool) {
@@ -219,7 +252,6 @@ func SkipSpace(data []byte, i int) int {
 // looks at eight bytes at once: in each byte's top bit, (x-n)&^x is set for the bytes below n, and the lowest such
 // bit is exact.
 func plainEnd(data []byte, i int) int {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	for ; i+8 <= len(data); i += 8 {
 		x := word(data[i:])
 		quote, slash := x^ones*'"', x^ones*'\\'

@@ -15,25 +15,28 @@ func appendDecoded(dst, src []byte) []byte {
 			return append(dst, src...)
 		}
 		dst = append(dst, src[:i]...)
+		dst, i = appendUnescaped(dst, src, i)
 		src = src[i:]
-		if src[1] != 'u' {
-			dst = append(dst, shortEscapes[src[1]])
-			src = src[2:]
-			continue
-		}
-		r, _ := hex4(src, 2)
-		src = src[6:]
-		if utf16.IsSurrogate(r) {
-			low, ok := rune(0), false
-			if len(src) >= 6 && src[0] == '\\' && src[1] == 'u' {
-				low, ok = hex4(src, 2)
-			}
-			if r = utf16.DecodeRune(r, low); ok && r != utf8.RuneError {
-				src = src[6:]
-			}
-		}
-		dst = utf8.AppendRune(dst, r)
 	}
+}
+
+// appendUnescaped appends what the escape at src[i] stands for, and returns the index behind it.
+func appendUnescaped(dst, src []byte, i int) ([]byte, int) {
+	if c := src[i+1]; c != 'u' {
+		return append(dst, shortEscapes[c]), i + 2
+	}
+	r, _ := hex4(src, i+2)
+	i += 6
+	if utf16.IsSurrogate(r) {
+		low, ok := rune(0), false
+		if len(src) >= i+6 && src[i] == '\\' && src[i+1] == 'u' {
+			low, ok = hex4(src, i+2)
+		}
+		if r = utf16.DecodeRune(r, low); ok && r != utf8.RuneError {
+			i += 6
+		}
+	}
+	return utf8.AppendRune(dst, r), i
 }
 
 var shortEscapes = [256]byte{
@@ -61,6 +64,18 @@ func hex4(data []byte, i int) (r rune, ok bool) {
 // AppendEscaped appends text as the inside of a JSON string: quotes, backslashes and control characters are
 // escaped, everything else stays as it is. The text must be valid UTF-8.
 func AppendEscaped(dst, text []byte) []byte {
+	for len(text) >= blockSize+wide {
+		if cap(dst)-len(dst) >= escapedRoom {
+			dst = appendEscapedBlock(dst, text)
+		} else {
+			dst = appendEscapedRuns(dst, text[:blockSize])
+		}
+		text = text[blockSize:]
+	}
+	return appendEscapedRuns(dst, text)
+}
+
+func appendEscapedRuns(dst, text []byte) []byte {
 	for {
 		i := plainEnd(text, 0)
 		dst = append(dst, text[:i]...)
@@ -91,7 +106,7 @@ func appendEscape(dst []byte, c byte) []byte {
 // AppendString appends text as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD.
 func AppendString(dst, text []byte) []byte {
 	dst = append(dst, '"')
-	for !utf8.Valid(text) {
+	for !ValidUTF8(text) {
 		i := validPrefix(text)
 		dst = AppendEscaped(dst, text[:i])
 		dst = append(dst, "\uFFFD"...)
@@ -103,7 +118,7 @@ func AppendString(dst, text []byte) []byte {
 // AppendFieldText appends the value of a header field as the inside of a JSON string. If it is not UTF-8 as a whole,
 // every byte is read as ISO 8859-1, the older encoding of header fields (RFC 9110 section 5.5).
 func AppendFieldText(dst, text []byte) []byte {
-	if utf8.Valid(text) {
+	if ValidUTF8(text) {
 		return AppendEscaped(dst, text)
 	}
 	for _, c := range text {

@@ -43,7 +43,7 @@ func (v Value) DecodeInPlace() []byte {
 	if first < 0 {
 		return inner
 	}
-	return appendDecoded(inner[:first], inner[first:])
+	return decodeInPlace(inner, first)
 }
 
 // Members walks the members of an object:

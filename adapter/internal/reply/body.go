@@ -59,7 +59,7 @@ func (w *bodyWriter) writeText(p []byte) {
 		p = p[1:]
 	}
 	tail := jsontext.IncompleteTail(p)
-	if !utf8.Valid(p[:len(p)-tail]) {
+	if !jsontext.ValidUTF8(p[:len(p)-tail]) {
 		w.switchToBase64(p)
 		return
 	}

@@ -1,0 +1,158 @@
+package jsontext
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+	"unicode/utf8"
+	"unsafe"
+)
+
+const (
+	blockSize = len(block{})
+
+	// wide is how many bytes are copied at once, whether all of them are needed or not: what follows is written over the rest.
+	wide = 32
+
+	// escapedRoom is what an escaped block can need: each byte is six, and the last copy may be too wide.
+	escapedRoom = blockSize*6 + 2*wide
+)
+
+// escape is what a byte becomes in a JSON string.
+type escape struct {
+	text uint64 // in the order of memory
+	size uintptr
+}
+
+var escapes = func() (table [utf8.RuneSelf]escape) {
+	for c := range table {
+		var text [8]byte
+		n := len(appendEscape(text[:0], byte(c)))
+		table[c] = escape{binary.LittleEndian.Uint64(text[:]), uintptr(n)}
+	}
+	return table
+}()
+
+// appendEscapedBlock escapes the first block of text, behind which there must be wide more bytes; dst must have escapedRoom.
+func appendEscapedBlock(dst, text []byte) []byte {
+	mask := stops((*block)(text))
+	// Both places are checked above, by the conditions. Checking each copy would cost as much as the copy.
+	from := unsafe.Pointer(unsafe.SliceData(text))
+	start := unsafe.Add(unsafe.Pointer(unsafe.SliceData(dst)), len(dst))
+	to, done := start, 0
+	for ; mask != 0; mask &= mask - 1 {
+		stop := bits.TrailingZeros64(mask)
+		copyRun(to, unsafe.Add(from, done), stop-done)
+		to = unsafe.Add(to, stop-done)
+		e := &escapes[text[stop]&(utf8.RuneSelf-1)]
+		binary.LittleEndian.PutUint64((*[8]byte)(to)[:], e.text)
+		to = unsafe.Add(to, e.size)
+		done = stop + 1
+	}
+	copyRun(to, unsafe.Add(from, done), blockSize-done)
+	to = unsafe.Add(to, blockSize-done)
+	return dst[:len(dst)+int(uintptr(to)-uintptr(start))]
+}
+
+// copyRun copies up to a block, and what is behind it up to a multiple of wide.
+func copyRun(to, from unsafe.Pointer, n int) {
+	*(*[wide]byte)(to) = *(*[wide]byte)(from)
+	if n > wide {
+		*(*[wide]byte)(unsafe.Add(to, wide)) = *(*[wide]byte)(unsafe.Add(from, wide))
+	}
+}
+
+// decodeInPlace decodes the valid string body in s, from s[i] on, to s[:i] and returns all of the text.
+func decodeInPlace(s []byte, i int) []byte {
+	for to := i; ; {
+		// Copies that are too wide must not reach what was not read yet.
+		if i-to >= blockSize && len(s)-i >= blockSize+wide {
+			if mask := stops((*block)(s[i:])); mask != 0 {
+				to, i = decodeBlock(s, to, i, mask)
+				continue
+			}
+		}
+		run := bytes.IndexByte(s[i:], '\\')
+		if run < 0 {
+			return s[:to+copy(s[to:], s[i:])]
+		}
+		to += copy(s[to:], s[i:i+run])
+		text, next := appendUnescaped(s[:to], s, i+run)
+		to, i = len(text), next
+	}
+}
+
+// decodeBlock decodes the block at s[i], whose stops are given, to s[to], a block before it at least.
+func decodeBlock(s []byte, to, i int, mask uint64) (newTo, newI int) {
+	done := 0
+	for mask != 0 {
+		stop := bits.TrailingZeros64(mask) // a backslash, as quotes are behind one
+		copyRun(unsafe.Pointer(&s[to]), unsafe.Pointer(&s[i+done]), stop-done)
+		to += stop - done
+		if c := s[i+stop+1]; c != 'u' {
+			s[to] = shortEscapes[c]
+			to++
+			done = stop + 2
+		} else {
+			text, next := appendUnescaped(s[:to], s, i+stop)
+			to, done = len(text), next-i
+		}
+		if done >= blockSize {
+			return to, i + done
+		}
+		mask &= ^uint64(0) << done
+	}
+	copyRun(unsafe.Pointer(&s[to]), unsafe.Pointer(&s[i+done]), blockSize-done)
+	return to + blockSize - done, i + blockSize
+}
+
+// ValidUTF8 reports whether text is UTF-8, as utf8.Valid does, whose time depends on how often letters beyond ASCII begin and end.
+func ValidUTF8(text []byte) bool {
+	i, owed := 0, uint64(0) // owed are bytes at the start of the next block that must continue a sequence
+	for ; len(text)-i >= blockSize; i += blockSize {
+		b := (*block)(text[i:])
+		if owed == 0 && isASCII(b) {
+			continue
+		}
+		cont, lead2, lead3, lead4, odd := classes(b)
+		if owed|lead2<<1|lead3<<2|lead4<<3 != cont {
+			return false
+		}
+		owed = lead2>>63 | lead3>>62 | lead4>>61
+		for ; odd != 0; odd &= odd - 1 {
+			if !secondAllowed(text[i+bits.TrailingZeros64(odd):]) {
+				return false
+			}
+		}
+	}
+	for owed != 0 { // the last sequence began before
+		i--
+		if text[i] >= 0xC0 {
+			break
+		}
+	}
+	return utf8.Valid(text[i:])
+}
+
+// secondAllowed reports whether the lead byte at the start of text is one, and its second byte is in the range that RFC 3629
+// section 4 gives; that it continues a sequence is known.
+func secondAllowed(text []byte) bool {
+	if len(text) < 2 {
+		return false
+	}
+	switch lead, second := text[0], text[1]; lead {
+	case 0xE0:
+		return second >= 0xA0
+	case 0xED:
+		return second < 0xA0
+	case 0xF0:
+		return second >= 0x90
+	case 0xF4:
+		return second < 0x90
+	}
+	return false // C0, C1, F5 and more
+}
+
+func isASCII(b *block) bool {
+	return (word(b[0:])|word(b[8:])|word(b[16:])|word(b[24:])|word(b[32:])|word(b[40:])|word(b[48:])|word(b[56:]))&tops == 0
+}
