@@ -145,7 +145,7 @@ func (w *watcher) exists(name string) bool {
 func (w *watcher) source(file string) bool {
 	for _, folder := range w.folders[1:] {
 		if strings.HasPrefix(file, folder+string(filepath.Separator)) && !strings.HasPrefix(file, w.folders[0]+string(filepath.Separator)) {
-			return strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go")
+			return strings.HasSuffix(file, ".s") || strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go")
 		}
 	}
 	return true
