@@ -54,20 +54,26 @@ func appendEscapedBlock(dst, text []byte) []byte {
 	return dst[:len(dst)+int(uintptr(to)-uintptr(start))]
 }
 
+// wideText is copied by two instructions, where a call would be made for an array of 32 bytes.
+type wideText struct{ first, second [wide / 2]byte }
+
 // copyRun copies up to a block, and what is behind it up to a multiple of wide.
 func copyRun(to, from unsafe.Pointer, n int) {
-	*(*[wide]byte)(to) = *(*[wide]byte)(from)
+	*(*wideText)(to) = *(*wideText)(from)
 	if n > wide {
-		*(*[wide]byte)(unsafe.Add(to, wide)) = *(*[wide]byte)(unsafe.Add(from, wide))
+		*(*wideText)(unsafe.Add(to, wide)) = *(*wideText)(unsafe.Add(from, wide))
 	}
 }
 
 // decodeInPlace decodes the valid string body in s, from s[i] on, to s[:i] and returns all of the text.
 func decodeInPlace(s []byte, i int) []byte {
+	plain := false // the block before had no escape
 	for to := i; ; {
 		// Copies that are too wide must not reach what was not read yet.
 		if i-to >= blockSize && len(s)-i >= blockSize+wide {
-			if mask := stops((*block)(s[i:])); mask != 0 {
+			mask := stops((*block)(s[i:]))
+			if mask != 0 || !plain {
+				plain = mask == 0
 				to, i = decodeBlock(s, to, i, mask)
 				continue
 			}
@@ -78,32 +84,32 @@ func decodeInPlace(s []byte, i int) []byte {
 		}
 		to += copy(s[to:], s[i:i+run])
 		text, next := appendUnescaped(s[:to], s, i+run)
-		to, i = len(text), next
+		to, i, plain = len(text), next, false
 	}
 }
 
 // decodeBlock decodes the block at s[i], whose stops are given, to s[to], a block before it at least.
 func decodeBlock(s []byte, to, i int, mask uint64) (newTo, newI int) {
-	done := 0
-	for mask != 0 {
-		stop := bits.TrailingZeros64(mask) // a backslash, as quotes are behind one
-		copyRun(unsafe.Pointer(&s[to]), unsafe.Pointer(&s[i+done]), stop-done)
-		to += stop - done
-		if c := s[i+stop+1]; c != 'u' {
-			s[to] = shortEscapes[c]
+	base := unsafe.Pointer(unsafe.SliceData(s)) // checked by the caller's conditions, as in appendEscapedBlock
+	end := i + blockSize
+	for start := i; mask != 0; mask &= ^uint64(0) << (i - start) {
+		stop := start + bits.TrailingZeros64(mask) // a backslash, as quotes are behind one
+		copyRun(unsafe.Add(base, to), unsafe.Add(base, i), stop-i)
+		to += stop - i
+		if c := s[stop+1]; c != 'u' {
+			*(*byte)(unsafe.Add(base, to)) = shortEscapes[c]
 			to++
-			done = stop + 2
+			i = stop + 2
 		} else {
-			text, next := appendUnescaped(s[:to], s, i+stop)
-			to, done = len(text), next-i
+			text, next := appendUnescaped(s[:to], s, stop)
+			to, i = len(text), next
 		}
-		if done >= blockSize {
-			return to, i + done
-		}
-		mask &= ^uint64(0) << done
 	}
-	copyRun(unsafe.Pointer(&s[to]), unsafe.Pointer(&s[i+done]), blockSize-done)
-	return to + blockSize - done, i + blockSize
+	if i < end {
+		copyRun(unsafe.Add(base, to), unsafe.Add(base, i), end-i)
+		to, i = to+end-i, end
+	}
+	return to, i
 }
 
 // ValidUTF8 reports whether text is UTF-8, as utf8.Valid does, whose time depends on how often letters beyond ASCII begin and end.

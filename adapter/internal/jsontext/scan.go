@@ -167,67 +167,62 @@ func digitsEnd(data []byte, i int) int {
 	return i
 }
 
-// near is how far a string is looked at byte by byte, or nearly so: most strings are short.
+// near is how far a string is looked at eight bytes at a time, before it is in blocks: most strings are short.
 const near = 32
 
 // stringEnd returns the index behind the closing quote of the string that opens at data[i].
 func stringEnd(data []byte, i int) (end int, ok bool) {
 	i++
-	i, done, ok := stringEndWithin(data, i, min(i+near, len(data)))
-	for !done && ok && len(data)-i >= blockSize {
-		i, done, ok = stringEndInBlock(data, i)
-	}
-	if !done && ok {
-		i, done, ok = stringEndWithin(data, i, len(data))
-	}
-	return i, done && ok
-}
-
-// stringEndWithin looks for the end of a string before limit. It stops at the limit, or behind an escape that begins before it.
-func stringEndWithin(data []byte, i, limit int) (next int, done, ok bool) {
-	for i < limit {
-		if i = plainEnd(data[:limit], i); i == limit {
-			break
+	for first := data[:min(i+near, len(data))]; ; {
+		if i = plainEnd(first, i); i >= len(first) {
+			return longStringEnd(data, i)
 		}
-		if i, done, ok = stopEnd(data, i); done || !ok {
-			return i, done, ok
+		switch data[i] {
+		case '"':
+			return i + 1, true
+		case '\\':
+			if i, ok = escapeEnd(data, i); !ok {
+				return i, false
+			}
+		default: // a raw control character
+			return i, false
 		}
 	}
-	return i, false, true
 }
 
-// stringEndInBlock does the same in the block at data[i].
-func stringEndInBlock(data []byte, i int) (next int, done, ok bool) {
-	start := i
-	for mask := stops((*block)(data[i:])); mask != 0; mask &= ^uint64(0) << (i - start) {
-		i, done, ok = stopEnd(data, start+bits.TrailingZeros64(mask))
-		if done || !ok || i-start >= blockSize {
-			return i, done, ok
+// longStringEnd does so for a string whose inside goes on at data[i].
+func longStringEnd(data []byte, i int) (end int, ok bool) {
+	for len(data)-i >= blockSize {
+		start, next := i, i+blockSize
+		for mask := stops((*block)(data[start:])); mask != 0; mask &= ^uint64(0) << (i - start) {
+			i = start + bits.TrailingZeros64(mask)
+			switch data[i] {
+			case '"':
+				return i + 1, true
+			case '\\':
+				if i, ok = escapeEnd(data, i); !ok {
+					return i, false
+				}
+			default:
+				return i, false
+			}
 		}
+		i = max(i, next)
 	}
-	return start + blockSize, false, true
-}
-
-// stopEnd returns the index behind what ends plain text at data[i]: the end of the string, an escape, or what must not be there.
-func stopEnd(data []byte, i int) (next int, done, ok bool) {
-	switch data[i] {
-	case '"':
-		return i + 1, true, true
-	case '\\':
-		next, ok = escapeEnd(data, i)
-		return next, false, ok
+	if i >= len(data) {
+		return i, false
 	}
-	return i, false, false // a raw control character
+	return stringEnd(data, i-1) // what is left is short
 }
 
 func escapeEnd(data []byte, i int) (end int, ok bool) {
 	if i+1 >= len(data) {
 		return i, false
 	}
-	switch data[i+1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+	if shortEscapes[data[i+1]] != 0 {
 		return i + 2, true
-	case 'u':
+	}
+	if data[i+1] == 'u' {
 		if _, ok := hex4(data, i+2); ok {
 			return i + 6, true
 		}
