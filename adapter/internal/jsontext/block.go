@@ -22,7 +22,7 @@ func stopsIn(b *block) (mask uint64) {
 }
 
 // classesIn sorts the bytes of UTF-8 (RFC 3629 section 3). cont are those that continue a sequence; lead2, lead3 and lead4 begin one
-// of at least so many bytes. Of the leads, odd are those that are none, and those whose second byte is limited.
+// of at least so many bytes. Of the leads, odd are those that may be none, or may have a second byte out of the usual range.
 func classesIn(b *block) (cont, lead2, lead3, lead4, odd uint64) {
 	for i := 0; i < len(b); i += 8 {
 		x := word(b[i:])
@@ -34,13 +34,10 @@ func classesIn(b *block) (cont, lead2, lead3, lead4, odd uint64) {
 		lead2 |= gather(two) << i
 		lead3 |= gather(three) << i
 		lead4 |= gather(four) << i
+		c0c1 := two & ^(x&(ones*0x1E) + ones*0x7F) &^ three
 		low := x & (ones * 0x0F)
-		zero := ^(low + ones*0x7F)                 // E0, F0
-		thirteen := ^(low ^ ones*0x0D + ones*0x7F) // ED
-		beyond := low + ones*0x7C | x<<4           // F4 to FF
-		overlong := ^(x&(ones*0x1E) + ones*0x7F)   // C0, C1
-		limited := two&^three&overlong | three&^four&(zero|thirteen) | four&(zero|beyond)
-		odd |= gather(limited) << i
+		e0ed := three & (^(low + ones*0x7F) | ^(low ^ ones*0x0D + ones*0x7F))
+		odd |= gather(c0c1|e0ed|four) << i
 	}
 	return cont, lead2, lead3, lead4, odd
 }

@@ -14,13 +14,9 @@ DATA bytes<>+64(SB)/8, $0xE0E0E0E0E0E0E0E0
 DATA bytes<>+72(SB)/8, $0xE0E0E0E0E0E0E0E0
 DATA bytes<>+80(SB)/8, $0xEDEDEDEDEDEDEDED
 DATA bytes<>+88(SB)/8, $0xEDEDEDEDEDEDEDED
-DATA bytes<>+96(SB)/8, $0xF0F0F0F0F0F0F0F0
-DATA bytes<>+104(SB)/8, $0xF0F0F0F0F0F0F0F0
-DATA bytes<>+112(SB)/8, $0xF4F4F4F4F4F4F4F4
-DATA bytes<>+120(SB)/8, $0xF4F4F4F4F4F4F4F4
-DATA bytes<>+128(SB)/8, $0xFEFEFEFEFEFEFEFE
-DATA bytes<>+136(SB)/8, $0xFEFEFEFEFEFEFEFE
-GLOBL bytes<>(SB), RODATA|NOPTR, $144
+DATA bytes<>+96(SB)/8, $0xFEFEFEFEFEFEFEFE
+DATA bytes<>+104(SB)/8, $0xFEFEFEFEFEFEFEFE
+GLOBL bytes<>(SB), RODATA|NOPTR, $112
 
 // STOPS sets the bits of 16 bytes in mask: X1 = x == '"' | x == '\\' | min(x, 0x1F) == x.
 #define STOPS(offset, mask) \
@@ -59,48 +55,32 @@ TEXT ·stops(SB), NOSPLIT, $0-16
 	MOVQ AX, mask+8(FP)
 	RET
 
-// NEXT puts the bits of 16 bytes, the top bits of X, into a mask from the top down.
+// NEXT puts the top bits of the 16 bytes in x below those that are in a mask already.
 #define NEXT(x, mask) \
 	PMOVMSKB x, AX \
-	SHLQ $48, AX   \
-	SHRQ $16, mask \
+	SHLQ $16, mask \
 	ORQ AX, mask
 
-// CLASSES adds 16 bytes to all masks: what is less than C0 as a signed number (cont), what max() with C0, E0 and F0 leaves as it is
-// (lead2, lead3, lead4), and F4 and more, E0, ED, F0, C0 and C1 (odd).
+// CLASSES adds 16 bytes to all masks. Adding bytes to themselves brings their second bit to the top, then the third and the fourth.
 #define CLASSES(offset) \
 	MOVOU offset(SI), X0 \
-	MOVOA X8, X1         \
-	PCMPGTB X0, X1       \
-	NEXT(X1, BX)         \
 	MOVOA X0, X1         \
-	PMAXUB X8, X1        \
-	PCMPEQB X0, X1       \
-	NEXT(X1, CX)         \
-	MOVOA X0, X1         \
-	PMAXUB X9, X1        \
-	PCMPEQB X0, X1       \
-	NEXT(X1, DX)         \
-	MOVOA X0, X1         \
-	PMAXUB X11, X1       \
-	PCMPEQB X0, X1       \
-	NEXT(X1, DI)         \
-	MOVOA X0, X1         \
-	PMAXUB X12, X1       \
-	PCMPEQB X0, X1       \
 	MOVOA X0, X2         \
-	PCMPEQB X9, X2       \
-	POR X2, X1           \
-	MOVOA X0, X2         \
+	MOVOA X0, X3         \
+	PCMPEQB X9, X1       \
 	PCMPEQB X10, X2      \
+	PAND X11, X3         \
+	PCMPEQB X8, X3       \
 	POR X2, X1           \
-	MOVOA X0, X2         \
-	PCMPEQB X11, X2      \
-	POR X2, X1           \
-	PAND X13, X0         \
-	PCMPEQB X8, X0       \
-	POR X0, X1           \
-	NEXT(X1, R8)
+	POR X3, X1           \
+	NEXT(X1, R8)         \
+	NEXT(X0, BX)         \
+	PADDB X0, X0         \
+	NEXT(X0, CX)         \
+	PADDB X0, X0         \
+	NEXT(X0, DX)         \
+	PADDB X0, X0         \
+	NEXT(X0, DI)
 
 // func classes(b *block) (cont, lead2, lead3, lead4, odd uint64)
 TEXT ·classes(SB), NOSPLIT, $0-48
@@ -109,12 +89,15 @@ TEXT ·classes(SB), NOSPLIT, $0-48
 	MOVOU bytes<>+64(SB), X9
 	MOVOU bytes<>+80(SB), X10
 	MOVOU bytes<>+96(SB), X11
-	MOVOU bytes<>+112(SB), X12
-	MOVOU bytes<>+128(SB), X13
-	CLASSES(0)
-	CLASSES(16)
-	CLASSES(32)
 	CLASSES(48)
+	CLASSES(32)
+	CLASSES(16)
+	CLASSES(0)
+	ANDQ BX, CX  // lead2: the first two bits are set
+	ANDQ CX, DX  // lead3
+	ANDQ DX, DI  // lead4
+	XORQ CX, BX  // cont: the first bit without the second
+	ORQ DI, R8   // odd
 	MOVQ BX, cont+8(FP)
 	MOVQ CX, lead2+16(FP)
 	MOVQ DX, lead3+24(FP)

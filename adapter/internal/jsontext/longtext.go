@@ -114,13 +114,15 @@ func decodeBlock(s []byte, to, i int, mask uint64) (newTo, newI int) {
 
 // ValidUTF8 reports whether text is UTF-8, as utf8.Valid does, whose time depends on how often letters beyond ASCII begin and end.
 func ValidUTF8(text []byte) bool {
-	i, owed := 0, uint64(0) // owed are bytes at the start of the next block that must continue a sequence
+	i, plain := 0, true // plain: there was nothing beyond ASCII in the block before
+	owed := uint64(0)   // bytes at the start of the next block that must continue a sequence
 	for ; len(text)-i >= blockSize; i += blockSize {
 		b := (*block)(text[i:])
-		if owed == 0 && isASCII(b) {
+		if plain && isASCII(b) {
 			continue
 		}
 		cont, lead2, lead3, lead4, odd := classes(b)
+		plain = lead2 == 0
 		if owed|lead2<<1|lead3<<2|lead4<<3 != cont {
 			return false
 		}
@@ -155,8 +157,9 @@ func secondAllowed(text []byte) bool {
 		return second >= 0x90
 	case 0xF4:
 		return second < 0x90
+	default:
+		return lead >= 0xC2 && lead < 0xF4
 	}
-	return false // C0, C1, F5 and more
 }
 
 func isASCII(b *block) bool {

@@ -196,15 +196,17 @@ func longStringEnd(data []byte, i int) (end int, ok bool) {
 		start, next := i, i+blockSize
 		for mask := stops((*block)(data[start:])); mask != 0; mask &= ^uint64(0) << (i - start) {
 			i = start + bits.TrailingZeros64(mask)
-			switch data[i] {
-			case '"':
+			switch {
+			case data[i] == '"':
 				return i + 1, true
-			case '\\':
+			case data[i] != '\\':
+				return i, false
+			case i+1 < len(data) && shortEscapes[data[i+1]] != 0: // nearly all are
+				i += 2
+			default:
 				if i, ok = escapeEnd(data, i); !ok {
 					return i, false
 				}
-			default:
-				return i, false
 			}
 		}
 		i = max(i, next)
