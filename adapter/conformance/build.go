@@ -6,24 +6,35 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 )
 
 // BuildAdapter compiles the adapter to path the way it is released, or with the race detector.
 func BuildAdapter(path string, race bool) error {
+	if race {
+		return buildAdapter(path, nil, "-race")
+	}
+	return buildAdapter(path, []string{"CGO_ENABLED=0"})
+}
+
+// BuildEmulated compiles the adapter for another architecture, and makes path a program that runs it under QEMU.
+func BuildEmulated(path, architecture, qemu string) error {
+	program := path + "." + architecture
+	if err := buildAdapter(program, []string{"CGO_ENABLED=0", "GOARCH=" + architecture}); err != nil {
+		return err
+	}
+	script := fmt.Sprintf("#!/bin/sh\nexec %s -0 %s %s \"$@\"\n", qemu, path, program)
+	return os.WriteFile(path, []byte(script), 0o755)
+}
+
+func buildAdapter(path string, environment []string, flags ...string) error {
 	root, err := ModuleRoot()
 	if err != nil {
 		return err
 	}
-	arguments := []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", path}
-	if race {
-		arguments = append(arguments, "-race")
-	}
-	build := exec.Command("go", append(arguments, "./adapter")...)
+	build := exec.Command("go", slices.Concat([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", path}, flags, []string{"./adapter"})...)
 	build.Dir = root
-	build.Env = os.Environ()
-	if !race {
-		build.Env = append(build.Env, "CGO_ENABLED=0")
-	}
+	build.Env = append(os.Environ(), environment...)
 	if output, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the adapter: %w\n%s", err, output)
 	}

@@ -36,9 +36,17 @@ func buildAndRun(m *testing.M) int {
 	}
 	defer os.RemoveAll(directory)
 	adapterBinary = filepath.Join(directory, "lambda-adapter")
-	if err := BuildAdapter(adapterBinary, raceDetector); err != nil {
+	if err := build(adapterBinary); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
+}
+
+// build compiles the adapter for this machine, or for the one that is asked for (make test-arm64).
+func build(path string) error {
+	if architecture := os.Getenv("LAMBDA_WEB_TEST_ARCHITECTURE"); architecture != "" {
+		return BuildEmulated(path, architecture, os.Getenv("LAMBDA_WEB_TEST_QEMU"))
+	}
+	return BuildAdapter(path, raceDetector)
 }

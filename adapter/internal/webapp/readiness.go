@@ -226,23 +226,25 @@ func (r *Readiness) describe() string {
 
 // report tells the log why the app is not ready: after 1, 2 and 5 seconds, then every 5.
 func (r *Readiness) report() {
-	next := time.Second
-	for {
+	for next := time.Second; ; next = nextReport(time.Since(r.started)) {
 		select {
 		case <-r.done:
 			return
 		case <-time.After(time.Until(r.started.Add(next))):
 		}
 		r.log.Write(journal.Info, nil, "the app is not ready after "+seconds(time.Since(r.started))+": "+r.describe())
-		switch next {
-		case time.Second:
-			next = 2 * time.Second
-		case 2 * time.Second:
-			next = 5 * time.Second
-		default:
-			next += 5 * time.Second
-		}
 	}
+}
+
+// nextReport is when the log is told next. What was missed, as the environment was frozen, is not made up for.
+func nextReport(waited time.Duration) time.Duration {
+	switch {
+	case waited < 2*time.Second:
+		return 2 * time.Second
+	case waited < 5*time.Second:
+		return 5 * time.Second
+	}
+	return waited.Truncate(5*time.Second) + 5*time.Second
 }
 
 // Wait waits until the app is ready, or until t unless t is zero.

@@ -266,3 +266,22 @@ func TestInstant(t *testing.T) {
 		t.Errorf("an hour passed by one clock, but %v", d)
 	}
 }
+
+// The log is told after 1, 2 and 5 seconds, then every 5; a time that was missed is left out.
+func TestNextReport(t *testing.T) {
+	for waited, want := range map[time.Duration]time.Duration{
+		time.Second:              2 * time.Second,
+		1100 * time.Millisecond:  2 * time.Second,
+		2 * time.Second:          5 * time.Second,
+		3 * time.Second:          5 * time.Second,
+		5 * time.Second:          10 * time.Second,
+		5300 * time.Millisecond:  10 * time.Second,
+		10 * time.Second:         15 * time.Second,
+		98400 * time.Millisecond: 100 * time.Second,
+		100 * time.Second:        105 * time.Second,
+	} {
+		if got := nextReport(waited); got != want {
+			t.Errorf("after %v the next is at %v, want %v", waited, got, want)
+		}
+	}
+}
