@@ -44,6 +44,7 @@ ALONE := ^lambda-web/(adapter/bench|adapter/conformance|local)$$
 test: build test-app ## Run the tests
 	@echo "Testing (the first time compiles the Pulumi SDK with the race detector, which takes some minutes)"
 	@go test $(RACE) $$(go list ./... | grep -vE '$(ALONE)')
+	@go test -tags purego ./adapter/internal/jsontext
 	@go test $(RACE) -timeout 20m -p 1 $$(go list ./... | grep -E '$(ALONE)')
 
 # The race detector needs a C compiler; without one the tests run without it.
@@ -80,6 +81,15 @@ SEED ?= 0
 .PHONY: chaos
 chaos: tools ## Run the adapter against an app and a Runtime API that fail on schedule (N invocations, SEED)
 	@go run ./adapter/conformance/chaos -n $(N) $(if $(filter-out 0,$(SEED)),-seed $(SEED))
+
+QEMU := qemu-aarch64
+
+.PHONY: test-arm64
+test-arm64: tools ## Run the adapter's tests for arm64 under QEMU (installs it where there is none, as root)
+	@command -v $(QEMU) >/dev/null || { echo "Installing QEMU"; apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends qemu-user; } || { \
+	  echo "$(QEMU) is missing and could not be installed: install QEMU's user mode (on Debian: apt-get install qemu-user), then run the command again."; exit 1; }
+	@GOARCH=arm64 CGO_ENABLED=0 go test -exec $(QEMU) ./adapter/internal/...
+	@LAMBDA_WEB_TEST_ARCHITECTURE=arm64 LAMBDA_WEB_TEST_QEMU=$(QEMU) go test -count=1 ./adapter/conformance
 
 .PHONY: test-rie
 test-rie: tools ## Run the adapter under AWS's Runtime Interface Emulator, and compare the sandbox with it
