@@ -53,7 +53,7 @@ func Start(e Example) (*launch.Cloud, error) {
 	command.Dir = e.Root
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Env = append(os.Environ(), "LAMBDA_WEB_STOP_WITH_PARENT=1")
-	return launch.Start(command, installing)
+	return launch.Start(command, installing, nil)
 }
 
 // arguments are those of "make local", on ports that nobody else has, unless an example says which its app has.

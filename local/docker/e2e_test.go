@@ -345,7 +345,7 @@ func (d *testDaemon) testLocal(t *testing.T) {
 	auto := append(args[:len(args)-1:len(args)-1], "auto") // which finds the daemon
 	command := exec.Command(local, append(auto, "-watch=false", "-c", "provisionedConcurrency=1")...)
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cloud, err := launch.Start(command, 2*time.Minute)
+	cloud, err := launch.Start(command, 2*time.Minute, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,9 +29,9 @@ type Cloud struct {
 	grown *sync.Cond
 }
 
-// Start runs a command that starts the local cloud and waits until it is ready.
-func Start(command *exec.Cmd, patience time.Duration) (*Cloud, error) {
-	c, err := Launch(command, nil)
+// Start runs a command that starts the local cloud, as Launch does, and waits until it is ready.
+func Start(command *exec.Cmd, patience time.Duration, heard func(line string) (keep bool)) (*Cloud, error) {
+	c, err := Launch(command, heard)
 	if err != nil {
 		return nil, err
 	}
@@ -60,6 +60,9 @@ func Launch(command *exec.Cmd, heard func(line string) (keep bool)) (*Cloud, err
 	go c.follow(out)
 	return c, nil
 }
+
+// Own tells the lines of the local cloud from those of the app and of the platform, of which a long run has a million.
+func Own(line string) bool { return !strings.HasPrefix(line, "sandbox-") }
 
 func (c *Cloud) follow(out io.ReadCloser) {
 	defer out.Close()

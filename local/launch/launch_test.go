@@ -29,7 +29,7 @@ func TestReadyAndStop(t *testing.T) {
 		{"errors count as lines", "trap 'exit 0' TERM; { " + ready + "} >&2; " + wait, "", 0},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			c, err := Start(script(test.script), time.Minute)
+			c, err := Start(script(test.script), time.Minute, nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -64,12 +64,12 @@ func TestNeverReady(t *testing.T) {
 		{"has no url", "echo 'Ready in 1.5s. Stop with Ctrl-C.'; " + wait, "no output url", time.Minute},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if _, err := Start(script(test.script), test.patience); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := Start(script(test.script), test.patience, nil); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("%v, want %q", err, test.want)
 			}
 		})
 	}
-	if _, err := Start(exec.Command("/nowhere/local"), time.Minute); err == nil || !strings.Contains(err.Error(), "make build") {
+	if _, err := Start(exec.Command("/nowhere/local"), time.Minute, nil); err == nil || !strings.Contains(err.Error(), "make build") {
 		t.Errorf("a program that is not there: %v", err)
 	}
 }
@@ -77,8 +77,8 @@ func TestNeverReady(t *testing.T) {
 func TestAwait(t *testing.T) {
 	long := strings.Repeat("x", 3<<20)
 	command := script("cat; " + wait)
-	command.Stdin = strings.NewReader("one\nnoise\n" + long + "\none more\nlast\n")
-	c, err := Launch(command, func(line string) bool { return line != "noise" })
+	command.Stdin = strings.NewReader("one\nsandbox-1 | one of the app\n" + long + "\none more\nlast\n")
+	c, err := Launch(command, Own)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestAwait(t *testing.T) {
 		{1, []string{"one"}, "one more"},
 		{0, []string{"nothing", "more"}, "one more"},
 		{1, []string{"xxx"}, long},
-		{0, []string{"noise"}, ""},
+		{0, []string{"of the app"}, ""},
 		{4, []string{"one"}, ""},
 	} {
 		patience := time.Minute

@@ -9,7 +9,7 @@ import (
 
 func TestPeakResident(t *testing.T) {
 	if runtime.GOOS != "linux" {
-		t.Skip("there is no /proc")
+		t.Skip("this package reads /proc, which only Linux has; elsewhere the sandbox asks ps")
 	}
 	before := PeakResident(os.Getpid())
 	block := make([]byte, 64<<20)

@@ -52,7 +52,7 @@ func main() {
 
 func run(command []string) error {
 	started := time.Now()
-	c, err := launch.Start(exec.Command(command[0], command[1:]...), patience)
+	c, err := launch.Start(exec.Command(command[0], command[1:]...), patience, nil)
 	if err != nil {
 		return err
 	}

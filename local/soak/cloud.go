@@ -24,19 +24,12 @@ type cloud struct {
 func startCloud(bin, app string) (*cloud, error) {
 	command := exec.Command(filepath.Join(bin, "local"), "-bin", bin, "-port", "0", "-app", app, "-freeze", "-watch", "-c", fmt.Sprintf("port=%d", appPort()))
 	c := &cloud{recent: &recent{}}
-	started, err := launch.Launch(command, func(line string) bool {
+	var err error
+	c.Cloud, err = launch.Start(command, 5*time.Minute, func(line string) bool {
 		c.recent.add(line)
-		return line != "" && !strings.HasPrefix(line, "sandbox-") // there are a million lines of the app and the platform
+		return launch.Own(line)
 	})
-	if err != nil {
-		return nil, err
-	}
-	c.Cloud = started
-	if err := c.Ready(5 * time.Minute); err != nil {
-		c.Kill()
-		return nil, err
-	}
-	return c, nil
+	return c, err
 }
 
 // appPort is a port that no other local cloud on this machine is likely to start an app on at the same moment.

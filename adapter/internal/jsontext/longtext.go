@@ -36,7 +36,7 @@ var escapes = func() (table [utf8.RuneSelf]escape) {
 // appendEscapedBlock escapes the first block of text, behind which there must be wide more bytes; dst must have escapedRoom.
 func appendEscapedBlock(dst, text []byte) []byte {
 	mask := stops((*block)(text))
-	// Both places are checked above, by the conditions. Checking each copy would cost as much as the copy.
+	// The caller has made sure of the room on both sides: to check each copy would cost as much as the copy.
 	from := unsafe.Pointer(unsafe.SliceData(text))
 	start := unsafe.Add(unsafe.Pointer(unsafe.SliceData(dst)), len(dst))
 	to, done := start, 0
@@ -90,7 +90,7 @@ func decodeInPlace(s []byte, i int) []byte {
 
 // decodeBlock decodes the block at s[i], whose stops are given, to s[to], a block before it at least.
 func decodeBlock(s []byte, to, i int, mask uint64) (newTo, newI int) {
-	base := unsafe.Pointer(unsafe.SliceData(s)) // checked by the caller's conditions, as in appendEscapedBlock
+	base := unsafe.Pointer(unsafe.SliceData(s)) // the caller has made sure, as in appendEscapedBlock
 	end := i + blockSize
 	for start := i; mask != 0; mask &= ^uint64(0) << (i - start) {
 		stop := start + bits.TrailingZeros64(mask) // a backslash, as quotes are behind one
