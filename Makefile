@@ -30,7 +30,7 @@ local: build ## Run the app behind a local REST API and Lambda sandbox
 
 .PHONY: smoke
 smoke: build ## Start it on a free port, call the sample app's routes, stop it
-	@go run ./local/smoke $(LOCAL) -port 0
+	@go run ./test/smoke $(LOCAL) -port 0
 
 .PHONY: build
 build: tools ## Build the adapter, the Pulumi program and the local cloud
@@ -38,7 +38,7 @@ build: tools ## Build the adapter, the Pulumi program and the local cloud
 	@go run ./local/build -o $(BIN) ./infra ./local
 
 # These start many processes; one after the other they do not starve each other.
-ALONE := ^lambda-web/(adapter/bench|adapter/conformance|local)$$
+ALONE := ^lambda-web/test/(bench|conformance|cloud)$$
 
 .PHONY: test
 test: build test-app ## Run the tests
@@ -80,7 +80,7 @@ SEED ?= 0
 
 .PHONY: chaos
 chaos: tools ## Run the adapter against an app and a Runtime API that fail on schedule (N invocations, SEED)
-	@go run ./adapter/conformance/chaos -n $(N) $(if $(filter-out 0,$(SEED)),-seed $(SEED))
+	@go run ./test/chaos -n $(N) $(if $(filter-out 0,$(SEED)),-seed $(SEED))
 
 QEMU := qemu-aarch64
 
@@ -88,11 +88,11 @@ QEMU := qemu-aarch64
 test-arm64: tools ## Run the adapter's tests for arm64 under QEMU
 	@command -v $(QEMU) >/dev/null || { echo "$(QEMU) is missing: install QEMU's user mode (on Debian: apt-get install qemu-user), then run the command again."; exit 1; }
 	@GOARCH=arm64 CGO_ENABLED=0 go test -exec $(QEMU) ./adapter/internal/...
-	@LAMBDA_WEB_TEST_ARCHITECTURE=arm64 LAMBDA_WEB_TEST_QEMU=$(QEMU) go test -count=1 ./adapter/conformance
+	@LAMBDA_WEB_TEST_ARCHITECTURE=arm64 LAMBDA_WEB_TEST_QEMU=$(QEMU) go test -count=1 ./test/conformance
 
 .PHONY: test-rie
 test-rie: tools ## Run the adapter under AWS's Runtime Interface Emulator, and compare the sandbox with it
-	@go test -tags rie -run RIE -count=1 -v ./adapter/conformance ./local/sandbox/...
+	@go test -tags rie -run RIE -count=1 -v ./test/conformance ./local/sandbox/...
 
 .PHONY: test-docker
 test-docker: build ## Run sandboxes as containers (installs and starts Docker where there is none, as root)
@@ -102,26 +102,26 @@ EXAMPLE ?=
 
 .PHONY: test-examples
 test-examples: build ## Use the apps in examples/ as people do (EXAMPLE=TestDjango for one)
-	@LAMBDA_WEB_TEST_EXAMPLES=1 go test -count=1 -timeout 60m -v $(if $(EXAMPLE),-run "$(EXAMPLE)") ./examples/endtoend
+	@LAMBDA_WEB_TEST_EXAMPLES=1 go test -count=1 -timeout 60m -v $(if $(EXAMPLE),-run "$(EXAMPLE)") ./test/endtoend
 
 COLDSTART ?=
 
 .PHONY: bench-examples
 bench-examples: build ## Measure how long the apps in examples/ take to start (COLDSTART="-out docs/examples.md")
-	@go run ./examples/coldstart $(COLDSTART) $(EXAMPLE)
+	@go run ./test/coldstart $(COLDSTART) $(EXAMPLE)
 
 BENCH ?=
 
 .PHONY: bench
 bench: build $(APP_TESTS)/installed ## Measure the adapter beside the reference, and the local cloud (BENCH=-quick for a minute)
-	@go run ./adapter/bench $(BENCH)
-	@go run ./local/bench $(BIN)
+	@go run ./test/bench $(BENCH)
+	@go run ./test/bench/cloud $(BIN)
 
 MINUTES ?= 30
 
 .PHONY: soak
 soak: build ## Run the local cloud under load, changes and kills for MINUTES (30)
-	@go run ./local/soak -minutes $(MINUTES) $(if $(filter-out 0,$(SEED)),-seed $(SEED)) $(BIN)
+	@go run ./test/soak -minutes $(MINUTES) $(if $(filter-out 0,$(SEED)),-seed $(SEED)) $(BIN)
 
 # Environments on AWS. Each target checks first that its tools are there.
 ON = --stack $(STACK)
@@ -164,7 +164,7 @@ PULUMI         := .lambda-web/pulumi/$(PULUMI_VERSION)/bin/pulumi
 
 .PHONY: test-engine
 test-engine: $(PULUMI) ## Run the Pulumi program under the real engine, without a cloud
-	@LAMBDA_WEB_PULUMI="$(CURDIR)/$(PULUMI)" go test -count=1 -timeout 30m ./infra/engine/...
+	@LAMBDA_WEB_PULUMI="$(CURDIR)/$(PULUMI)" go test -count=1 -timeout 30m ./test/engine/...
 
 $(PULUMI): | tools
 	@echo "Building the Pulumi CLI $(PULUMI_VERSION) for the tests (once; it takes five minutes and more)"

@@ -21,8 +21,8 @@ import (
 	"time"
 
 	"lambda-web/infra/webapp/buildcontext"
-	"lambda-web/local/launch"
 	"lambda-web/local/sandbox"
+	"lambda-web/test/launch"
 )
 
 // TestDocker is the proof with real images and containers. "make test-docker" runs it.
@@ -338,7 +338,7 @@ func (d *testDaemon) testLocal(t *testing.T) {
 		t.Fatalf("needs the built programs: make build (%v)", err)
 	}
 	args := []string{"-root", d.root, "-bin", bin, "-port", "0", "-mode", "docker"}
-	smoke := append([]string{"run", "lambda-web/local/smoke", local}, args...)
+	smoke := append([]string{"run", "lambda-web/test/smoke", local}, args...)
 	t.Log("\n" + run(t, "go", smoke...))
 	none(t)
 

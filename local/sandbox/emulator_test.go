@@ -21,7 +21,7 @@ import (
 	"testing"
 	"time"
 
-	"lambda-web/local/emulator"
+	"lambda-web/test/emulator"
 )
 
 // A scene is played twice, under AWS's Runtime Interface Emulator and under a sandbox. What its processes are told must

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strconv"
+	"time"
+
+	"lambda-web/test/endtoend"
+	"lambda-web/test/launch"
+)
+
+// starts are the cold starts of an app in one way: what its first request took, and the init of it in milliseconds.
+// There are no inits where the app was started before the request came.
+type starts struct{ inits, firsts []float64 }
+
+func (s starts) init() string  { return median(s.inits) }
+func (s starts) first() string { return median(s.firsts) }
+
+func median(milliseconds []float64) string {
+	if len(milliseconds) == 0 {
+		return "before"
+	}
+	slices.Sort(milliseconds)
+	return fmt.Sprintf("%.0f ms", milliseconds[len(milliseconds)/2])
+}
+
+// measure starts an app so many times, and once before that: the first start installs packages and fills caches.
+func measure(e endtoend.Example, times int) (result starts, err error) {
+	for i := range times + 1 {
+		var once starts
+		if err := startOnce(e, &once); err != nil {
+			return result, err
+		}
+		if i > 0 {
+			result.inits, result.firsts = append(result.inits, once.inits...), append(result.firsts, once.firsts...)
+		}
+	}
+	return result, nil
+}
+
+func startOnce(e endtoend.Example, s *starts) error {
+	cloud, err := endtoend.Start(e)
+	if err != nil {
+		return err
+	}
+	return errors.Join(s.firstRequest(cloud), cloud.Stop())
+}
+
+// report is the line of the platform about a request; it names the init if the request had to wait for one.
+var report = regexp.MustCompile(`Init Duration: ([0-9.]+) ms`)
+
+// client takes a redirect for the page that it is.
+var client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+
+// firstRequest opens the app's first page.
+func (s *starts) firstRequest(cloud *launch.Cloud) error {
+	began := time.Now()
+	response, err := client.Get(cloud.URL + "/")
+	if err != nil {
+		return fmt.Errorf("the first request: %w", err)
+	}
+	defer response.Body.Close()
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return fmt.Errorf("the first request: %w", err)
+	}
+	s.firsts = append(s.firsts, float64(time.Since(began).Microseconds())/1000)
+	if response.StatusCode >= 400 {
+		return fmt.Errorf("the first page has status %d, so nothing was measured; is the machine busy with other things? The local cloud printed:\n%s", response.StatusCode, cloud.Log())
+	}
+	line, err := cloud.Await(0, 10*time.Second, "| REPORT RequestId")
+	if err != nil {
+		return err
+	}
+	if match := report.FindStringSubmatch(line); match != nil {
+		took, err := strconv.ParseFloat(match[1], 64)
+		s.inits = append(s.inits, took)
+		return err
+	}
+	return nil
+}

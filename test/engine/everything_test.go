@@ -1,0 +1,163 @@
+package engine
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
+	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"lambda-web/infra/webapp"
+	"lambda-web/test/engine/standin"
+)
+
+// TestEverything: a stack in which each optional resource is made comes up, has nothing to do afterwards, takes a
+// new app and goes down again.
+func TestEverything(t *testing.T) {
+	p := newProject(t)
+	s := newStack(t, p, standin.New(p.root+"/infra"), "test", everything)
+	s.preview(t)
+	s.up(t)
+	deployerTypes(t, s.cloud, false)
+	s.unchanged(t)
+	if found := s.refresh(t); len(found) > 0 {
+		t.Errorf("a refresh finds%v", found)
+	}
+
+	p.put(t, "app/app.py", "app = 2\n")
+	planOf(s.up(t)).same(t, `
+		update docker:index/image:Image
+		update aws:lambda/function:Function
+		update aws:lambda/alias:Alias`)
+
+	// Scaling moves the number of started environments; a deployment leaves it where it is.
+	s.set(t, map[string]string{"provisionedConcurrency": "2"})
+	if done := s.up(t); slices.Contains(planOf(done), "update aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig") {
+		t.Errorf("the deployment set the number of started environments back: %v", done)
+	}
+
+	s.destroy(t)
+	// The account's role for API Gateway logs stays: other stacks may have come to need it.
+	left(t, s.cloud, "aws:apigateway/account:Account", "aws:iam/role:Role", "aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+	for token, want := range map[string]int{"aws:apigateway/account:Account": 1, "aws:iam/role:Role": 1, "aws:iam/rolePolicyAttachment:RolePolicyAttachment": 1} {
+		if got := len(s.cloud.Objects(token)); got != want {
+			t.Errorf("%d objects of type %s are left, want %d", got, token, want)
+		}
+	}
+}
+
+// TestRollout: liveVersion and canaryWeight move requests between versions and touch the alias alone.
+func TestRollout(t *testing.T) {
+	p := newProject(t)
+	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", nil)
+	s.up(t)
+	alias := func() *standin.Object { return s.cloud.Objects("aws:lambda/alias:Alias")[0] }
+	weight := func(version string) any {
+		weights, _ := standin.Plain(alias().State["routingConfig"]).(map[string]any)
+		all, _ := weights["additionalVersionWeights"].(map[string]any)
+		return all[version]
+	}
+
+	// Hold the live version, bring the next one out for a tenth of the requests.
+	s.set(t, map[string]string{"liveVersion": "1", "canaryWeight": "10"})
+	p.put(t, "app/app.py", "app = 2\n")
+	s.up(t)
+	if live := alias().Text("functionVersion"); live != "1" || weight("2") != 0.1 {
+		t.Errorf("version %s is live and version 2 gets %v, want 1 and 0.1", live, weight("2"))
+	}
+	// Take it back and bring it out again, each by one setting.
+	for _, step := range []struct {
+		weight, live string
+		share        any
+	}{{"0", "1", nil}, {"50", "1", 0.5}, {"100", "2", nil}, {"10", "1", 0.1}} {
+		s.set(t, map[string]string{"canaryWeight": step.weight})
+		s.preview(t).same(t, `update aws:lambda/alias:Alias`)
+		s.up(t)
+		if live := alias().Text("functionVersion"); live != step.live || weight("2") != step.share {
+			t.Errorf("canaryWeight %s: version %s is live and version 2 gets %v, want %s and %v", step.weight, live, weight("2"), step.live, step.share)
+		}
+	}
+	// Promote.
+	s.unset(t, "liveVersion", "canaryWeight")
+	s.preview(t).same(t, `update aws:lambda/alias:Alias`)
+	s.up(t)
+	if live := alias().Text("functionVersion"); live != "2" || weight("2") != nil {
+		t.Errorf("version %s is live, and another gets %v; want 2 alone", live, weight("2"))
+	}
+	// Roll back.
+	s.set(t, map[string]string{"liveVersion": "1"})
+	s.preview(t).same(t, `update aws:lambda/alias:Alias`)
+	builds := s.cloud.Builds()
+	s.up(t)
+	if live := alias().Text("functionVersion"); live != "1" || s.cloud.Builds() != builds {
+		t.Errorf("version %s is live after %d builds, want 1 and none", live, s.cloud.Builds()-builds)
+	}
+}
+
+// TestRolloutWithStartedEnvironments: they go before the rollout and come back with its end.
+func TestRolloutWithStartedEnvironments(t *testing.T) {
+	const provisioned = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
+	p := newProject(t)
+	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", map[string]string{"provisionedConcurrency": "2"})
+	s.up(t)
+	s.set(t, map[string]string{"provisionedConcurrency": "0"})
+	s.preview(t).same(t, "delete "+provisioned)
+	s.up(t)
+	s.set(t, map[string]string{"liveVersion": "1", "canaryWeight": "10"})
+	p.put(t, "app/app.py", "app = 2\n")
+	s.up(t)
+	s.set(t, map[string]string{"canaryWeight": "100", "provisionedConcurrency": "2"})
+	s.preview(t).same(t, `
+		update aws:lambda/alias:Alias
+		create `+provisioned)
+	before(t, s.up(t), "update aws:lambda/alias:Alias", "create "+provisioned)
+	s.unchanged(t)
+}
+
+// TestRename: a web app of another program gets another name, and with an alias for what it was
+// keeps its API and its images.
+func TestRename(t *testing.T) {
+	p := newProject(t)
+	name, options := "blog", []pulumi.ResourceOption{}
+	s := newProgram(t, p, standin.New(p.root+"/infra"), "dev", nil, func(ctx *pulumi.Context) error {
+		provider, err := aws.NewProvider(ctx, "aws", &aws.ProviderArgs{Region: pulumi.String(standin.Region)})
+		if err != nil {
+			return err
+		}
+		_, err = webapp.New(ctx, name, webapp.Args{}, append(options, pulumi.Providers(provider))...)
+		return err
+	})
+	s.up(t)
+	kept := func() (ids []string) {
+		for _, token := range []string{"aws:apigateway/restApi:RestApi", "aws:apigateway/stage:Stage", "aws:ecr/repository:Repository", "aws:lambda/function:Function"} {
+			for _, o := range s.cloud.Objects(token) {
+				ids = append(ids, o.Type+" "+o.ID)
+			}
+		}
+		return ids
+	}
+	before := kept()
+	name, options = "journal", []pulumi.ResourceOption{pulumi.Aliases([]pulumi.Alias{{Name: pulumi.String("blog")}})}
+	s.up(t)
+	if after := kept(); !slices.Equal(after, before) {
+		t.Errorf("there was %v, and is %v", before, after)
+	}
+	s.unchanged(t)
+	s.destroy(t)
+	left(t, s.cloud)
+}
+
+// TestProtect: a protected stack is not destroyed by mistake.
+func TestProtect(t *testing.T) {
+	p := newProject(t)
+	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", map[string]string{"protect": "true"})
+	s.up(t)
+	if _, err := s.Destroy(t.Context()); err == nil {
+		t.Fatal("a protected stack was destroyed")
+	}
+	s.cloud.Operations()
+	s.set(t, map[string]string{"protect": "false"})
+	s.up(t)
+	s.destroy(t)
+	left(t, s.cloud)
+}

@@ -1,0 +1,23 @@
+package engine
+
+import (
+	"slices"
+	"testing"
+
+	"lambda-web/deploy/rights"
+	"lambda-web/test/engine/standin"
+)
+
+// deployerTypes compares what was made with what the deployer's policy is for.
+func deployerTypes(t *testing.T, cloud *standin.Cloud, plain bool) {
+	t.Helper()
+	var made []string
+	for _, o := range cloud.Objects("") {
+		made = append(made, o.Type)
+	}
+	slices.Sort(made)
+	made = slices.Compact(made)
+	if allowed := rights.Types(plain); !slices.Equal(made, allowed) {
+		t.Errorf("the program makes %v\nthe deployer's policy is for %v", made, allowed)
+	}
+}
