@@ -94,9 +94,9 @@ test-arm64: tools ## Run the adapter's tests for arm64 under QEMU
 test-rie: tools ## Run the adapter under AWS's Runtime Interface Emulator, and compare the sandbox with it
 	@go test -tags rie -run RIE -count=1 -v ./test/conformance ./local/sandbox/...
 
-.PHONY: test-docker
-test-docker: build ## Run sandboxes as containers (installs and starts Docker where there is none, as root)
-	@LAMBDA_WEB_TEST_DOCKER=1 go test -count=1 -timeout 20m -v ./local/docker/...
+.PHONY: test-container
+test-container: build ## Run sandboxes as containers (installs and starts Docker where there is none, as root)
+	@LAMBDA_WEB_TEST_CONTAINER=1 go test -count=1 -timeout 20m -v ./test/container/
 
 EXAMPLE ?=
 

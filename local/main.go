@@ -1,7 +1,7 @@
 // Command local is the cloud on a laptop: it runs the Pulumi program of this repository against this
 // machine instead of an AWS account, and serves the REST API it makes.
 //
-//	local [-stack dev] [-port 3000] [-app FOLDER] [-mode process|docker|auto]
+//	local [-stack dev] [-port 3000] [-app FOLDER] [-mode process|container|auto]
 //
 // "make local" builds it and what it needs, then starts it. SIGINT and SIGTERM stop it: the app gets
 // SIGTERM, as on Lambda, and nothing is left running.
@@ -20,7 +20,7 @@ import (
 	"syscall"
 	"time"
 
-	"lambda-web/local/docker"
+	"lambda-web/local/container"
 	"lambda-web/local/monitor"
 	"lambda-web/local/sandbox"
 )
@@ -73,9 +73,9 @@ func run(args []string) error {
 type place struct {
 	options
 	baseURL    string
-	docker     *docker.Engine // runs the sandboxes; nil is this machine itself
-	app        string         // the app's folder
-	watcher    *watcher       // of the files; nil until the first deployment
+	docker     *container.Engine // runs the sandboxes; nil is this machine itself
+	app        string            // the app's folder
+	watcher    *watcher          // of the files; nil until the first deployment
 	deployment *monitor.Deployment
 	cloud      *monitor.Cloud
 }

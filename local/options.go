@@ -16,7 +16,7 @@ import (
 	"strconv"
 	"strings"
 
-	"lambda-web/local/docker"
+	"lambda-web/local/container"
 	"lambda-web/local/monitor"
 )
 
@@ -34,7 +34,7 @@ type options struct {
 	config  map[string]string // settings that win over the stack's
 	watch   bool              // redeploy when files change
 	freeze  bool              // stop processes between invocations
-	mode    string            // process, docker or auto
+	mode    string            // process, container or auto
 }
 
 func readOptions(args []string) (options, error) {
@@ -48,7 +48,7 @@ func readOptions(args []string) (options, error) {
 	set.StringVar(&o.host, "host", "127.0.0.1", "address to listen on")
 	set.IntVar(&o.port, "port", 3000, "port to listen on, 0 for a free one")
 	set.BoolVar(&o.watch, "watch", true, "redeploy when the app, the adapter, the program or the settings change")
-	set.StringVar(&o.mode, "mode", processMode, "what sandboxes are: process, docker, or auto for docker where a daemon answers")
+	set.StringVar(&o.mode, "mode", processMode, "what sandboxes are: process, container, or auto for container where an engine answers")
 	bin := set.String("bin", "", "folder of the built programs (default: .lambda-web/bin)")
 	o.config = map[string]string{}
 	set.Func("c", "setting of the stack, KEY=VALUE; may be repeated", func(text string) error {
@@ -70,6 +70,9 @@ func readOptions(args []string) (options, error) {
 		return o, fmt.Errorf("find the project's folder: %w", err)
 	}
 	o.root = root
+	if o.mode == "docker" { // its name until now
+		o.mode = containerMode
+	}
 	o.cache = filepath.Join(root, ".lambda-web")
 	folder, err := filepath.Abs(cmp.Or(*bin, filepath.Join(o.cache, "bin")))
 	if err != nil {
@@ -81,18 +84,18 @@ func readOptions(args []string) (options, error) {
 
 // What sandboxes are.
 const (
-	processMode = "process" // processes of this machine
-	dockerMode  = "docker"  // containers of the image that "pulumi up" pushes
-	autoMode    = "auto"    // containers where a Docker daemon answers, else processes
+	processMode   = "process"   // processes of this machine
+	containerMode = "container" // containers of the image that "pulumi up" pushes
+	autoMode      = "auto"      // containers where a Docker daemon answers, else processes
 )
 
 // engine is the Docker that runs the sandboxes, or nil.
-func (o options) engine(ctx context.Context) (*docker.Engine, error) {
+func (o options) engine(ctx context.Context) (*container.Engine, error) {
 	if o.mode == processMode {
 		return nil, nil
 	}
-	engine, err := docker.Open(ctx, o.root, o.cache)
-	if unavailable := (*docker.UnavailableError)(nil); o.mode == autoMode && errors.As(err, &unavailable) {
+	engine, err := container.Find(ctx, o.root, o.cache)
+	if unavailable := (*container.UnavailableError)(nil); o.mode == autoMode && errors.As(err, &unavailable) {
 		fmt.Println("No Docker daemon answers, so the app runs as processes of this machine")
 		return nil, nil
 	}
@@ -110,8 +113,8 @@ func (o options) check(rest []string) error {
 	if net.ParseIP(o.host) == nil {
 		mistakes = append(mistakes, fmt.Errorf("HOST is %q; it must be an IP address such as 127.0.0.1 or 0.0.0.0", o.host))
 	}
-	if !slices.Contains([]string{processMode, dockerMode, autoMode}, o.mode) {
-		mistakes = append(mistakes, fmt.Errorf("MODE is %q; allowed are process, docker and auto", o.mode))
+	if !slices.Contains([]string{processMode, containerMode, autoMode}, o.mode) {
+		mistakes = append(mistakes, fmt.Errorf("MODE is %q; allowed are process, container and auto", o.mode))
 	}
 	if o.appFlag != "" {
 		if info, err := os.Stat(o.appFlag); err != nil || !info.IsDir() {

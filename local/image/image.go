@@ -105,5 +105,5 @@ func findProgram(name, dir, searchPath string) (string, error) {
 			}
 		}
 	}
-	return "", fmt.Errorf("the app's start command %q is not on this machine: install it, add it to the packages the Dockerfile installs, or run the app in containers with MODE=docker", base)
+	return "", fmt.Errorf("the app's start command %q is not on this machine: install it, add it to the packages the Dockerfile installs, or run the app in containers with MODE=container", base)
 }

@@ -162,7 +162,7 @@ func TestRecipeRefusals(t *testing.T) {
 		{"files of a stage that does not exist yet", "FROM x AS a\nFROM y\nCOPY --from=1 /out /app\n", "line 3: COPY --from=1"},
 		{"downloads", "FROM x\nADD https://example.com/a.tar.gz /a\n", "line 2: ADD https://example.com/a.tar.gz downloads"},
 		{"here-documents", "FROM x\nCOPY <<EOF /a\nx\nEOF\n", "line 2: COPY with a here-document"},
-		{"packages by a manager that is not known here", "FROM x\nRUN pip install poetry && poetry install --no-root\n", "line 2: poetry install installs the app's packages, which needs a real image build: run the app in containers, with MODE=docker"},
+		{"packages by a manager that is not known here", "FROM x\nRUN pip install poetry && poetry install --no-root\n", "line 2: poetry install installs the app's packages, which needs a real image build: run the app in containers, with MODE=container"},
 		{"no stage at all", "", "parse Dockerfile"},
 		{"an unknown instruction", "FROM x\nFOO bar\n", "parse Dockerfile"},
 	} {

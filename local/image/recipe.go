@@ -347,7 +347,7 @@ type UnsupportedError struct {
 }
 
 func (e *UnsupportedError) Error() string {
-	return fmt.Sprintf("Dockerfile line %d: %s, which needs a real image build: run the app in containers, with MODE=docker", e.Line, e.What)
+	return fmt.Sprintf("Dockerfile line %d: %s, which needs a real image build: run the app in containers, with MODE=container", e.Line, e.What)
 }
 
 var errNoCommand = errors.New("the Dockerfile has neither CMD nor ENTRYPOINT; add CMD with the line that starts the app, for example CMD [\"gunicorn\", \"app:app\"]")

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"lambda-web/local/docker"
+	"lambda-web/local/container"
 	"lambda-web/local/gateway"
 )
 
@@ -27,11 +27,11 @@ type Cloud struct {
 // Settings are what the local cloud needs beside the deployment.
 type Settings struct {
 	Program Program
-	Docker  *docker.Engine // runs the sandboxes; nil is this machine itself
-	Adapter string         // the adapter built for this machine, for sandboxes without Docker; its file name is the extension's name
-	Freeze  bool           // stop the processes of a sandbox between invocations
-	Cache   string         // folder for the app's files and packages
-	Log     io.Writer      // log lines of the functions and of the gateway
+	Docker  *container.Engine // runs the sandboxes; nil is this machine itself
+	Adapter string            // the adapter built for this machine, for sandboxes without Docker; its file name is the extension's name
+	Freeze  bool              // stop the processes of a sandbox between invocations
+	Cache   string            // folder for the app's files and packages
+	Log     io.Writer         // log lines of the functions and of the gateway
 }
 
 // Realise makes a deployment real: it prepares the image, starts the sandboxes that provisioned

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"lambda-web/local/docker"
+	"lambda-web/local/container"
 	"lambda-web/local/image"
 	"lambda-web/local/sandbox"
 )
@@ -38,7 +38,7 @@ func prepareImage(ctx context.Context, d *Deployment, function *Resource, s Sett
 
 func buildImage(ctx context.Context, r *Resource, s Settings) (preparedImage, error) {
 	build := object(r.Inputs, "build")
-	img, err := s.Docker.Build(ctx, docker.Source{
+	img, err := s.Docker.Build(ctx, container.Source{
 		Context:    filepath.Join(s.Program.Dir, text(build, "context")),
 		Dockerfile: filepath.Join(s.Program.Dir, text(build, "dockerfile")),
 		Args:       texts(object(build, "args")),

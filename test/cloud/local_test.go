@@ -179,7 +179,7 @@ func TestSignedRequests(t *testing.T) {
 	}
 }
 
-// MODE=auto goes on without Docker; MODE=docker says what is missing.
+// MODE=auto goes on without Docker; MODE=container says what is missing.
 func TestNoDockerDaemon(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(t.TempDir(), "nobody.sock"))
 	c := start(t, "-app", wsgiApp, "-mode", "auto")
@@ -187,9 +187,9 @@ func TestNoDockerDaemon(t *testing.T) {
 	if response, _ := c.do("GET", "/empty", nil); response.StatusCode != 204 {
 		t.Errorf("status %d", response.StatusCode)
 	}
-	c = begin(t, "-port", "0", "-app", wsgiApp, "-mode", "docker")
+	c = begin(t, "-port", "0", "-app", wsgiApp, "-mode", "container")
 	if code := c.ExitCode(); code != 1 || !strings.Contains(c.Log(), "make local MODE=process") {
-		t.Errorf("MODE=docker ended with code %d:\n%s", code, c.Log())
+		t.Errorf("MODE=container ended with code %d:\n%s", code, c.Log())
 	}
 }
 

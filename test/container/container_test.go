@@ -1,4 +1,4 @@
-package docker
+package container_test
 
 import (
 	"archive/tar"
@@ -21,36 +21,50 @@ import (
 	"time"
 
 	"lambda-web/infra/webapp/buildcontext"
+	"lambda-web/local/container"
 	"lambda-web/local/sandbox"
 	"lambda-web/test/launch"
 )
 
-// TestDocker is the proof with real images and containers. "make test-docker" runs it.
-func TestDocker(t *testing.T) {
+// TestContainer is the proof with real images and containers. "make test-container" runs it.
+func TestContainer(t *testing.T) {
 	d := useDaemon(t)
 	d.provideBase(t)
-	e, err := Open(context.Background(), d.root, filepath.Join(d.root, ".lambda-web"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	e := d.engine(t)
 	t.Run("the app alone, as the tutorial runs it", d.testTutorial)
 	t.Run("two checkouts of the same tree have the same tag", d.testTag)
-	for name, b := range map[string]builder{"the docker command's own builder": e.builder, "the classic builder": classic} {
+	for name, kit := range map[string]string{"the docker command's own builder": "", "the classic builder": "0"} {
 		t.Run("the final image, by "+name, func(t *testing.T) {
-			with := *newEngine(e, b)
-			d.testImage(t, &with, filepath.Join(d.root, "app"))
-			d.testImage(t, &with, "testdata/probe")
+			setBuilder(t, kit)
+			d.testImage(t, filepath.Join(d.root, "app"))
+			d.testImage(t, "probe")
 		})
-		t.Run("builds that fail, by "+name, func(t *testing.T) { testFailures(t, newEngine(e, b)) })
+		t.Run("builds that fail, by "+name, func(t *testing.T) {
+			setBuilder(t, kit)
+			testFailures(t, d.engine(t))
+		})
 	}
-	t.Run("restrictions", func(t *testing.T) { testRestrictions(t, e) })
-	t.Run("memory", func(t *testing.T) { testMemory(t, e) })
+	t.Run("restrictions", func(t *testing.T) { d.testRestrictions(t, e) })
+	t.Run("memory", func(t *testing.T) { d.testMemory(t, e) })
 	t.Run("make local", d.testLocal)
 }
 
-// newEngine is an engine with another builder and an empty memory.
-func newEngine(e *Engine, b builder) *Engine {
-	return &Engine{command: e.command, builder: b, root: e.root, cache: e.cache, images: map[string]*Image{}, inits: map[string]string{}}
+// engine is the daemon as the product finds it, with an empty memory.
+func (d *testDaemon) engine(t *testing.T) *container.Engine {
+	t.Helper()
+	e, err := container.Find(context.Background(), d.root, filepath.Join(d.root, ".lambda-web"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// setBuilder asks for a builder in Docker's own way.
+func setBuilder(t *testing.T, kit string) {
+	t.Helper()
+	if kit != "" {
+		t.Setenv("DOCKER_BUILDKIT", kit)
+	}
 }
 
 // testTutorial: docker build, docker run -p 8080:8080, three requests.
@@ -129,8 +143,8 @@ func (d *testDaemon) testTag(t *testing.T) {
 	}
 }
 
-func source(staged buildcontext.Staged, name, tag string, log io.Writer) Source {
-	return Source{
+func source(staged buildcontext.Staged, name, tag string, log io.Writer) container.Source {
+	return container.Source{
 		Context: staged.Dir, Dockerfile: filepath.Join(staged.Dir, buildcontext.Dockerfile),
 		Platform: "linux/" + runtime.GOARCH, Name: "lambda-web/" + name + ":" + tag, Log: log,
 	}
@@ -152,7 +166,8 @@ func settingsOf(t *testing.T, image string) (s settings) {
 }
 
 // testImage: the image is the app's own and one file more.
-func (d *testDaemon) testImage(t *testing.T, e *Engine, app string) {
+func (d *testDaemon) testImage(t *testing.T, app string) {
+	e := d.engine(t)
 	staged, tag := d.stage(t, app)
 	src := source(staged, "test-"+filepath.Base(app), tag, nil)
 	img, err := e.Build(context.Background(), src)
@@ -160,7 +175,7 @@ func (d *testDaemon) testImage(t *testing.T, e *Engine, app string) {
 		t.Fatal(err)
 	}
 	alone := "lambda-web/test-alone-" + filepath.Base(app)
-	if err := e.build(context.Background(), Source{
+	if _, err := e.Build(context.Background(), container.Source{
 		Context: app, Dockerfile: filepath.Join(app, "Dockerfile"), Platform: src.Platform, Name: alone,
 	}); err != nil {
 		t.Fatal(err)
@@ -179,7 +194,7 @@ func (d *testDaemon) testImage(t *testing.T, e *Engine, app string) {
 	if header.Mode&0o7777 != 0o755 || header.Uid != 0 || header.Gid != 0 || !bytes.Equal(content, adapter) {
 		t.Errorf("the adapter has mode %o, owner %d:%d and %d bytes, want 755, 0:0 and the %d that were staged", header.Mode, header.Uid, header.Gid, len(content), len(adapter))
 	}
-	if again, err := newEngine(e, e.builder).Build(context.Background(), src); err != nil || again.ID != img.ID {
+	if again, err := d.engine(t).Build(context.Background(), src); err != nil || again.ID != img.ID {
 		t.Errorf("the second build gives %+v, %v, want %s", again, err, img.ID)
 	}
 	var size int64
@@ -215,7 +230,7 @@ func fileOf(t *testing.T, image, path string) (*tar.Header, []byte) {
 }
 
 // testFailures: the sentences that users get when they make the usual mistakes.
-func testFailures(t *testing.T, e *Engine) {
+func testFailures(t *testing.T, e *container.Engine) {
 	for _, c := range []struct{ dockerfile, step, want string }{
 		{"FROM " + baseImage + "\nRUN echo before && exit 3\nCMD [\"x\"]\n", "RUN echo before && exit 3", "\n    before"},
 		{"FROM " + baseImage + "\nCOPY missing .\nCMD [\"x\"]\n", "COPY missing .", "missing"},
@@ -226,7 +241,7 @@ func testFailures(t *testing.T, e *Engine) {
 		if err := os.WriteFile(filepath.Join(dir, "Dockerfile"), []byte(c.dockerfile), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		_, err := e.Build(context.Background(), Source{
+		_, err := e.Build(context.Background(), container.Source{
 			Context: dir, Dockerfile: filepath.Join(dir, "Dockerfile"), Platform: "linux/" + runtime.GOARCH, Name: "lambda-web/test-failure:1",
 		})
 		if err == nil || !strings.Contains(err.Error(), c.step) || !strings.Contains(err.Error(), c.want) {
@@ -236,10 +251,9 @@ func testFailures(t *testing.T, e *Engine) {
 }
 
 // probe is a function of the app that tells what it can see and do.
-func probe(t *testing.T, e *Engine, adjust func(*sandbox.Config)) (*sandbox.Function, *logBook) {
+func (d *testDaemon) probe(t *testing.T, e *container.Engine, adjust func(*sandbox.Config)) (*sandbox.Function, *logBook) {
 	t.Helper()
-	d := &testDaemon{root: e.root}
-	staged, tag := d.stage(t, "testdata/probe")
+	staged, tag := d.stage(t, "probe")
 	img, err := e.Build(context.Background(), source(staged, "test-probe", tag, nil))
 	if err != nil {
 		t.Fatal(err)
@@ -268,8 +282,8 @@ func get(t *testing.T, f *sandbox.Function, path string) (map[string]any, sandbo
 }
 
 // testRestrictions: what a process on Lambda may not do it may not do here.
-func testRestrictions(t *testing.T, e *Engine) {
-	f, log := probe(t, e, func(c *sandbox.Config) { c.Freeze = true })
+func (d *testDaemon) testRestrictions(t *testing.T, e *container.Engine) {
+	f, log := d.probe(t, e, func(c *sandbox.Config) { c.Freeze = true })
 	facts, r := get(t, f, "/facts")
 	want := map[string]any{
 		"uid": 993.0, "gid": 990.0, "groups": []any{}, "capabilities": 0.0, "no new privileges": 1.0, "open files": 1024.0,
@@ -305,13 +319,13 @@ func testRestrictions(t *testing.T, e *Engine) {
 func none(t *testing.T) {
 	t.Helper()
 	eventually(t, "the end of all containers", func() bool {
-		return run(t, "docker", "ps", "--all", "--quiet", "--filter", "label="+Label) == ""
+		return run(t, "docker", "ps", "--all", "--quiet", "--filter", "label="+container.Label) == ""
 	})
 }
 
 // testMemory: an app that takes more than its function has is killed, and the next request starts over.
-func testMemory(t *testing.T, e *Engine) {
-	f, log := probe(t, e, func(*sandbox.Config) {})
+func (d *testDaemon) testMemory(t *testing.T, e *container.Engine) {
+	f, log := d.probe(t, e, func(*sandbox.Config) {})
 	if facts, r := get(t, f, "/facts"); len(facts) == 0 {
 		t.Fatalf("the answer is %s", r.Payload)
 	}
@@ -337,7 +351,7 @@ func (d *testDaemon) testLocal(t *testing.T) {
 	if _, err := os.Stat(local); err != nil {
 		t.Fatalf("needs the built programs: make build (%v)", err)
 	}
-	args := []string{"-root", d.root, "-bin", bin, "-port", "0", "-mode", "docker"}
+	args := []string{"-root", d.root, "-bin", bin, "-port", "0", "-mode", "container"}
 	smoke := append([]string{"run", "lambda-web/test/smoke", local}, args...)
 	t.Log("\n" + run(t, "go", smoke...))
 	none(t)
@@ -350,7 +364,7 @@ func (d *testDaemon) testLocal(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer cloud.Kill()
-	if run(t, "docker", "ps", "--quiet", "--filter", "label="+Label) == "" {
+	if run(t, "docker", "ps", "--quiet", "--filter", "label="+container.Label) == "" {
 		t.Errorf("MODE=auto did not find the daemon:\n%s", cloud.Log())
 	}
 	cloud.Kill()

@@ -10,7 +10,7 @@ import (
 	"sync"
 	"syscall"
 
-	"lambda-web/local/docker/wire"
+	"lambda-web/local/container/wire"
 	"lambda-web/local/sandbox/program"
 )
 

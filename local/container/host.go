@@ -1,4 +1,4 @@
-package docker
+package container
 
 import (
 	"bufio"
@@ -18,7 +18,7 @@ import (
 
 	"github.com/hashicorp/yamux"
 
-	"lambda-web/local/docker/wire"
+	"lambda-web/local/container/wire"
 	"lambda-web/local/sandbox"
 )
 

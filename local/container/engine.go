@@ -1,4 +1,4 @@
-// Package docker runs sandboxes as containers of the very image that "pulumi up" pushes, built from the
+// Package container runs sandboxes as containers of the very image that "pulumi up" pushes, built from the
 // same context, under Lambda's restrictions.
 //
 // The map: an [Engine] is a Docker daemon with the docker command that speaks to it; it builds an
@@ -7,7 +7,7 @@
 // process 1. The folder wire has the words the two speak.
 //
 // The command is used, not the daemon's API: it knows the user's contexts, credentials and builders.
-package docker
+package container
 
 import (
 	"bytes"
@@ -49,14 +49,14 @@ type UnavailableError struct{ sentence string }
 
 func (e *UnavailableError) Error() string { return e.sentence }
 
-// Open finds the docker command and a daemon that answers it, or returns an *UnavailableError. The
+// Find finds the docker command and a daemon that answers it, or returns an *UnavailableError. The
 // root is a folder in this module, from where the containers' init is compiled into the cache.
-func Open(ctx context.Context, root, cache string) (*Engine, error) {
+func Find(ctx context.Context, root, cache string) (*Engine, error) {
 	command, err := exec.LookPath("docker")
 	if err != nil {
-		return nil, &UnavailableError{"MODE=docker needs the docker command, which was not found: install Docker (https://docs.docker.com/get-docker/), or run the app without it: make local MODE=process"}
+		return nil, &UnavailableError{"MODE=container needs the docker command, which was not found: install Docker (https://docs.docker.com/get-docker/), or run the app without it: make local MODE=process"}
 	}
-	e := &Engine{command: command, root: root, cache: filepath.Join(cache, "docker"), images: map[string]*Image{}, inits: map[string]string{}}
+	e := &Engine{command: command, root: root, cache: filepath.Join(cache, "container"), images: map[string]*Image{}, inits: map[string]string{}}
 	var v struct {
 		Client struct{ Version string }
 		Server *struct {
@@ -86,6 +86,9 @@ func unavailable(message string) error {
 }
 
 func (e *Engine) findBuilder(ctx context.Context, version string) builder {
+	if os.Getenv("DOCKER_BUILDKIT") == "0" { // how Docker itself is told to do without
+		return classic
+	}
 	if _, _, err := e.run(ctx, "buildx", "version"); err == nil {
 		return buildx
 	}
@@ -115,7 +118,7 @@ func (e *Engine) init(ctx context.Context, architecture string) (string, error) 
 	path := filepath.Join(e.cache, "init-"+architecture)
 	fresh := path + "." + strconv.Itoa(os.Getpid())
 	defer os.Remove(fresh)
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", fresh, "lambda-web/local/docker/init")
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", fresh, "lambda-web/local/container/init")
 	command.Dir = e.root
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture, "GOFLAGS=")
 	if out, err := command.CombinedOutput(); err != nil {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/hashicorp/yamux"
 
-	"lambda-web/local/docker/wire"
+	"lambda-web/local/container/wire"
 )
 
 func main() {

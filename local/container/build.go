@@ -1,4 +1,4 @@
-package docker
+package container
 
 import (
 	"archive/tar"
@@ -14,7 +14,7 @@ import (
 	"slices"
 	"strings"
 
-	"lambda-web/local/docker/wire"
+	"lambda-web/local/container/wire"
 )
 
 // Source is a staged build context, as "pulumi up" gives it to its builder.

@@ -1,4 +1,4 @@
-package docker
+package container_test
 
 import (
 	"errors"
@@ -13,8 +13,8 @@ import (
 )
 
 // testVariable in the environment makes the tests with real containers run: they may install Docker and
-// take minutes ("make test-docker").
-const testVariable = "LAMBDA_WEB_TEST_DOCKER"
+// take minutes ("make test-container").
+const testVariable = "LAMBDA_WEB_TEST_CONTAINER"
 
 // testDaemon is a Docker daemon for the tests.
 type testDaemon struct {
@@ -26,7 +26,7 @@ type testDaemon struct {
 func useDaemon(t *testing.T) *testDaemon {
 	t.Helper()
 	if os.Getenv(testVariable) == "" {
-		t.Skip("needs Docker and minutes: start it with make test-docker")
+		t.Skip("needs Docker and minutes: start it with make test-container")
 	}
 	root, err := filepath.Abs("../..")
 	if err != nil {

@@ -1,4 +1,4 @@
-package docker
+package container
 
 import (
 	"bytes"
@@ -21,7 +21,7 @@ import (
 	"testing"
 	"time"
 
-	"lambda-web/local/docker/wire"
+	"lambda-web/local/container/wire"
 	"lambda-web/local/sandbox"
 )
 
@@ -354,7 +354,7 @@ func TestNoDocker(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		_, err := Open(context.Background(), ".", dir)
+		_, err := Find(context.Background(), ".", dir)
 		if _, ok := err.(*UnavailableError); !ok || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "MODE=process") && !strings.Contains(err.Error(), "install Docker") {
 			t.Errorf("got %v, want %q", err, c.want)
 		}
@@ -374,7 +374,7 @@ func TestBuilders(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Setenv("PATH", dir)
-		e, err := Open(context.Background(), ".", dir)
+		e, err := Find(context.Background(), ".", dir)
 		if err != nil || e.builder != c.want {
 			t.Errorf("version %s, buildx %t: got %v, %v, want builder %d", c.version, c.buildx, e, err, c.want)
 		}
