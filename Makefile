@@ -39,16 +39,17 @@ build: tools ## Build the adapter, the Pulumi program and the local cloud
 
 # These start many processes; one after the other they do not starve each other.
 ALONE := ^lambda-web/test/(bench|conformance|cloud)$$
+# These link the Pulumi SDK, which takes minutes to compile: they share the build of "make build".
+# The race detector is for what has goroutines of its own.
+PULUMI_SDK := ^lambda-web/(infra|examples/embed|test/engine)(/|$$)
 
 .PHONY: test
 test: build test-app ## Run the tests
-	@echo "Testing (the first time compiles the Pulumi SDK with the race detector, which takes some minutes)"
-	@go test $(RACE) $$(go list ./... | grep -vE '$(ALONE)')
+	@echo "Testing (the first time compiles what is tested, which takes some minutes)"
+	@go test $$(go list ./... | grep -E '$(PULUMI_SDK)')
+	@go test $(RACE) $$(go list ./... | grep -vE '$(PULUMI_SDK)|$(ALONE)')
 	@go test -tags purego ./adapter/internal/jsontext
 	@go test $(RACE) -timeout 20m -p 1 $$(go list ./... | grep -E '$(ALONE)')
-
-# The race detector needs a C compiler; without one the tests run without it.
-RACE = $(shell if [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null 2>&1; then echo -race; else echo "Without a C compiler the tests run without the race detector." >&2; fi)
 
 APP_TESTS := .lambda-web/venv-app-tests
 

@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigateway"
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/route53"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -36,16 +35,10 @@ func (b builder) domain(api *restAPI) error {
 		return nil
 	}
 	for _, kind := range []string{"A", "AAAA"} {
-		_, err := route53.NewRecord(b.ctx, b.name+"-"+strings.ToLower(kind), &route53.RecordArgs{
-			ZoneId: b.args.DomainHostedZone,
-			Name:   domain.DomainName,
-			Type:   pulumi.String(kind),
-			Aliases: route53.RecordAliasArray{route53.RecordAliasArgs{
-				Name:                 domain.RegionalDomainName,
-				ZoneId:               domain.RegionalZoneId,
-				EvaluateTargetHealth: pulumi.Bool(false),
-			}},
-		}, b.parent)
+		err := b.aliasRecord(b.name+"-"+strings.ToLower(kind), aliasRecord{
+			zone: b.args.DomainHostedZone, name: domain.DomainName, kind: kind,
+			endpoint: domain.RegionalDomainName, endpointZone: domain.RegionalZoneId,
+		})
 		if err != nil {
 			return fmt.Errorf("DNS record: %w", err)
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
-	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/sns"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
@@ -92,19 +91,11 @@ func (b builder) topic() (pulumi.StringInput, error) {
 	if b.args.AlarmTopic != nil {
 		return b.args.AlarmTopic, nil
 	}
-	topic, err := sns.NewTopic(b.ctx, b.name+"-alarms", &sns.TopicArgs{}, b.parent)
+	topic, err := b.mailTopic(b.name+"-alarms", b.args.AlarmEmail)
 	if err != nil {
-		return nil, fmt.Errorf("alarm topic: %w", err)
+		return nil, fmt.Errorf("alarm topic with %s subscribed to it: %w", b.args.AlarmEmail, err)
 	}
-	_, err = sns.NewTopicSubscription(b.ctx, b.name+"-alarms", &sns.TopicSubscriptionArgs{
-		Topic:    topic.Arn,
-		Protocol: pulumi.String("email"),
-		Endpoint: pulumi.String(b.args.AlarmEmail),
-	}, b.parent)
-	if err != nil {
-		return nil, fmt.Errorf("subscription of %s: %w", b.args.AlarmEmail, err)
-	}
-	return topic.Arn, nil
+	return topic, nil
 }
 
 // widget is a graph on a dashboard

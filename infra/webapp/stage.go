@@ -63,18 +63,12 @@ func (b builder) throttling(api *apigateway.RestApi, stage *apigateway.Stage) er
 	return nil
 }
 
-// webACL puts AWS WAF in front of the stage. Its package is the largest of the provider's and takes
-// longer to compile than all the others together, so the one resource is registered by its token.
+// webACL puts AWS WAF in front of the stage.
 func (b builder) webACL(stage *apigateway.Stage) error {
 	if b.args.WebACL == nil {
 		return nil
 	}
-	var association pulumi.CustomResourceState
-	err := b.ctx.RegisterResource("aws:wafv2/webAclAssociation:WebAclAssociation", b.name, pulumi.Map{
-		"resourceArn": stage.Arn,
-		"webAclArn":   b.args.WebACL,
-	}, &association, b.parent)
-	if err != nil {
+	if err := b.associateWebACL(b.name, stage.Arn, b.args.WebACL); err != nil {
 		return fmt.Errorf("web ACL: %w", err)
 	}
 	return nil
