@@ -48,7 +48,7 @@ test: build test-app ## Run the tests
 	@echo "Testing (the first time compiles what is tested, which takes some minutes)"
 	@go test $$(go list ./... | grep -E '$(PULUMI_SDK)')
 	@go test $(RACE) $$(go list ./... | grep -vE '$(PULUMI_SDK)|$(ALONE)')
-	@go test -tags purego ./adapter/internal/jsontext
+	@go test -tags purego ./adapter/internal/rawjson
 	@go test $(RACE) -timeout 20m -p 1 $$(go list ./... | grep -E '$(ALONE)')
 
 APP_TESTS := .lambda-web/venv-app-tests

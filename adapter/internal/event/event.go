@@ -5,7 +5,7 @@ package event
 import (
 	"bytes"
 
-	"lambda-web/adapter/internal/jsontext"
+	"lambda-web/adapter/internal/rawjson"
 )
 
 // Kind is the event source's payload format.
@@ -35,15 +35,15 @@ type Event struct {
 	Kind    Kind
 	Payload []byte
 
-	Method, Path, RawQuery jsontext.Value
-	PublicPath             jsontext.Value // the path of the client's URL: Path behind stage and base path
-	Headers, MultiHeaders  jsontext.Value
-	Params, MultiParams    jsontext.Value
-	Cookies                jsontext.Value
-	Body                   jsontext.Value
-	Base64                 bool           // Body is base64
-	Context                jsontext.Value // requestContext
-	Domain                 jsontext.Value // requestContext.domainName
+	Method, Path, RawQuery rawjson.Value
+	PublicPath             rawjson.Value // the path of the client's URL: Path behind stage and base path
+	Headers, MultiHeaders  rawjson.Value
+	Params, MultiParams    rawjson.Value
+	Cookies                rawjson.Value
+	Body                   rawjson.Value
+	Base64                 bool          // Body is base64
+	Context                rawjson.Value // requestContext
+	Domain                 rawjson.Value // requestContext.domainName
 
 	WebSocket bool // pass-through event of a WebSocket API
 	HTTPAPI   bool // V1: comes from an HTTP API, not from a REST API
@@ -52,12 +52,12 @@ type Event struct {
 
 // markers are the members that only serve to tell kinds apart.
 type markers struct {
-	version, eventType            jsontext.Value
+	version, eventType            rawjson.Value
 	methodArn                     bool // or routeArn
-	httpMethod, method            jsontext.Value
-	rawPath                       jsontext.Value
-	contextMethod, v2Method       jsontext.Value
-	contextPath, v2Path           jsontext.Value
+	httpMethod, method            rawjson.Value
+	rawPath                       rawjson.Value
+	contextMethod, v2Method       rawjson.Value
+	contextPath, v2Path           rawjson.Value
 	elb, resourcePath, connection bool
 	lattice                       bool
 }
@@ -65,7 +65,7 @@ type markers struct {
 // Scan fills e from a payload in one pass.
 func (e *Event) Scan(payload []byte) {
 	*e = Event{Payload: payload}
-	if !jsontext.Scan(payload, e.visit) {
+	if !rawjson.Scan(payload, e.visit) {
 		*e = Event{Payload: payload}
 		return
 	}
@@ -73,7 +73,7 @@ func (e *Event) Scan(payload []byte) {
 	e.decide()
 }
 
-func (e *Event) visit(name []byte, v jsontext.Value) {
+func (e *Event) visit(name []byte, v rawjson.Value) {
 	switch string(name) {
 	case "version":
 		e.seen.version = v
@@ -111,10 +111,10 @@ func (e *Event) visit(name []byte, v jsontext.Value) {
 }
 
 func (e *Event) scanContext() {
-	for m := jsontext.MembersOf(e.Context); m.Next(); {
+	for m := rawjson.MembersOf(e.Context); m.Next(); {
 		switch string(m.Name) {
 		case "http":
-			for h := jsontext.MembersOf(m.Value); h.Next(); {
+			for h := rawjson.MembersOf(m.Value); h.Next(); {
 				switch string(h.Name) {
 				case "method":
 					e.seen.v2Method = h.Value
@@ -176,4 +176,4 @@ func (e *Event) CanStream() bool {
 	return false
 }
 
-func isText(v jsontext.Value, quoted string) bool { return string(v) == quoted }
+func isText(v rawjson.Value, quoted string) bool { return string(v) == quoted }

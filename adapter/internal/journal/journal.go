@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"lambda-web/adapter/internal/jsontext"
+	"lambda-web/adapter/internal/rawjson"
 )
 
 // Level is how important a line is.
@@ -95,10 +95,10 @@ func (j *Journal) appendLine(b []byte, level Level, requestID []byte, message st
 	b = append(b, `","level":"`...)
 	b = append(b, level.String()...)
 	b = append(b, `","message":`...)
-	b = jsontext.AppendString(b, []byte(message))
+	b = rawjson.AppendString(b, []byte(message))
 	if len(requestID) > 0 {
 		b = append(b, `,"requestId":`...)
-		b = jsontext.AppendString(b, requestID)
+		b = rawjson.AppendString(b, requestID)
 	}
 	return append(b, '}', '\n')
 }

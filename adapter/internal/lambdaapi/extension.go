@@ -12,7 +12,7 @@ import (
 
 	"lambda-web/adapter/internal/failure"
 	"lambda-web/adapter/internal/http1"
-	"lambda-web/adapter/internal/jsontext"
+	"lambda-web/adapter/internal/rawjson"
 )
 
 // ExtensionName must be the name of the binary's file in /opt/extensions. Lambda takes any other name for an
@@ -180,8 +180,8 @@ func readAnswer(conn *http1.Conn) (status int, body []byte, err error) {
 
 func appendError(dst []byte, f *failure.Failure) []byte {
 	dst = append(dst, `{"errorType":`...)
-	dst = jsontext.AppendString(dst, []byte(f.Type))
+	dst = rawjson.AppendString(dst, []byte(f.Type))
 	dst = append(dst, `,"errorMessage":`...)
-	dst = jsontext.AppendString(dst, []byte(f.Message))
+	dst = rawjson.AppendString(dst, []byte(f.Message))
 	return append(dst, `,"stackTrace":[]}`...)
 }

@@ -4,7 +4,7 @@ import (
 	"encoding/base64"
 	"unicode/utf8"
 
-	"lambda-web/adapter/internal/jsontext"
+	"lambda-web/adapter/internal/rawjson"
 )
 
 // bodyWriter writes a body as the inside of a JSON string while its pieces come in: as text for as long as they are
@@ -58,19 +58,19 @@ func (w *bodyWriter) writeText(p []byte) {
 		w.resting++
 		p = p[1:]
 	}
-	tail := jsontext.IncompleteTail(p)
-	if !jsontext.ValidUTF8(p[:len(p)-tail]) {
+	tail := rawjson.IncompleteTail(p)
+	if !rawjson.ValidUTF8(p[:len(p)-tail]) {
 		w.switchToBase64(p)
 		return
 	}
-	w.out = jsontext.AppendEscaped(w.out, p[:len(p)-tail])
+	w.out = rawjson.AppendEscaped(w.out, p[:len(p)-tail])
 	w.resting = copy(w.rest[:], p[len(p)-tail:])
 }
 
 // switchToBase64 encodes again what was written as text, then p.
 func (w *bodyWriter) switchToBase64(p []byte) {
 	w.text = false
-	written := append(jsontext.DecodeText(nil, w.out[w.start:]), w.rest[:w.resting]...)
+	written := append(rawjson.DecodeText(nil, w.out[w.start:]), w.rest[:w.resting]...)
 	w.out, w.resting = w.out[:w.start], 0
 	w.writeBase64(written)
 	w.writeBase64(p)

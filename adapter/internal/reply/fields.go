@@ -5,7 +5,7 @@ import (
 	"strconv"
 
 	"lambda-web/adapter/internal/http1"
-	"lambda-web/adapter/internal/jsontext"
+	"lambda-web/adapter/internal/rawjson"
 )
 
 // collect takes over the fields that the client may see: those about the connection between app and adapter are left
@@ -130,7 +130,7 @@ func (e *Encoder) appendJoined(dst []byte, style cookieStyle) []byte {
 			spell(dst[len(dst)-len(name):], cookies)
 			cookies++
 			dst = append(dst, '"', ':', '"')
-			dst = append(jsontext.AppendFieldText(dst, e.fields[i].Value), '"')
+			dst = append(rawjson.AppendFieldText(dst, e.fields[i].Value), '"')
 			continue
 		}
 		dst = append(dst, '"', ':', '"')
@@ -141,11 +141,11 @@ func (e *Encoder) appendJoined(dst []byte, style cookieStyle) []byte {
 
 // appendValues joins the values of field i and its repeats.
 func (e *Encoder) appendValues(dst []byte, i int) []byte {
-	dst = jsontext.AppendFieldText(dst, e.fields[i].Value)
+	dst = rawjson.AppendFieldText(dst, e.fields[i].Value)
 	for j := i + 1; j < len(e.fields); j++ {
 		if bytes.Equal(e.fields[j].Name, e.fields[i].Name) {
 			dst = append(dst, ", "...)
-			dst = jsontext.AppendFieldText(dst, e.fields[j].Value)
+			dst = rawjson.AppendFieldText(dst, e.fields[j].Value)
 		}
 	}
 	return dst
@@ -195,7 +195,7 @@ func (e *Encoder) appendList(dst, name []byte) []byte {
 			dst = append(dst, ',')
 		}
 		first = false
-		dst = append(jsontext.AppendFieldText(append(dst, '"'), e.fields[i].Value), '"')
+		dst = append(rawjson.AppendFieldText(append(dst, '"'), e.fields[i].Value), '"')
 	}
 	return append(dst, ']')
 }

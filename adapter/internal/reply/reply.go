@@ -11,8 +11,8 @@ import (
 	"lambda-web/adapter/internal/event"
 	"lambda-web/adapter/internal/failure"
 	"lambda-web/adapter/internal/http1"
-	"lambda-web/adapter/internal/jsontext"
 	"lambda-web/adapter/internal/lambdaapi"
+	"lambda-web/adapter/internal/rawjson"
 )
 
 const (
@@ -188,7 +188,7 @@ func (e *Encoder) encodePassThrough(ev *event.Event, r *Response) ([]byte, error
 		if len(e.out) > lambdaapi.MaxResponse {
 			return nil, tooLarge(int64(len(e.out)), size)
 		}
-	case !jsontext.Valid(e.out):
+	case !rawjson.Valid(e.out):
 		e.out = append(e.out[:0], "null"...)
 	}
 	return e.out, nil
@@ -198,7 +198,7 @@ func (e *Encoder) encodePassThrough(ev *event.Event, r *Response) ([]byte, error
 // a page.
 func (e *Encoder) wrapWebSocket(status int) {
 	hasStatus := false
-	valid := jsontext.Scan(e.out, func(name []byte, _ jsontext.Value) {
+	valid := rawjson.Scan(e.out, func(name []byte, _ rawjson.Value) {
 		hasStatus = hasStatus || string(name) == "statusCode"
 	})
 	if !valid || !hasStatus {
@@ -209,7 +209,7 @@ func (e *Encoder) wrapWebSocket(status int) {
 // AppendStatusAndBody writes `{"statusCode":502,"body":"text"}`. Bytes that are not UTF-8 become U+FFFD.
 func AppendStatusAndBody(dst []byte, status int, body []byte) []byte {
 	dst = strconv.AppendInt(append(dst, `{"statusCode":`...), int64(status), 10)
-	dst = jsontext.AppendString(append(dst, `,"body":`...), body)
+	dst = rawjson.AppendString(append(dst, `,"body":`...), body)
 	return append(dst, '}')
 }
 

@@ -5,13 +5,13 @@ import (
 
 	"lambda-web/adapter/internal/event"
 	"lambda-web/adapter/internal/http1"
-	"lambda-web/adapter/internal/jsontext"
+	"lambda-web/adapter/internal/rawjson"
 )
 
 // field is one header field of the event: its name in lower case and its value or array of values.
 type field struct {
 	name  []byte
-	value jsontext.Value
+	value rawjson.Value
 	drop  bool
 }
 
@@ -32,8 +32,8 @@ func (c *Composer) collectFields(e *event.Event) error {
 
 // collectMap adds a map's fields. A name that is among the first known fields is not added again: the multi-value
 // map wins over the single one.
-func (c *Composer) collectMap(headers jsontext.Value, known int) error {
-	for m := jsontext.MembersOf(headers); m.Next(); {
+func (c *Composer) collectMap(headers rawjson.Value, known int) error {
+	for m := rawjson.MembersOf(headers); m.Next(); {
 		start := len(c.names)
 		c.names = append(c.names, m.Name...)
 		name := c.names[start:len(c.names):len(c.names)]
@@ -86,7 +86,7 @@ func (c *Composer) dropListed() {
 		if string(c.fields[i].name) != "connection" {
 			continue
 		}
-		for e := jsontext.ElementsOf(c.fields[i].value); e.Next(); {
+		for e := rawjson.ElementsOf(c.fields[i].value); e.Next(); {
 			c.text = e.Value.AppendText(c.text[:0])
 			for option := range bytes.SplitSeq(c.text, []byte{','}) {
 				if option = bytes.TrimSpace(option); http1.LowerToken(option) {
@@ -116,8 +116,8 @@ func (c *Composer) find(name string) int {
 }
 
 // appendField appends one line per value, and nothing for null.
-func (c *Composer) appendField(dst, name []byte, value jsontext.Value) []byte {
-	for e := jsontext.ElementsOf(value); e.Next(); {
+func (c *Composer) appendField(dst, name []byte, value rawjson.Value) []byte {
+	for e := rawjson.ElementsOf(value); e.Next(); {
 		if e.Value.IsNull() || e.Value.IsObject() || e.Value.IsArray() {
 			continue
 		}
@@ -128,7 +128,7 @@ func (c *Composer) appendField(dst, name []byte, value jsontext.Value) []byte {
 }
 
 // appendFieldValue appends a value without the control characters that could end the line.
-func appendFieldValue(dst []byte, value jsontext.Value) []byte {
+func appendFieldValue(dst []byte, value rawjson.Value) []byte {
 	start := len(dst)
 	dst = value.AppendText(dst)
 	http1.Clean(dst[start:])
@@ -136,9 +136,9 @@ func appendFieldValue(dst []byte, value jsontext.Value) []byte {
 }
 
 // appendCookies joins cookie values into the one line that RFC 6265 section 5.4 allows.
-func (c *Composer) appendCookies(dst []byte, values jsontext.Value) []byte {
+func (c *Composer) appendCookies(dst []byte, values rawjson.Value) []byte {
 	first := true
-	for e := jsontext.ElementsOf(values); e.Next(); {
+	for e := rawjson.ElementsOf(values); e.Next(); {
 		if e.Value.IsNull() {
 			continue
 		}
@@ -157,8 +157,8 @@ func (c *Composer) appendCookies(dst []byte, values jsontext.Value) []byte {
 }
 
 // firstValue returns the first value of a field that has text.
-func firstValue(value jsontext.Value) jsontext.Value {
-	for e := jsontext.ElementsOf(value); e.Next(); {
+func firstValue(value rawjson.Value) rawjson.Value {
+	for e := rawjson.ElementsOf(value); e.Next(); {
 		if !e.Value.IsNull() {
 			return e.Value
 		}

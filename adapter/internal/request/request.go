@@ -10,8 +10,8 @@ import (
 	"lambda-web/adapter/internal/event"
 	"lambda-web/adapter/internal/failure"
 	"lambda-web/adapter/internal/http1"
-	"lambda-web/adapter/internal/jsontext"
 	"lambda-web/adapter/internal/lambdaapi"
+	"lambda-web/adapter/internal/rawjson"
 )
 
 const (
@@ -276,7 +276,7 @@ func (c *Composer) appendInvocationField(prefix string, value []byte) bool {
 }
 
 // appendOwn writes the fields that only the adapter may set.
-func (c *Composer) appendOwn(context jsontext.Value, inv *lambdaapi.Invocation) {
+func (c *Composer) appendOwn(context rawjson.Value, inv *lambdaapi.Invocation) {
 	c.appendInvocationField("x-amz-tenant-id: ", inv.Tenant)
 	if c.options.RequestContext {
 		c.Head = c.appendRequestContext(c.Head, context)

@@ -1,6 +1,6 @@
 package request
 
-import "lambda-web/adapter/internal/jsontext"
+import "lambda-web/adapter/internal/rawjson"
 
 // Which bytes may stand unescaped in which part of a request target.
 const (
@@ -84,7 +84,7 @@ func EscapeTarget(target string) []byte {
 
 // appendQuery appends a query that the event holds as one text. Only bytes that a request line cannot hold are
 // escaped.
-func (c *Composer) appendQuery(dst []byte, raw jsontext.Value) []byte {
+func (c *Composer) appendQuery(dst []byte, raw rawjson.Value) []byte {
 	c.text = raw.AppendText(c.text[:0])
 	if len(c.text) == 0 {
 		return dst
@@ -113,7 +113,7 @@ func (c *Composer) appendPair(dst, text []byte, style pairStyle) []byte {
 
 // appendParams appends the query that is made of the multi-value map or, if that has nothing, of the single one, in
 // the order of the event.
-func (c *Composer) appendParams(dst []byte, multi, single jsontext.Value, style pairStyle) []byte {
+func (c *Composer) appendParams(dst []byte, multi, single rawjson.Value, style pairStyle) []byte {
 	start := len(dst)
 	if dst = c.appendMap(dst, multi, style); len(dst) == start {
 		dst = c.appendMap(dst, single, style)
@@ -124,9 +124,9 @@ func (c *Composer) appendParams(dst []byte, multi, single jsontext.Value, style 
 	return dst
 }
 
-func (c *Composer) appendMap(dst []byte, params jsontext.Value, style pairStyle) []byte {
-	for m := jsontext.MembersOf(params); m.Next(); {
-		for e := jsontext.ElementsOf(m.Value); e.Next(); {
+func (c *Composer) appendMap(dst []byte, params rawjson.Value, style pairStyle) []byte {
+	for m := rawjson.MembersOf(params); m.Next(); {
+		for e := rawjson.ElementsOf(m.Value); e.Next(); {
 			dst = c.appendPair(append(dst, '&'), m.Name, style)
 			c.text = e.Value.AppendText(c.text[:0])
 			dst = c.appendPair(append(dst, '='), c.text, style)

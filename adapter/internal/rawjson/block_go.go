@@ -1,6 +1,6 @@
 //go:build (!amd64 && !arm64) || purego
 
-package jsontext
+package rawjson
 
 func stops(b *block) (mask uint64) { return stopsIn(b) }
 

@@ -1,4 +1,4 @@
-package jsontext
+package rawjson
 
 import "bytes"
 
@@ -48,7 +48,7 @@ func (v Value) DecodeInPlace() []byte {
 
 // Members walks the members of an object:
 //
-//	for m := jsontext.MembersOf(v); m.Next(); {
+//	for m := rawjson.MembersOf(v); m.Next(); {
 //		use(m.Name, m.Value)
 //	}
 //

@@ -1,6 +1,6 @@
 //go:build (amd64 || arm64) && !purego
 
-package jsontext
+package rawjson
 
 // stops is stopsIn, 16 bytes at a time.
 //

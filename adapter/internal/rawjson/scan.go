@@ -1,6 +1,6 @@
-// Package jsontext reads and writes JSON (RFC 8259) as text: it finds values by their byte range, decodes strings
+// Package rawjson reads and writes JSON (RFC 8259) as text: it finds values by their byte range, decodes strings
 // in place and escapes strings into a buffer. Nothing is parsed into Go values, nothing is allocated on the way.
-package jsontext
+package rawjson
 
 import "math/bits"
 

@@ -1,4 +1,4 @@
-package jsontext
+package rawjson
 
 // A block is 64 bytes of text that are looked at together. What is found in it is a mask: bit i stands for byte i. That way
 // a processor has to guess once for a block how it goes on, and not at each byte that stands out.
