@@ -158,22 +158,3 @@ func accessRefusalReason(r permissionRequest, why decision) string {
 	}
 	return " because no identity-based policy allows the " + r.action + " action"
 }
-
-// What function URLs answer themselves. Body and type of a denial and of a failure are recorded, the others are not.
-var (
-	failURL = failure{
-		status: http.StatusBadGateway, body: "Internal Server Error", bare: true,
-	}
-	failURLForbidden = failure{
-		status: http.StatusForbidden, errorType: "AccessDeniedException",
-		body: `{"Message":"Forbidden. For troubleshooting Function URL authorization issues, see: ` +
-			`https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html"}`,
-	}
-	failURLThrottled = failure{
-		status: http.StatusTooManyRequests, errorType: "TooManyRequestsException",
-		body: `{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}`,
-	}
-	failURLBodyTooLarge = failure{
-		status: http.StatusRequestEntityTooLarge, errorType: "RequestEntityTooLargeException", body: `{"Message":"Request Entity Too Large"}`,
-	}
-)

@@ -29,7 +29,6 @@ func streamConfig(f function) Config {
 // streams writes pieces and ends with a result.
 func streams(result sandbox.Result, pieces ...string) function {
 	return func(_ context.Context, in sandbox.Invocation) (sandbox.Result, error) {
-		in.Stream.Start(metadataType)
 		for _, piece := range pieces {
 			if _, err := io.WriteString(in.Stream, piece); err != nil {
 				break // the runtime writes on, into nothing
@@ -56,7 +55,6 @@ func receive(t testing.TB, server *httptest.Server, method string) (*http.Respon
 func TestCheck67_D_PiecesComeAtOnce(t *testing.T) {
 	next := make(chan struct{})
 	server := serve(t, streamConfig(func(_ context.Context, in sandbox.Invocation) (sandbox.Result, error) {
-		in.Stream.Start(metadataType)
 		io.WriteString(in.Stream, `{"statusCode":201,"headers":{"X-A":"1","Server":"gunicorn"},"cookies":["a=1","b=2"]}`+preludeZeros)
 		for i := range 3 {
 			<-next
@@ -148,7 +146,6 @@ func TestStreamOfHead(t *testing.T) {
 // waits writes a piece and then nothing until the caller gives up.
 func waits(piece string) function {
 	return func(ctx context.Context, in sandbox.Invocation) (sandbox.Result, error) {
-		in.Stream.Start(metadataType)
 		io.WriteString(in.Stream, piece)
 		<-ctx.Done()
 		return sandbox.Result{}, ctx.Err()
@@ -195,7 +192,6 @@ func TestStreamSlowsDown(t *testing.T) {
 func TestStreamToADeafClient(t *testing.T) {
 	ended := make(chan error, 1)
 	config := streamConfig(func(ctx context.Context, in sandbox.Invocation) (sandbox.Result, error) {
-		in.Stream.Start(metadataType)
 		_, err := io.WriteString(in.Stream, "{}"+preludeZeros)
 		for err == nil {
 			_, err = in.Stream.Write(make([]byte, 1<<20))

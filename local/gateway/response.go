@@ -26,8 +26,6 @@ type dialect struct {
 	cookies bool
 	// listsInHeaders allows lists as values of headers.
 	listsInHeaders bool
-	// unknownMembers are passed over instead of refused.
-	unknownMembers bool
 	// withoutBody refuses the members that are not metadata.
 	withoutBody bool
 }
@@ -39,9 +37,6 @@ var (
 	// streamPrelude is the metadata at the head of a streamed answer. Runtimes write lists into headers.
 	// https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode-lambda.html
 	streamPrelude = dialect{cookies: true, listsInHeaders: true, withoutBody: true}
-	// urlAnswer is the output behind a function URL.
-	// https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html#urls-response-payload
-	urlAnswer = dialect{cookies: true, unknownMembers: true}
 )
 
 // parseAnswer reads an answer as strictly as the service does: scalars become what is wanted where that is possible,
@@ -87,8 +82,6 @@ func (p *answerParser) member(name string) (err error) {
 		p.answer.body, _, err = p.scalar()
 	case (name == "isBase64Encoded" || name == "base64Encoded") && !p.dialect.withoutBody:
 		p.answer.base64, err = p.boolean()
-	case p.dialect.unknownMembers:
-		err = p.json.skip()
 	default:
 		return fmt.Errorf("%q is not a member of an answer", name)
 	}
@@ -256,8 +249,7 @@ func init() {
 // replacedHeaders of an answer are the front's own.
 var replacedHeaders = map[string]bool{
 	"transfer-encoding": true, "x-amzn-requestid": true, "x-amz-apigw-id": true, "x-amzn-trace-id": true,
-	// These are renamed by REST APIs, and replaced by function URLs.
-	"connection": true, "content-length": true,
+	"connection": true, "content-length": true, // where they are not renamed
 }
 
 // setHeaders writes an answer's headers in the function's spelling.

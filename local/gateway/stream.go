@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"io"
 	"net/http"
 	"sync"
 	"time"
@@ -28,15 +29,12 @@ type downstream struct {
 	limits Limits
 	// begin sends status and headers, made of the metadata.
 	begin func(prelude []byte) *failure
-	// start, if set, sees the runtime's content type and says whether metadata comes first.
-	start func(contentType string) bool
 	w     http.ResponseWriter
 	flow  *http.ResponseController
 	// bodiless drops the body, as for HEAD.
 	bodiless bool
 
 	mu      sync.Mutex
-	bare    bool   // no metadata comes
 	head    []byte // what came before the metadata was whole
 	begun   bool   // the response has begun
 	closed  bool
@@ -50,7 +48,7 @@ type downstream struct {
 	writesEnded chan struct{}
 }
 
-var _ sandbox.Stream = (*downstream)(nil)
+var _ io.Writer = (*downstream)(nil)
 
 // newDownstream begins to watch the stream; its context ends with the client, with the timeout, or when nothing comes.
 func newDownstream(ctx context.Context, limits Limits, w http.ResponseWriter) *downstream {
@@ -64,13 +62,6 @@ func newDownstream(ctx context.Context, limits Limits, w http.ResponseWriter) *d
 		close(d.writesEnded)
 	})
 	return d
-}
-
-// Start is called before the first piece, with the runtime's content type.
-func (d *downstream) Start(contentType string) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.bare = d.start != nil && !d.start(contentType)
 }
 
 // Write takes a piece of the answer.
@@ -101,11 +92,6 @@ func (d *downstream) Write(p []byte) (int, error) {
 
 // prelude gathers the metadata and begins the response once it is whole; what follows it is body.
 func (d *downstream) prelude(p []byte) (body []byte, whole bool) {
-	if d.bare {
-		d.failed = d.begin(nil)
-		d.begun = d.failed == nil
-		return p, d.begun
-	}
 	d.head = append(d.head, p...)
 	end := bytes.Index(d.head[:min(len(d.head), d.limits.PreludeBytes)], preludeEnd)
 	if end < 0 {

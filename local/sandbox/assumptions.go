@@ -31,16 +31,9 @@ func streams(r *http.Request) bool {
 		r.Header.Get("Content-Type") == "application/vnd.awslambda.http-integration-response"
 }
 
-// maxPerSandbox is the most that one sandbox may run at once.
-const maxPerSandbox = 1600
-
 // lastWords is how long a runtime may go on after it reported that its init failed. Killed at once, it could not log why.
 func (c Config) lastWords() time.Duration { return c.Limits.RuntimeShutdown }
 
 // defaultQueueWait is how long an invocation waits when no further sandbox may be started. Lambda throttles at once; its
 // callers try again, which a browser in front of the local gateway does not.
 const defaultQueueWait = 10 * time.Second
-
-// acceptInvokeSubscription lets an extension subscribe to INVOKE where a sandbox runs several invocations at once. It is
-// told of none. Otherwise its registration is refused.
-const acceptInvokeSubscription = true

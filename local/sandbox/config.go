@@ -38,7 +38,6 @@ type Config struct {
 	AppPort int
 
 	MaxConcurrency         int           // sandboxes at once; 0 is 10
-	Concurrency            int           // invocations at once in one sandbox, above 1 as on Lambda Managed Instances; 0 is 1
 	ProvisionedConcurrency int           // sandboxes that Start warms and that never expire
 	IdleExpiry             time.Duration // how long a sandbox may idle before spin-down; 0 is never
 	Freeze                 bool          // stop all processes between invocations, as Lambda does
@@ -86,7 +85,6 @@ func (c Config) withDefaults() Config {
 	c.Version = either(c.Version, "$LATEST")
 	c.AppPort = either(c.AppPort, defaultAppPort)
 	c.MaxConcurrency = either(c.MaxConcurrency, max(defaultSandboxes, c.ProvisionedConcurrency))
-	c.Concurrency = either(c.Concurrency, 1)
 	c.EphemeralStorage = either(c.EphemeralStorage, 512)
 	c.LogFormat = either(c.LogFormat, LogText)
 	c.LogGroup = either(c.LogGroup, "/aws/lambda/"+c.Name)
@@ -111,14 +109,6 @@ func (c Config) withDefaults() Config {
 
 // ownNetworks is true when each sandbox has a network of its own, and so the declared port for its app.
 func (c Config) ownNetworks() bool { return c.Launcher != nil }
-
-// initLimit is the time of an init that an invocation waits for.
-func (c Config) initLimit() time.Duration {
-	if c.Concurrency > 1 {
-		return c.Limits.ProvisionedInit // sandboxes of Managed Instances boot ahead of invocations
-	}
-	return c.Limits.Init
-}
 
 func either[T comparable](v, fallback T) T {
 	var zero T
@@ -145,7 +135,6 @@ func (c Config) validate() error {
 	refuse(len(c.Command) == 0, "Command is empty; it must be the command that starts the app")
 	refuse(c.AppPort < 1 || c.AppPort > 65535, "AppPort is %d; it must be between 1 and 65535", c.AppPort)
 	refuse(c.MaxConcurrency < 1, "MaxConcurrency is %d; it must be at least 1", c.MaxConcurrency)
-	refuse(c.Concurrency < 1 || c.Concurrency > maxPerSandbox, "Concurrency is %d; it must be between 1 and %d", c.Concurrency, maxPerSandbox)
 	refuse(c.ProvisionedConcurrency < 0 || c.ProvisionedConcurrency > c.MaxConcurrency,
 		"ProvisionedConcurrency is %d; it must be between 0 and MaxConcurrency (%d)", c.ProvisionedConcurrency, c.MaxConcurrency)
 	refuse(c.IdleExpiry < 0, "IdleExpiry is %s; it must not be negative", c.IdleExpiry)

@@ -10,14 +10,11 @@ import (
 // Environment variables of the processes in a sandbox.
 // https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
 
-// managedInstances is the type of initialization of sandboxes with several invocations at once.
-const managedInstances = "lambda-managed-instances"
-
 // environment is what one sandbox adds to the function's own variables.
 type environment struct {
 	runtimeAPI string // host:port
 	logStream  string
-	initType   string // on-demand or provisioned-concurrency; of no interest on Managed Instances
+	initType   string // on-demand or provisioned-concurrency
 	port       int    // of the app
 }
 
@@ -61,11 +58,7 @@ func (c Config) runtimeVariables(e environment) map[string]string {
 		"_AWS_XRAY_DAEMON_ADDRESS":        "127.0.0.1",
 		"_AWS_XRAY_DAEMON_PORT":           "2000",
 	})
-	delete(v, "AWS_LAMBDA_MAX_CONCURRENCY")
-	if c.Concurrency > 1 {
-		v["AWS_LAMBDA_MAX_CONCURRENCY"] = strconv.Itoa(c.Concurrency)
-		v["AWS_LAMBDA_INITIALIZATION_TYPE"] = managedInstances
-	}
+	delete(v, "AWS_LAMBDA_MAX_CONCURRENCY") // Lambda's own, set where a sandbox takes several invocations at once
 	return v
 }
 

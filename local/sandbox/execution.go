@@ -1,7 +1,6 @@
 package sandbox
 
 import (
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -24,7 +23,6 @@ type execution struct {
 	responding bool // the runtime's answer is being read
 	answered   bool // the caller's answer is settled
 	errorType  string
-	timer      *time.Timer // with several invocations in one sandbox
 
 	done   chan struct{} // closed when result and err are set
 	result Result
@@ -60,18 +58,15 @@ func (e *execution) dropStream() {
 	e.Stream = nil
 }
 
-// begin hands an invocation to a sandbox with room for it. It is false when the sandbox has just been
+// begin hands an invocation to an idle sandbox. It is false when the sandbox has just been
 // lost.
 func (sb *sandbox) begin(e *execution) bool {
 	e.start = time.Now()
 	e.deadline = e.start.Add(sb.cfg.Timeout)
 	sb.mu.Lock()
-	if sb.phase != idle && (sb.phase != invoking || !sb.concurrent()) {
+	if sb.phase != idle {
 		sb.mu.Unlock()
 		return false
-	}
-	if sb.concurrent() {
-		sb.room--
 	}
 	sb.enter(e)
 	sb.mu.Unlock()
@@ -83,12 +78,7 @@ func (sb *sandbox) begin(e *execution) bool {
 // enter notes an invocation in progress: from here on a failure finds it and answers it. It needs the
 // lock.
 func (sb *sandbox) enter(e *execution) {
-	sb.phase, sb.runs = invoking, append(sb.runs, e)
-	if sb.concurrent() {
-		sb.startTimer(e)
-	} else {
-		sb.runtimeReady = false
-	}
+	sb.phase, sb.run, sb.runtimeReady = invoking, e, false
 }
 
 // bootAndRun is the suppressed init: boot inside the invocation, under the function's timeout.
@@ -123,7 +113,7 @@ func (sb *sandbox) bootAndRun(e *execution) *failure {
 // hand sends the event to the runtime and INVOKE to the extensions that asked for it.
 func (sb *sandbox) hand(e *execution) {
 	sb.mu.Lock()
-	if sb.phase != invoking || !slices.Contains(sb.runs, e) {
+	if sb.phase != invoking || sb.run != e {
 		sb.mu.Unlock()
 		return
 	}
@@ -133,14 +123,11 @@ func (sb *sandbox) hand(e *execution) {
 		poll, sb.polls = sb.polls[0], sb.polls[1:]
 		e.delivered = true
 	}
-	var told []*extension
-	if !sb.concurrent() {
-		told = sb.subscribers()
-		if remaining := time.Until(e.deadline); sb.timer == nil {
-			sb.timer = time.AfterFunc(remaining, sb.expire)
-		} else {
-			sb.timer.Reset(remaining)
-		}
+	told := sb.subscribers()
+	if remaining := time.Until(e.deadline); sb.timer == nil {
+		sb.timer = time.AfterFunc(remaining, sb.expire)
+	} else {
+		sb.timer.Reset(remaining)
 	}
 	sb.mu.Unlock()
 
@@ -167,7 +154,7 @@ func (sb *sandbox) subscribers() []*extension {
 // expire is called when an invocation may have reached its deadline.
 func (sb *sandbox) expire() {
 	sb.mu.Lock()
-	due := sb.phase == invoking && !time.Now().Before(sb.runs[0].deadline)
+	due := sb.phase == invoking && !time.Now().Before(sb.run.deadline)
 	sb.mu.Unlock()
 	if due {
 		sb.fail(&failure{errorType: timedOut, message: timeoutMessage(sb.cfg.Timeout), reason: timeout})

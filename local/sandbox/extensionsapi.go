@@ -114,7 +114,7 @@ func (sb *sandbox) admit(name string, events []string) (x *extension, errorType,
 		switch {
 		case event == "SHUTDOWN" && internal:
 			return nil, "Extension.InvalidEventType", event + ": ShutdownEventNotSupportedForInternalExtension"
-		case event == "INVOKE" && sb.concurrent() && !acceptInvokeSubscription, event != "INVOKE" && event != "SHUTDOWN":
+		case event != "INVOKE" && event != "SHUTDOWN":
 			return nil, "Extension.InvalidEventType", event + ": ErrorInvalidEventType"
 		}
 	}

@@ -134,7 +134,7 @@ func TestCheck66_E_OddAnswers(t *testing.T) {
 		expectMatch(t, f.invoke(t, event), `"Runtime.TruncatedResponse","errorMessage":"RequestId: `+anyID)
 		expect(t, f.invoke(t, `{"n":2}`), `{"n":2}`, "")
 	}
-	if n := f.Stats().ColdStarts; n != 1 {
+	if n := f.coldStarts(); n != 1 {
 		t.Errorf("%d cold starts, want the same sandbox throughout", n)
 	}
 }
@@ -149,7 +149,7 @@ func TestCheck44_E_ResponseSize(t *testing.T) {
 		`{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes)."}`, unhandled)
 	f.log.await(t, `response -> 413 \{"errorMessage":"Exceeded maximum allowed payload size \(6291556 bytes\).","errorType":"RequestEntityTooLarge"\}$`)
 	expect(t, f.invoke(t, `{"n":2}`), `{"n":2}`, "")
-	if n := f.Stats().ColdStarts; n != 1 {
+	if n := f.coldStarts(); n != 1 {
 		t.Errorf("%d cold starts, want 1", n)
 	}
 }

@@ -5,7 +5,7 @@
 // The map, from the outside in: an [Alias] routes to a [Function], one published version, which is a
 // pool (pool.go) of sandboxes. A sandbox (sandbox.go) is a state machine with a listener
 // (server.go) that serves runtimeapi.go and extensionsapi.go; it goes through boot.go, any number of
-// times through execution.go (concurrency.go where it takes several at once), and shutdown.go.
+// times through execution.go, and shutdown.go.
 // Its processes run on a [Host]: this machine (machine.go, process.go; watchdog.go ends them when this
 // program can no longer do it), or one that a [Launcher] makes.
 //
@@ -13,8 +13,8 @@
 // ([Config].AppPort), /tmp is the machine's and memory is measured, not limited. Credentials are
 // those of Env. A process that dies between invocations, where Lambda's would be frozen, costs the
 // next invocation an init but no error. Streamed responses are not slowed down after their first
-// 6 MB. Sandboxes with several invocations at once are started on demand like the others, while Lambda
-// Managed Instances scale by their load. The Telemetry and Logs APIs answer that they are not supported.
+// 6 MB. The Telemetry and Logs APIs answer that they are not supported. A sandbox takes one invocation at
+// a time; Lambda Managed Instances, which take several, are not here.
 package sandbox
 
 import (
@@ -33,13 +33,10 @@ type Function struct {
 
 var _ Invoker = (*Function)(nil)
 
-// Stats are counts of a function's pool.
+// Stats are the sandboxes of a function.
 type Stats struct {
-	Sandboxes   int    // that have processes or are getting them
-	Idle        int    // that wait for an invocation
-	ColdStarts  uint64 // inits on demand
-	Invocations uint64 // handed to a sandbox
-	Throttles   uint64 // refused with ErrThrottled
+	Sandboxes int // that have processes or are getting them
+	Idle      int // that wait for an invocation
 }
 
 // New checks the configuration and makes the function. Nothing runs before Start or Invoke.

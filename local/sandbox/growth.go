@@ -14,7 +14,7 @@ func (p *pool) start() {
 	}
 	sb := p.add()
 	go func() {
-		switch f := p.boot(sb, p.cfg.initLimit()); f {
+		switch f := p.boot(sb, p.cfg.Limits.Init); f {
 		case nil:
 			p.booted(sb)
 		case surplus:
@@ -83,14 +83,9 @@ func (p *pool) booted(sb *sandbox) {
 	p.mu.Lock()
 	p.starting--
 	p.works(sb)
-	if !sb.provisioned {
-		p.counts.ColdStarts++
-	}
 	taken := true
 	if p.has(sb) {
-		for range sb.firstRoom() {
-			taken = p.offer(sb, &p.idle)
-		}
+		taken = p.offer(sb, &p.idle)
 	}
 	p.mu.Unlock()
 	p.openGate(sb)
@@ -170,11 +165,6 @@ func (p *pool) bootAndRun(sb *sandbox, e *execution) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.works(sb)
-	if p.cfg.Concurrency > 1 && p.has(sb) {
-		for range sb.firstRoom() {
-			p.offer(sb, &p.idle)
-		}
-	}
 }
 
 // warm boots a sandbox ahead of its first invocation; a provisioned one never expires. It takes the

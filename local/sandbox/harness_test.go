@@ -259,6 +259,9 @@ func (f *fixture) invoke(t *testing.T, event string) Result {
 	return r
 }
 
+// coldStarts is how many inits on demand REPORT lines tell of until now.
+func (f *fixture) coldStarts() int { return strings.Count(f.log.String(), "\tInit Duration: ") }
+
 // eventually waits until the counts are as wanted.
 func (f *fixture) eventually(t *testing.T, want string, is func(Stats) bool) {
 	t.Helper()

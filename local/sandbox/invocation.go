@@ -3,6 +3,7 @@ package sandbox
 import (
 	"context"
 	"errors"
+	"io"
 )
 
 // Invocation is one call of a function, as the Invoke API hands it to Lambda.
@@ -19,9 +20,10 @@ type Invocation struct {
 	// Qualifier is the version or alias the caller named; it ends the invoked function's ARN. An
 	// Alias fills in its own name. Empty stands for the unqualified ARN.
 	Qualifier string
-	// Stream receives the response while the runtime still writes it (InvokeWithResponseStream).
-	// Nil asks for a buffered response.
-	Stream Stream
+	// Stream receives the response piece by piece while the runtime still writes it
+	// (InvokeWithResponseStream). Each piece is valid only during the call; an error from Write means
+	// that the client has gone. Nil asks for a buffered response.
+	Stream io.Writer
 }
 
 // Result is what Lambda answers to the caller of a buffered invocation.
@@ -34,14 +36,6 @@ type Result struct {
 	FunctionError string
 	// Version is the published version that ran (the X-Amz-Executed-Version header).
 	Version string
-}
-
-// Stream takes a streamed response piece by piece. Each piece is valid only during the call.
-// An error from Write means that the client has gone.
-type Stream interface {
-	// Start is called once, before the first Write, with the Content-Type the runtime posted.
-	Start(contentType string)
-	Write(p []byte) (int, error)
 }
 
 // Invoker runs invocations: a function, one of its versions, or an alias.

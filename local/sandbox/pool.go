@@ -16,7 +16,7 @@ type pool struct {
 
 	mu        sync.Mutex
 	sandboxes map[int]*sandbox // all, by number
-	idle      []*sandbox       // with room; the last used is the first to be used again
+	idle      []*sandbox       // ready; the last used is the first to be used again
 	reset     []*sandbox       // successors that boot inside their next invocation
 	waiters   []*waiter        // oldest first
 	limit     int              // sandboxes at once
@@ -27,7 +27,6 @@ type pool struct {
 	closed    bool
 	drained   []chan struct{}
 	expiry    *time.Timer // while an idle sandbox may expire
-	counts    Stats
 
 	closing chan struct{}
 	boots   chan struct{}  // limits the inits that run at once: they share this machine's processors
@@ -38,9 +37,8 @@ type pool struct {
 
 // place is what the pool knows of a sandbox.
 type place struct {
-	out       int  // invocations in progress
-	finishing int  // have been answered and are about to be over
-	room      int  // further invocations it takes now
+	out       bool // an invocation has it
+	finishing bool // that has been answered and is about to be over
 	works     bool // it has been ready once
 	idleSince time.Time
 }
@@ -74,7 +72,7 @@ func (p *pool) acquire(ctx context.Context) (*sandbox, error) {
 	}
 	w := &waiter{ready: make(chan *sandbox, 1)}
 	p.waiters = append(p.waiters, w)
-	if len(p.waiters) > p.starting*p.cfg.Concurrency+p.finishing {
+	if len(p.waiters) > p.starting+p.finishing {
 		p.start()
 	}
 	p.mu.Unlock()
@@ -99,7 +97,7 @@ func (p *pool) wait(ctx context.Context, w *waiter) (*sandbox, error) {
 			return nil, ctx.Err()
 		case <-finish.C:
 			p.mu.Lock()
-			if len(p.waiters) > p.starting*p.cfg.Concurrency {
+			if len(p.waiters) > p.starting {
 				p.start()
 			}
 			p.mu.Unlock()
@@ -140,13 +138,7 @@ func (p *pool) giveUp(w *waiter) (sb *sandbox, again time.Duration) {
 		return nil, p.cfg.Limits.QueueWait
 	}
 	p.mu.Unlock()
-	sb = p.leave(w)
-	if sb == nil {
-		p.mu.Lock()
-		p.counts.Throttles++
-		p.mu.Unlock()
-	}
-	return sb, 0
+	return p.leave(w), 0
 }
 
 // pick takes a free sandbox. It needs the lock, as all of the following do unless they say otherwise.
@@ -154,9 +146,7 @@ func (p *pool) pick() *sandbox {
 	for _, list := range []*[]*sandbox{&p.idle, &p.reset} {
 		if n := len(*list); n > 0 {
 			sb := (*list)[n-1]
-			if sb.place.room--; sb.place.room == 0 {
-				*list = (*list)[:n-1]
-			}
+			*list = (*list)[:n-1]
 			return sb
 		}
 	}
@@ -164,9 +154,8 @@ func (p *pool) pick() *sandbox {
 }
 
 func (p *pool) handOut(sb *sandbox) {
-	sb.place.out++
+	sb.place.out = true
 	p.out++
-	p.counts.Invocations++
 }
 
 // offer gives a sandbox to the oldest waiter or puts it onto the list.
@@ -178,9 +167,7 @@ func (p *pool) offer(sb *sandbox, list *[]*sandbox) (taken bool) {
 		w.ready <- sb
 		return true
 	}
-	if sb.place.room++; sb.place.room == 1 {
-		*list = append(*list, sb)
-	}
+	*list = append(*list, sb)
 	if list == &p.idle {
 		sb.place.idleSince = time.Now()
 		p.armExpiry()
@@ -190,17 +177,21 @@ func (p *pool) offer(sb *sandbox, list *[]*sandbox) (taken bool) {
 
 // settle clears what was noted when the sandbox was handed out.
 func (p *pool) settle(sb *sandbox) {
-	p.out -= sb.place.out
-	p.finishing -= sb.place.finishing
-	sb.place.out, sb.place.finishing = 0, 0
+	if sb.place.out {
+		p.out--
+	}
+	if sb.place.finishing {
+		p.finishing--
+	}
+	sb.place.out, sb.place.finishing = false, false
 }
 
 // answered implements owner.
 func (p *pool) answered(sb *sandbox) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if sb.place.finishing < sb.place.out {
-		sb.place.finishing++
+	if sb.place.out && !sb.place.finishing {
+		sb.place.finishing = true
 		p.finishing++
 	}
 }
@@ -220,43 +211,10 @@ func (p *pool) freed(sb *sandbox) {
 	}
 }
 
-// concluded implements owner.
-func (p *pool) concluded(sb *sandbox, back bool) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if sb.place.out == 0 {
-		return // lost meanwhile
-	}
-	sb.place.out--
-	p.out--
-	if back {
-		sb.place.finishing++
-		p.finishing++
-	}
-	p.checkDrained()
-}
-
-// spare implements owner.
-func (p *pool) spare(sb *sandbox) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.has(sb) {
-		return
-	}
-	if sb.place.finishing > 0 {
-		sb.place.finishing--
-		p.finishing--
-	}
-	p.offer(sb, &p.idle)
-}
-
 // returned takes back what was handed to a waiter that has left. It takes the lock.
 func (p *pool) returned(sb *sandbox) {
 	p.mu.Lock()
-	if sb.place.out > 0 {
-		sb.place.out--
-		p.out--
-	}
+	p.settle(sb)
 	if p.has(sb) {
 		list := &p.idle
 		if sb.suppressed && sb.isNew() {
@@ -278,7 +236,6 @@ func (p *pool) lost(sb *sandbox) {
 	defer p.mu.Unlock()
 	p.settle(sb)
 	p.idle = slices.DeleteFunc(p.idle, func(other *sandbox) bool { return other == sb })
-	sb.place.room = 0
 	if p.has(sb) {
 		p.succeed(sb)
 	}
@@ -313,12 +270,5 @@ func (p *pool) drain(ctx context.Context) error {
 func (p *pool) stats() Stats {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	s := p.counts
-	s.Sandboxes = len(p.sandboxes) - len(p.reset)
-	for _, sb := range p.idle {
-		if sb.place.out == 0 {
-			s.Idle++
-		}
-	}
-	return s
+	return Stats{Sandboxes: len(p.sandboxes) - len(p.reset), Idle: len(p.idle)}
 }

@@ -166,10 +166,7 @@ type initReportRecord struct {
 func (sb *sandbox) logInit(phase string, f *failure) {
 	took := milliseconds(sb.initDuration)
 	r := initReportRecord{InitializationType: "on-demand", Phase: phase, Status: "success", Metrics: map[string]float64{"durationMs": took}}
-	switch {
-	case sb.concurrent():
-		r.InitializationType = managedInstances
-	case sb.provisioned:
+	if sb.provisioned {
 		r.InitializationType = "provisioned-concurrency"
 	}
 	switch {

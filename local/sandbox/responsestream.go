@@ -23,10 +23,6 @@ var streamChunks = sync.Pool{New: func() any { return new([32 << 10]byte) }}
 // takeStream passes the response on piece by piece. A caller that has gone does not end the
 // function: the rest is read and dropped, as on Lambda.
 func (sb *sandbox) takeStream(c *conn, r *http.Request, e *execution) {
-	e.streamed(func(s Stream) error {
-		s.Start(r.Header.Get("Content-Type"))
-		return nil
-	})
 	limit := sb.cfg.Limits.Response
 	if streams(r) {
 		limit = sb.cfg.Limits.StreamedResponse
@@ -56,10 +52,7 @@ func copyStream(e *execution, body io.Reader, limit int) error {
 			return errTooLong
 		}
 		if n > 0 {
-			e.streamed(func(s Stream) error {
-				_, err := s.Write(chunk[:n])
-				return err
-			})
+			e.pass(chunk[:n])
 		}
 		if err == io.EOF {
 			return nil
@@ -70,11 +63,14 @@ func copyStream(e *execution, body io.Reader, limit int) error {
 	}
 }
 
-// streamed uses the caller's stream while the caller is still there.
-func (e *execution) streamed(use func(Stream) error) {
+// pass hands a piece to the caller while the caller is still there.
+func (e *execution) pass(piece []byte) {
 	e.streamMu.Lock()
 	defer e.streamMu.Unlock()
-	if e.Stream != nil && use(e.Stream) != nil {
+	if e.Stream == nil {
+		return
+	}
+	if _, err := e.Stream.Write(piece); err != nil {
 		e.Stream = nil
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -49,13 +48,9 @@ func (sb *sandbox) handleRuntime(c *conn, r *http.Request, path string) {
 
 // runtimeNext parks the connection until there is an invocation.
 func (sb *sandbox) runtimeNext(c *conn) {
-	if sb.concurrent() {
-		sb.workerNext(c)
-		return
-	}
 	sb.mu.Lock()
-	if sb.phase == invoking && !sb.runs[0].answered {
-		run := sb.runs[0]
+	if sb.phase == invoking && !sb.run.answered {
+		run := sb.run
 		run.delivered = true
 		sb.mu.Unlock()
 		sb.sendEvent(c, run) // a runtime that lost the event gets it again
@@ -119,13 +114,11 @@ func (sb *sandbox) runtimeAnswer(c *conn, r *http.Request, id, verb string) {
 	}
 }
 
-// inProgress finds an invocation by its request and, if the runtime sends that back, by its run. It
+// inProgress is the invocation in progress, named by its request and, if the runtime sends that back, by its run. It
 // needs the lock.
 func (sb *sandbox) inProgress(requestID, run string) *execution {
-	for _, e := range sb.runs {
-		if e.RequestID == requestID && (run == "" || run == e.id) {
-			return e
-		}
+	if e := sb.run; e != nil && e.RequestID == requestID && (run == "" || run == e.id) {
+		return e
 	}
 	return nil
 }
@@ -137,17 +130,11 @@ func (sb *sandbox) settle(e *execution, r Result, errorType string) {
 		r.FunctionError = unhandled
 	}
 	sb.mu.Lock()
-	if sb.phase != invoking || !slices.Contains(sb.runs, e) {
+	if sb.phase != invoking || sb.run != e {
 		sb.mu.Unlock()
 		return
 	}
 	e.errorType, e.answered = errorType, true
-	if sb.concurrent() {
-		spare := sb.conclude(e)
-		sb.mu.Unlock()
-		sb.settleOne(e, r, spare)
-		return
-	}
 	over := sb.advance()
 	sb.mu.Unlock()
 	sb.owner.answered(sb)

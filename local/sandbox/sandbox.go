@@ -12,8 +12,7 @@ import (
 
 // sandbox is one execution environment from init to its end: a listener that serves the Runtime and
 // Extensions APIs, process groups, and one state machine under one mutex. It runs one invocation at
-// a time, or several (concurrency.go). After a reset a successor with the same number takes its place,
-// with fresh registrations.
+// a time. After a reset a successor with the same number takes its place, with fresh registrations.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 type sandbox struct {
@@ -44,10 +43,8 @@ type sandbox struct {
 	initFault    *failure      // what the runtime said about a failed init
 	shutdownBy   time.Time     // while it ends: when the last process is killed
 	shutdownFor  string        // while it ends: the reason told to extensions
-	runs         []*execution  // in progress
-	timer        *time.Timer   // of the only run
-	room         int           // with several runs: how many more the owner may hand over
-	opened       bool          // with several runs: the owner takes news of more room
+	run          *execution    // in progress, or nil
+	timer        *time.Timer   // of the run
 	frozen       bool
 	memory       memoryGauge
 
@@ -61,11 +58,7 @@ type sandbox struct {
 type owner interface {
 	answered(*sandbox) // the caller has its answer; the sandbox will soon be free or lost
 	freed(*sandbox)    // the invocation is over in every process
-	// With several invocations at once: one is over, and its worker is about to be back or not; and
-	// there is room for one more.
-	concluded(sb *sandbox, back bool)
-	spare(*sandbox)
-	lost(*sandbox) // all its processes have ended, not by the owner's will
+	lost(*sandbox)     // all its processes have ended, not by the owner's will
 }
 
 type phase int
@@ -196,10 +189,9 @@ func (sb *sandbox) advance() *execution {
 	case sb.phase == initialising:
 		sb.phase = idle
 		close(sb.settled)
-	case sb.phase == invoking && !sb.concurrent() && sb.runs[0].answered:
-		over := sb.runs[0]
-		clear(sb.runs) // the event is large
-		sb.phase, sb.runs = idle, sb.runs[:0]
+	case sb.phase == invoking && sb.run.answered:
+		over := sb.run
+		sb.phase, sb.run = idle, nil
 		sb.timer.Stop()
 		return over
 	}
@@ -228,38 +220,33 @@ func (sb *sandbox) fail(f *failure) {
 		sb.mu.Unlock()
 		return
 	}
-	runs, unanswered := sb.cutOff()
+	run, unanswered := sb.cutOff()
 	sb.mu.Unlock()
-	if len(runs) == 0 {
+	if run == nil {
 		sb.drainOutput()
 		sb.log.printf("%s between invocations; the next one starts the sandbox again", f)
-	}
-	for _, run := range runs {
+	} else {
 		sb.reportFailure(run, f)
 	}
 	go func() {
 		sb.shutdown(f.reason)
 		sb.owner.lost(sb)
 	}()
-	for _, run := range unanswered {
+	if unanswered {
 		sb.owner.answered(sb)
 		run.answer(Result{Payload: f.payload(run.RequestID), FunctionError: unhandled, Version: sb.cfg.Version}, nil)
 	}
 }
 
-// cutOff returns the invocations in progress, and those whose callers wait: nobody else may answer
-// them from now on. It needs the lock.
-func (sb *sandbox) cutOff() (runs, unanswered []*execution) {
-	for _, run := range sb.runs {
-		if !run.answered {
-			unanswered = append(unanswered, run)
-		}
-		run.answered = true
-		if run.timer != nil {
-			run.timer.Stop()
-		}
+// cutOff returns the invocation in progress, if there is one, and whether its caller still waits: nobody
+// else may answer it from now on. It needs the lock.
+func (sb *sandbox) cutOff() (run *execution, unanswered bool) {
+	if sb.run == nil {
+		return nil, false
 	}
-	return slices.Clone(sb.runs), unanswered
+	unanswered = !sb.run.answered
+	sb.run.answered = true
+	return sb.run, unanswered
 }
 
 // exited is called when the leader of a process group has ended.

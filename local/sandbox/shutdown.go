@@ -23,9 +23,9 @@ func (sb *sandbox) stop(reason string) {
 			close(sb.settled)
 		}
 	}
-	_, unanswered := sb.cutOff()
+	run, unanswered := sb.cutOff()
 	sb.mu.Unlock()
-	for _, run := range unanswered {
+	if unanswered {
 		run.answer(Result{}, ErrClosed)
 	}
 	sb.shutdown(reason)
@@ -115,7 +115,7 @@ func (sb *sandbox) drainOutput() {
 
 // freeze stops all processes while there is nothing to do.
 func (sb *sandbox) freeze() {
-	if !sb.cfg.Freeze || sb.concurrent() {
+	if !sb.cfg.Freeze {
 		return
 	}
 	sb.mu.Lock()

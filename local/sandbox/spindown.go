@@ -15,7 +15,7 @@ func (p *pool) armExpiry() {
 		return
 	}
 	for _, sb := range p.idle {
-		if !sb.provisioned && sb.place.out == 0 {
+		if !sb.provisioned {
 			p.expiry = time.AfterFunc(time.Until(sb.place.idleSince.Add(p.cfg.IdleExpiry)), p.expire)
 			return
 		}
@@ -31,10 +31,9 @@ func (p *pool) expire() {
 		return
 	}
 	p.idle = slices.DeleteFunc(p.idle, func(sb *sandbox) bool {
-		due := !sb.provisioned && sb.place.out == 0 && time.Since(sb.place.idleSince) >= p.cfg.IdleExpiry
+		due := !sb.provisioned && time.Since(sb.place.idleSince) >= p.cfg.IdleExpiry
 		if due {
 			delete(p.sandboxes, sb.number)
-			p.settle(sb)
 			p.stops.Go(func() { sb.stop(spindown) })
 		}
 		return due

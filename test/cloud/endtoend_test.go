@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// TestCheck72_S_AdapterAndGunicorn: the adapter and gunicorn behind gateway and sandbox. What the checks named say about
+// TestCheck70_S_AdapterAndGunicorn: the adapter and gunicorn behind gateway and sandbox. What the checks named say about
 // events and answers holds for the requests and answers of the app.
-func TestCheck72_S_AdapterAndGunicorn(t *testing.T) {
+func TestCheck70_S_AdapterAndGunicorn(t *testing.T) {
 	requirePackages(t, "test/cloud/testdata/gunicorn-app/requirements.txt")
 	c := start(t, "-app", "test/cloud/testdata/gunicorn-app")
 	seen := func(t *testing.T, path string) (app struct{ Path, Raw, Query, Context string }) {
