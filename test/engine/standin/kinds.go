@@ -12,7 +12,7 @@ import (
 )
 
 // kind is what the stand-in knows about a type of resource. The facts are those of pulumi-aws 6.83 and
-// pulumi-docker 4.10.
+// pulumi-docker 4.11.
 type kind struct {
 	replaces []string // inputs whose change makes a new one; "*" for all
 	named    string   // the input that is given a name when it is left out
