@@ -41,12 +41,13 @@ func (w *worker) exchange() error {
 	if err := w.awaitReady(deadline); err != nil {
 		return err
 	}
-	if err := w.app.Do(&w.composer.Request, w.limits(deadline)); err != nil {
-		return w.named(err)
+	head, f := w.app.Do(&w.composer.Request, w.limits(deadline))
+	if f != nil {
+		return w.named(f)
 	}
 	w.response = reply.Response{
-		Status: w.app.Status, Fields: w.app.Fields, Length: w.app.Length,
-		Head: w.composer.IsHead(), Body: w.app,
+		Status: head.Status, Fields: head.Fields, Length: head.Length,
+		Head: w.composer.IsHead(), Body: w.app.Body(),
 	}
 	err := w.answerFromApp()
 	if w.log.Enabled(journal.Debug) {
@@ -82,7 +83,7 @@ func (w *worker) answerFromApp() error {
 	contentType, stream := w.streamType()
 	switch {
 	case w.config.ErrorStatus.Has(w.response.Status):
-		err = reply.StatusFailure(w.response.Status, w.app)
+		err = reply.StatusFailure(w.response.Status, w.app.Body())
 	case stream:
 		err = w.stream(contentType)
 	default:
@@ -141,19 +142,20 @@ func (w *worker) stream(contentType string) error {
 				strconv.Itoa(len(prelude))+" bytes; API Gateway takes at most 16 KB")
 		}
 	}
-	if w.app.HasBody() && w.app.Buffered() > 0 {
-		if first, err = w.app.Next(); err != nil && err != io.EOF {
+	body := w.app.Body()
+	if body.HasBody() && body.Buffered() > 0 {
+		if first, err = body.Next(); err != nil && err != io.EOF {
 			return w.named(w.app.BodyFailed(err))
 		}
 	}
-	whole := !w.app.HasBody()
+	whole := !body.HasBody()
 	w.state = begun
 	out, err := w.runtime.OpenStream(&w.invocation, contentType, prelude, first, whole)
 	if err != nil {
 		return err
 	}
 	for !whole {
-		piece, err := w.app.Next()
+		piece, err := body.Next()
 		if err == io.EOF {
 			break
 		}

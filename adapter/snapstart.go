@@ -83,7 +83,7 @@ func (a *adapter) snapStart(w *worker) error {
 	if err := w.callHook(a.config.BeforeCheckpointPath); err != nil {
 		return a.failInit(w.runtime, failure.RuntimeInit, err)
 	}
-	w.app.Close()
+	w.app.Abort()
 	if err := w.runtime.AwaitRestore(); err != nil {
 		return err
 	}
@@ -104,17 +104,17 @@ func (w *worker) callHook(path string) error {
 	post := request.Post(path, w.appAddress().HostField())
 	end := time.Now().Add(hookLimit)
 	var err error
-	if f := w.app.Do(&post, webapp.Limits{Deadline: end, GiveUp: end}); f != nil {
+	if head, f := w.app.Do(&post, webapp.Limits{Deadline: end, GiveUp: end}); f != nil {
 		err = f
-	} else if w.app.Status/100 != 2 {
-		err = errors.New("the app answered with status " + strconv.Itoa(w.app.Status) + ", and it must be 2xx")
+	} else if head.Status/100 != 2 {
+		err = errors.New("the app answered with status " + strconv.Itoa(head.Status) + ", and it must be 2xx")
 	}
 	if err != nil {
 		w.app.Abort()
 		return errors.New("the SnapStart hook POST " + path + " failed: " + err.Error())
 	}
 	for err == nil {
-		_, err = w.app.Next()
+		_, err = w.app.Body().Next()
 	}
 	w.app.Finish()
 	return nil

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"runtime/debug"
 	"strconv"
-	"time"
 
 	"lambda-web/adapter/internal/event"
 	"lambda-web/adapter/internal/failure"
@@ -31,7 +30,6 @@ type worker struct {
 	event      event.Event
 	response   reply.Response
 	state      answerState
-	times      invocationTimes
 }
 
 // answerState tells how far the answer of an invocation is.
@@ -75,10 +73,7 @@ func (w *worker) run() error {
 // served.
 func (w *worker) serveOne() error {
 	w.state = unanswered
-	w.app.Slept(w.times.begin(w.invocation.DeadlineMs))
 	err := w.recovered()
-	w.times.end()
-
 	if err == nil {
 		return w.countDeadApp(nil)
 	}
@@ -166,23 +161,3 @@ func (w *worker) shrink() {
 	}
 	w.encoder.Shrink(largeBuffer)
 }
-
-// invocationTimes knows how long the environment was idle between two invocations. The deadlines of two invocations
-// are as far apart as the invocations themselves, because the function's timeout never changes: they are a clock
-// outside of the environment, which runs on while the environment is frozen.
-type invocationTimes struct {
-	deadlineMs int64
-	began      time.Time
-	took       time.Duration
-}
-
-// begin returns the time since the end of the last invocation, 0 if it is not known.
-func (t *invocationTimes) begin(deadlineMs int64) (idle time.Duration) {
-	if t.deadlineMs > 0 && deadlineMs > 0 {
-		idle = time.Duration(deadlineMs-t.deadlineMs)*time.Millisecond - t.took
-	}
-	t.deadlineMs, t.began = deadlineMs, time.Now()
-	return max(idle, 0)
-}
-
-func (t *invocationTimes) end() { t.took = time.Since(t.began) }

@@ -55,17 +55,6 @@ func (c *Conn) Close() {
 	}
 }
 
-// Open reports whether there is a connection.
-func (c *Conn) Open() bool { return c.sock != nil }
-
-// Take moves the connection of another Conn, with what was read from it, into this one.
-func (c *Conn) Take(from *Conn) {
-	c.Close()
-	c.Response, c.sock, c.hasDeadline = from.Response, from.sock, from.hasDeadline
-	c.in, c.next, c.bodyStart, c.received = from.in, from.next, from.bodyStart, from.received
-	*from = Conn{}
-}
-
 // SetDeadline makes reads and writes fail with a timeout from t on; the zero time means never.
 func (c *Conn) SetDeadline(t time.Time) {
 	if t.IsZero() && !c.hasDeadline {
@@ -75,21 +64,20 @@ func (c *Conn) SetDeadline(t time.Time) {
 	_ = c.sock.SetDeadline(t) // fails only on a closed connection, which the next read reports better
 }
 
-// Quiet reports whether an idle connection is still open and silent. A FIN, a reset or stray bytes make it unfit for
-// another request. The check costs one system call that never blocks.
-func (c *Conn) Quiet() bool { return c.sock != nil && c.next == len(c.in) && c.sock.quiet() }
+// Silent reports whether the peer has neither closed the connection nor sent anything that was not asked for. It costs
+// one system call, which never waits.
+func (c *Conn) Silent() bool { return c.sock != nil && c.next == len(c.in) && c.sock.silent() }
+
+// Usable reports whether the connection can take another request: it is Reusable, and a FIN, a reset or stray bytes
+// have not come since.
+func (c *Conn) Usable() bool { return c.Reusable() && c.Silent() }
 
 // Send writes a request's head and body, both in one write. It forgets the last response. sent is how many bytes
 // were handed to the system.
 func (c *Conn) Send(head, body []byte) (sent int64, err error) {
-	c.Begin()
-	return c.Write(head, body)
-}
-
-// Begin forgets the last response and makes ready for the next one.
-func (c *Conn) Begin() {
 	c.received = 0
 	c.Response.reset()
+	return c.Write(head, body)
 }
 
 // Write writes two parts of a message in one system call.
@@ -104,8 +92,8 @@ func (c *Conn) WriteChunk(sizeLine, data []byte) (sent int64, err error) {
 
 var lineEnd = []byte("\r\n")
 
-// WriteBeside writes while the response is read. The channel gives the outcome; closing the connection brings it about.
-func (c *Conn) WriteBeside(body []byte) <-chan error {
+// WriteAsync writes while the response is read. The channel gives the outcome; closing the connection brings it about.
+func (c *Conn) WriteAsync(body []byte) <-chan error {
 	sock, done := c.sock, make(chan error, 1)
 	go func() {
 		_, err := sock.write([3][]byte{body})

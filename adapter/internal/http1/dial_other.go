@@ -3,16 +3,16 @@
 package http1
 
 import (
+	"net"
 	"net/netip"
 	"time"
 )
 
-// DialTCP connects.
-func DialTCP(target netip.AddrPort, timeout time.Duration) (Stream, error) {
-	return dialByName("tcp", target.String(), timeout)
+func dialTCP(target netip.AddrPort, deadline time.Time) (Stream, error) {
+	return dialByName(target.String(), deadline)
 }
 
-// DialUnix connects to a unix socket.
-func DialUnix(path string, timeout time.Duration) (Stream, error) {
-	return dialByName("unix", path, timeout)
+func dialUnix(path string, deadline time.Time) (Stream, error) {
+	dialer := net.Dialer{Deadline: deadline}
+	return dialer.Dial("unix", path)
 }

@@ -19,7 +19,7 @@ func TestDial(t *testing.T) {
 			continue
 		}
 		at := listener.Addr().String()
-		conn, err := Dial(at, time.Second)
+		conn, err := NewDialer(at).Dial(time.Now().Add(time.Second))
 		if err != nil {
 			t.Errorf("%s: %v", at, err)
 			continue
@@ -37,7 +37,7 @@ func TestDial(t *testing.T) {
 		}
 		_ = accepted.Close()
 		_ = listener.Close()
-		if _, err := Dial(at, time.Second); !errors.Is(err, syscall.ECONNREFUSED) {
+		if _, err := NewDialer(at).Dial(time.Now().Add(time.Second)); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("where nobody listens: %v", err)
 		}
 	}
@@ -63,7 +63,7 @@ func TestDialGivesUp(t *testing.T) {
 	at := net.JoinHostPort("127.0.0.1", strconv.Itoa(name.(*syscall.SockaddrInet4).Port))
 	began := time.Now()
 	for range 10 { // the queue takes one or two
-		conn, err := Dial(at, 50*time.Millisecond)
+		conn, err := NewDialer(at).Dial(time.Now().Add(50 * time.Millisecond))
 		if err == nil {
 			defer conn.Close()
 			continue
@@ -81,7 +81,7 @@ func TestDialGivesUp(t *testing.T) {
 
 func TestDialUnix(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.sock")
-	if _, err := DialUnix(path, time.Second); !errors.Is(err, syscall.ENOENT) {
+	if _, err := NewDialer("unix:" + path).Dial(time.Time{}); !errors.Is(err, syscall.ENOENT) {
 		t.Errorf("no socket: %v", err)
 	}
 	listener, err := net.Listen("unix", path)
@@ -89,7 +89,7 @@ func TestDialUnix(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	conn, err := DialUnix(path, time.Second)
+	conn, err := NewDialer("unix:" + path).Dial(time.Time{})
 	if err != nil {
 		t.Fatal(err)
 	}

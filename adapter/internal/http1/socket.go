@@ -83,8 +83,8 @@ func (s *socket) Read(p []byte) (int, error) {
 	return s.read, nil
 }
 
-// quiet is true if there is nothing to read yet.
-func (s *socket) quiet() bool {
+// silent is true if there is nothing to read yet.
+func (s *socket) silent() bool {
 	return s.raw != nil && s.raw.Read(s.peek) == nil && s.readErr == syscall.EAGAIN
 }
 

@@ -57,10 +57,10 @@ func TestSocketWritesEverything(t *testing.T) {
 	}
 }
 
-func TestSocketKnowsWhenItIsQuiet(t *testing.T) {
+func TestSocketKnowsWhenItIsSilent(t *testing.T) {
 	ours, theirs := connected(t)
-	if !ours.quiet() {
-		t.Error("an idle connection is quiet")
+	if !ours.silent() {
+		t.Error("an idle connection is silent")
 	}
 	_ = ours.SetDeadline(time.Now().Add(10 * time.Millisecond))
 	if _, err := ours.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
@@ -73,8 +73,8 @@ func TestSocketKnowsWhenItIsQuiet(t *testing.T) {
 	if n, err := ours.Read(make([]byte, 1)); n != 0 || err != io.EOF {
 		t.Errorf("behind the end, %d bytes and %v were read", n, err)
 	}
-	if ours.quiet() {
-		t.Error("a connection that the peer has closed is not quiet")
+	if ours.silent() {
+		t.Error("a connection that the peer has closed is not silent")
 	}
 	ours, theirs = connected(t)
 	_ = theirs.SetLinger(0)

@@ -23,7 +23,6 @@ const userAgent = "lambda-web-adapter/1.0"
 
 const (
 	registerTries = 5
-	dialTimeout   = 2 * time.Second
 	// answerTimeout is how long a call may take that Lambda answers at once.
 	answerTimeout = 10 * time.Second
 )
@@ -31,6 +30,7 @@ const (
 // Extension is this process as an extension.
 type Extension struct {
 	address string
+	dialer  *http1.Dialer
 	id      string
 	conn    http1.Conn
 	sent    error // how the first attempt to register went
@@ -40,7 +40,7 @@ type Extension struct {
 // app only when all extensions are registered, so this is the first thing that the process does. An empty address
 // sends nothing.
 func Begin(address string) *Extension {
-	e := &Extension{address: address}
+	e := &Extension{address: address, dialer: http1.NewDialer(address)}
 	if address != "" {
 		e.sent = e.sendRegistration()
 	}
@@ -48,7 +48,7 @@ func Begin(address string) *Extension {
 }
 
 func (e *Extension) sendRegistration() error {
-	if err := dial(&e.conn, e.address); err != nil {
+	if err := e.connect(); err != nil {
 		return err
 	}
 	const body = `{"events":[]}`
@@ -114,10 +114,8 @@ func (e *Extension) Park() {
 }
 
 func (e *Extension) parkOnce(head []byte) {
-	if !e.conn.Reusable() || !e.conn.Quiet() {
-		if dial(&e.conn, e.address) != nil {
-			return
-		}
+	if e.connect() != nil {
+		return
 	}
 	e.conn.SetDeadline(time.Time{})
 	if _, err := e.conn.Send(head, nil); err == nil {
@@ -136,10 +134,8 @@ func (e *Extension) FailInit(kind, message string) error {
 		"lambda-extension-identifier: " + e.id + "\r\n" +
 		"lambda-extension-function-error-type: " + kind + "\r\n" +
 		"content-type: application/json\r\ncontent-length: " + strconv.Itoa(len(body)) + "\r\n\r\n"
-	if !e.conn.Reusable() || !e.conn.Quiet() {
-		if err := dial(&e.conn, e.address); err != nil {
-			return err
-		}
+	if err := e.connect(); err != nil {
+		return err
 	}
 	e.conn.SetDeadline(time.Now().Add(answerTimeout))
 	if _, err := e.conn.Send([]byte(head), body); err != nil {
@@ -154,8 +150,14 @@ func requestHead(method, path, address string) string {
 	return method + " " + path + " HTTP/1.1\r\nhost: " + address + "\r\nuser-agent: " + userAgent + "\r\n"
 }
 
-func dial(conn *http1.Conn, address string) error {
-	sock, err := http1.Dial(address, dialTimeout)
+func (e *Extension) connect() error { return connect(&e.conn, e.dialer, e.address) }
+
+// connect makes sure that there is a connection fit for one more request.
+func connect(conn *http1.Conn, dialer *http1.Dialer, address string) error {
+	if conn.Usable() {
+		return nil
+	}
+	sock, err := dialer.Dial(time.Now().Add(answerTimeout))
 	if err != nil {
 		return errors.New("connect to " + address + ": " + http1.Reason(err))
 	}

@@ -34,6 +34,7 @@ func (f fatal) Unwrap() []error { return []error{ErrFatal, f.cause} }
 // Runtime is one worker's connection to the Runtime API.
 type Runtime struct {
 	address  string
+	dialer   *http1.Dialer
 	conn     http1.Conn
 	nextHead []byte
 	out      []byte
@@ -45,6 +46,7 @@ type Runtime struct {
 func NewRuntime(address string, warn func(id []byte, message string)) *Runtime {
 	return &Runtime{
 		address:  address,
+		dialer:   http1.NewDialer(address),
 		nextHead: []byte(requestHead("GET", "/2018-06-01/runtime/invocation/next", address) + "\r\n"),
 		warn:     warn,
 	}
@@ -92,13 +94,7 @@ func (r *Runtime) refused() error {
 	return err
 }
 
-// connect makes sure that there is a connection fit for one more request.
-func (r *Runtime) connect() error {
-	if r.conn.Reusable() && r.conn.Quiet() {
-		return nil
-	}
-	return dial(&r.conn, r.address)
-}
+func (r *Runtime) connect() error { return connect(&r.conn, r.dialer, r.address) }
 
 // Drop closes the connection; the next call opens a new one.
 func (r *Runtime) Drop() { r.conn.Close() }

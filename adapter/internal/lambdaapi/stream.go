@@ -53,7 +53,7 @@ func appendChunkSize(dst []byte, size int) []byte {
 // Write sends a piece of the body at once. An error means that nobody reads any more: the client has left.
 func (s Stream) Write(piece []byte) error {
 	r := s.runtime
-	if !r.conn.Quiet() {
+	if !r.conn.Silent() {
 		r.conn.Close()
 		return errors.New("send the response: the Runtime API stopped reading, the client has probably left")
 	}

@@ -4,11 +4,9 @@ package webapp
 
 import (
 	"errors"
-	"net/netip"
 	"strconv"
 	"strings"
 	"syscall"
-	"time"
 
 	"lambda-web/adapter/internal/http1"
 )
@@ -40,54 +38,6 @@ func (a Address) HostField() string {
 	return a.String()
 }
 
-// dialer opens connections to an address. The addresses behind `localhost` are both tried: an app may listen on only
-// one of them.
-type dialer struct {
-	name    string
-	unix    string
-	targets []netip.AddrPort
-}
-
-func newDialer(a Address) dialer {
-	d := dialer{name: a.String()}
-	if a.IsUnix() {
-		d.unix = strings.TrimPrefix(a.Host, unixPrefix)
-		return d
-	}
-	hosts := []string{strings.Trim(a.Host, "[]")}
-	if strings.EqualFold(a.Host, "localhost") {
-		hosts = []string{"127.0.0.1", "::1"}
-	}
-	for _, host := range hosts {
-		if ip, err := netip.ParseAddr(host); err == nil {
-			d.targets = append(d.targets, netip.AddrPortFrom(ip, uint16(a.Port)))
-		}
-	}
-	return d
-}
-
-// dial connects. A name that is not an address is resolved each time.
-func (d *dialer) dial(timeout time.Duration) (http1.Stream, error) {
-	switch {
-	case d.unix != "":
-		return http1.DialUnix(d.unix, timeout)
-	case len(d.targets) == 0:
-		return http1.Dial(d.name, timeout)
-	}
-	var first error
-	for i, target := range d.targets {
-		sock, err := http1.DialTCP(target, timeout)
-		if err == nil {
-			d.targets[0], d.targets[i] = d.targets[i], d.targets[0] // where the app listens is tried first from now on
-			return sock, nil
-		}
-		if first == nil {
-			first = err
-		}
-	}
-	return nil, first
-}
-
 // isRefused reports whether nobody listens at an address (yet), or a unix socket's queue is full: no byte was sent, so
 // trying again is safe.
 func isRefused(err error) bool {
@@ -103,6 +53,8 @@ func dialReason(err error) string {
 		return "no such socket"
 	case errors.Is(err, syscall.EAGAIN):
 		return "its queue of connections is full"
+	case http1.IsTimeout(err):
+		return "timeout, its queue of connections may be full"
 	}
 	return http1.Reason(err)
 }

@@ -19,8 +19,6 @@ const (
 	restartPatience = 2 * time.Second
 	// answerMargin is kept before an invocation's deadline for telling Lambda why there is no answer.
 	answerMargin = 200 * time.Millisecond
-	// dialTimeout bounds one attempt to connect.
-	dialTimeout = 2 * time.Second
 	// largeBody is the size from which a body is sent beside the reading of the response. An app may send its
 	// answer while it still reads; two sides that both only write would wait for each other for ever.
 	largeBody = 32 << 10
@@ -34,96 +32,124 @@ type Limits struct {
 	GiveUp time.Time
 }
 
-// Client is one worker's connection to the app.
+// connectBy is when a connection to the app must stand; the zero time means any time.
+func (l Limits) connectBy() time.Time {
+	by := l.Deadline
+	if !by.IsZero() {
+		by = by.Add(-answerMargin)
+	}
+	if !l.GiveUp.IsZero() && (by.IsZero() || l.GiveUp.Before(by)) {
+		by = l.GiveUp
+	}
+	return by
+}
+
+// Client sends requests to the app, one at a time: Do, then Body to its end, then Finish; or Abort at any time.
 type Client struct {
-	http1.Conn
 	// LambdaPorts are ports that belong to Lambda; a hint to where the app listens leaves them out.
 	LambdaPorts []int
 
 	address   Address
-	dialer    dialer
+	dialer    *http1.Dialer
+	conn      http1.Conn
 	idleLimit time.Duration
-	idleSince instant
-	slept     time.Duration // how long the environment was idle by the deadlines of two invocations
 
-	started time.Time
+	limits    Limits    // of the last exchange
+	started   time.Time // the last exchange
+	idleSince time.Time // the end of the last exchange
+
 	writing <-chan error // of the body that is being sent, nil if none is
 }
 
 // NewClient returns a client that keeps an idle connection for at most idleLimit; 0 means that no connection is used
 // twice.
 func NewClient(address Address, idleLimit time.Duration) *Client {
-	return &Client{address: address, dialer: newDialer(address), idleLimit: idleLimit}
+	return &Client{address: address, dialer: http1.NewDialer(address.String()), idleLimit: idleLimit}
 }
 
-// Slept tells the client that at least this much time passed since its last exchange, whatever the clocks here say.
-func (c *Client) Slept(d time.Duration) { c.slept = d }
-
-// Do sends a request and reads the head of the response. The caller reads the body with Next and then calls Finish.
+// Do sends a request and reads the head of the response, which is valid until the next Do.
 //
 // A kept connection that dies before the first byte of a response is replaced once, if the method may be repeated or
 // nothing was sent. That is the only case in which the app can see a request twice.
-func (c *Client) Do(r *request.Request, limits Limits) *failure.Failure {
-	c.started = time.Now()
-	reused := c.reusable()
+func (c *Client) Do(r *request.Request, limits Limits) (*http1.Response, *failure.Failure) {
+	began := time.Now()
+	reused := c.conn.Reusable() && c.idle(began, limits) < c.keepFor() && c.conn.Silent()
+	c.started, c.limits = began, limits
 	for {
 		if !reused {
-			if err := c.connect(limits); err != nil {
-				return err
+			if err := c.connect(); err != nil {
+				return nil, err
 			}
 		}
-		c.SetDeadline(limits.GiveUp)
+		c.conn.SetDeadline(limits.GiveUp)
 		sent, sendErr := c.send(r)
-		err := c.ReadHead(r.IsHead())
+		err := c.conn.ReadHead(r.IsHead())
 		if err == nil {
-			return nil
+			return &c.conn.Response, nil
 		}
-		c.drop()
-		if reused && c.Received() == 0 && !http1.IsTimeout(err) && (sent == 0 || r.Repeatable()) {
+		received := c.conn.Received()
+		c.Abort()
+		if reused && received == 0 && !http1.IsTimeout(err) && (sent == 0 || r.Repeatable()) {
 			reused = false
 			continue
 		}
 		if sendErr != nil && errors.Is(err, io.EOF) {
 			err = sendErr
 		}
-		return c.failed(err, "before it had answered")
+		return nil, c.failed(err, "before it had answered")
 	}
 }
 
-// reusable reports whether the kept connection can take another request.
-func (c *Client) reusable() bool {
-	if !c.Reusable() {
-		return false
+// Body is the body of the response that Do has begun.
+func (c *Client) Body() Body { return &c.conn }
+
+// Body gives the pieces of a response's body.
+type Body interface {
+	// Next returns the next bytes as soon as there are any, and io.EOF at the end. They are valid until the next call.
+	Next() ([]byte, error)
+	// HasBody reports whether bytes are still to come.
+	HasBody() bool
+	// Buffered is the number of bytes that have come but were not returned by Next.
+	Buffered() int
+}
+
+// idle is for how long the kept connection was not used. The clocks of an environment may stand still while it is
+// frozen; the deadlines of two invocations are as far apart as the invocations themselves, because the function's
+// timeout never changes. The first invocation has only the clock of the system, which Lambda sets.
+func (c *Client) idle(now time.Time, limits Limits) time.Duration {
+	idle := now.Round(0).Sub(c.idleSince)
+	if !c.limits.Deadline.IsZero() && !limits.Deadline.IsZero() {
+		used := c.idleSince.Sub(c.started.Round(0))
+		idle = max(idle, limits.Deadline.Sub(c.limits.Deadline)-used)
 	}
-	limit := c.idleLimit
-	if c.IdleLimit > 0 {
-		limit = min(limit, c.IdleLimit/2)
+	return idle
+}
+
+// keepFor is how long an idle connection may be used again: the setting, and no more than half of what the app said.
+func (c *Client) keepFor() time.Duration {
+	if said := c.conn.IdleLimit; said > 0 {
+		return min(c.idleLimit, said/2)
 	}
-	return c.idleSince.since() < limit && c.slept < limit && c.Quiet()
+	return c.idleLimit
 }
 
 // connect opens a new connection in the place of the kept one; an app that serves one connection at a time must not
-// see two.
-func (c *Client) connect(limits Limits) *failure.Failure {
-	c.Close()
-	patience := restartPatience
-	if !limits.Deadline.IsZero() {
-		patience = min(patience, time.Until(limits.Deadline)-answerMargin)
-	}
-	if !limits.GiveUp.IsZero() {
-		patience = min(patience, time.Until(limits.GiveUp))
-	}
+// see two. Where nobody listens it is tried again for a while; a listener that has no time, because its queue is full,
+// is waited for until the end.
+func (c *Client) connect() *failure.Failure {
+	c.conn.Close()
+	by := c.limits.connectBy()
 	for {
-		sock, err := c.dialer.dial(dialTimeout)
+		sock, err := c.dialer.Dial(by)
 		if err == nil {
-			c.Attach(sock)
+			c.conn.Attach(sock)
 			return nil
 		}
 		waited := time.Since(c.started)
 		if errors.Is(err, syscall.ECONNRESET) { // somebody took the connection
 			return c.failed(err, "before it had answered")
 		}
-		if !isRefused(err) || waited >= patience {
+		if !isRefused(err) || waited >= restartPatience || !by.IsZero() && !time.Now().Before(by) {
 			return failure.New(failure.AppConnect, "no connection to the app at "+c.address.String()+" within "+
 				milliseconds(waited)+": "+dialReason(err)+listenHint(c.address, c.LambdaPorts))
 		}
@@ -140,51 +166,48 @@ func probeStep(waited time.Duration) time.Duration {
 // send writes the request. A failure to send is no failure yet: the app may have answered before it read everything.
 func (c *Client) send(r *request.Request) (sent int64, err error) {
 	if len(r.Body) <= largeBody {
-		return c.Send(r.Head, r.Body)
+		return c.conn.Send(r.Head, r.Body)
 	}
-	sent, err = c.Send(r.Head, nil)
+	sent, err = c.conn.Send(r.Head, nil)
 	if err != nil {
 		return sent, err
 	}
-	c.writing = c.WriteBeside(r.Body)
+	c.writing = c.conn.WriteAsync(r.Body)
 	return sent, nil
 }
 
-// Finish is called after the body was read to its end, or given up. It keeps the connection if it can be used again.
+// Finish ends an exchange whose body was read as far as it is wanted. It keeps the connection if it can be used again.
 func (c *Client) Finish() {
 	if c.writing != nil {
 		select {
 		case err := <-c.writing:
 			c.writing = nil
 			if err != nil {
-				c.Close()
+				c.conn.Close()
 			}
 		default: // the app answered without reading everything
-			c.drop()
+			c.Abort()
 		}
 	}
-	if !c.Reusable() || c.idleLimit == 0 {
-		c.Close()
+	if !c.conn.Reusable() || c.idleLimit == 0 {
+		c.conn.Close()
 		return
 	}
-	c.SetDeadline(time.Time{})
-	c.idleSince = currentInstant()
-	c.slept = 0
+	c.conn.SetDeadline(time.Time{})
+	c.idleSince = time.Now().Round(0)
 }
 
-// drop closes the connection and waits until nothing is sent from the request's buffers any more.
-func (c *Client) drop() {
-	c.Close()
+// Abort closes the connection, in the middle of an exchange or not, and waits until nothing is sent from the request's
+// buffers any more.
+func (c *Client) Abort() {
+	c.conn.Close()
 	if c.writing != nil {
 		<-c.writing
 		c.writing = nil
 	}
 }
 
-// Abort gives up the exchange.
-func (c *Client) Abort() { c.drop() }
-
-// BodyFailed names an error of Next.
+// BodyFailed names an error of the body's Next.
 func (c *Client) BodyFailed(err error) *failure.Failure {
 	return c.failed(err, "in the middle of its answer")
 }

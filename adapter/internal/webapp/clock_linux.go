@@ -6,20 +6,7 @@ import (
 	"unsafe"
 )
 
-const (
-	clockMonotonic = 1
-	clockBoottime  = 7
-)
-
-// bootTime is the time since boot, with the time that the machine was suspended. The clock behind time.Now may stand
-// still while an execution environment is frozen.
-func bootTime() time.Duration {
-	now, ok := clock(clockBoottime)
-	if !ok {
-		return 0
-	}
-	return time.Duration(now.Nano())
-}
+const clockMonotonic = 1
 
 func clock(which uintptr) (now syscall.Timespec, ok bool) {
 	_, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, which, uintptr(unsafe.Pointer(&now)), 0)

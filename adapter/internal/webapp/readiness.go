@@ -40,13 +40,13 @@ type Readiness struct {
 	check   Check
 	log     *journal.Journal
 	started time.Time
-	dialer  dialer
+	dialer  *http1.Dialer
 	conn    http1.Conn
 	probe   []byte
 
 	done       chan struct{}
-	err        error   // valid once done is closed
-	readySince instant // valid once done is closed
+	err        error     // valid once done is closed
+	readySince time.Time // valid once done is closed
 
 	mu      sync.Mutex
 	cause   string    // of the last attempt that came to an end
@@ -57,7 +57,7 @@ type Readiness struct {
 func NewReadiness(check Check, started time.Time, log *journal.Journal) *Readiness {
 	r := &Readiness{
 		check: check, log: log, started: started,
-		dialer: newDialer(check.Address),
+		dialer: http1.NewDialer(check.Address.String()),
 		done:   make(chan struct{}),
 		cause:  notTried,
 	}
@@ -73,7 +73,7 @@ func (r *Readiness) Run() {
 	for {
 		connected, ready := r.attempt()
 		if ready {
-			r.readySince = currentInstant()
+			r.readySince = time.Now().Round(0)
 			break
 		}
 		waited := time.Since(r.started)
@@ -93,8 +93,8 @@ func (r *Readiness) Run() {
 
 // attempt asks once. connected is true if the app took the connection.
 func (r *Readiness) attempt() (connected, ready bool) {
-	if !r.conn.Reusable() || !r.conn.Quiet() {
-		sock, err := r.dialer.dial(dialTimeout)
+	if !r.conn.Usable() {
+		sock, err := r.dialer.Dial(r.probeEnd())
 		if err != nil {
 			r.conn.Close()
 			r.because(dialReason(err))
@@ -117,15 +117,9 @@ func (r *Readiness) attempt() (connected, ready bool) {
 // answer, and probes that are given up early would pile up in its queue. It returns why the app is not ready, or an
 // empty text. The connection stays open if it can be used again.
 func (r *Readiness) ask() (cause string) {
-	limit := time.Now().Add(probeCap)
-	if r.check.Limit > 0 {
-		if end := r.started.Add(r.check.Limit); end.Before(limit) {
-			limit = end
-		}
-	}
 	r.wait(time.Now())
 	defer r.wait(time.Time{})
-	r.conn.SetDeadline(limit)
+	r.conn.SetDeadline(r.probeEnd())
 	_, sendErr := r.conn.Send(r.probe, nil)
 	err := r.conn.ReadHead(false)
 	switch {
@@ -147,6 +141,15 @@ func (r *Readiness) ask() (cause string) {
 		return "status " + strconv.Itoa(r.conn.Status)
 	}
 	return ""
+}
+
+// probeEnd is when a probe that begins now is given up.
+func (r *Readiness) probeEnd() time.Time {
+	end := time.Now().Add(probeCap)
+	if limit := r.started.Add(r.check.Limit); r.check.Limit > 0 && limit.Before(end) {
+		return limit
+	}
+	return end
 }
 
 // finishBody reads the body, so that the connection can be kept. The status has said already whether the app is ready:
@@ -275,7 +278,8 @@ func (r *Readiness) HandOver(c *Client) {
 		r.conn.Close()
 		return
 	}
-	c.Take(&r.conn)
+	c.conn.Close()
+	c.conn, r.conn = r.conn, http1.Conn{}
 	c.idleSince = r.readySince
 }
 

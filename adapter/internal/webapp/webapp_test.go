@@ -42,12 +42,12 @@ func listen(t *testing.T, network, address string) net.Listener {
 func send(c *Client, method string, body []byte, limits Limits) (string, *failure.Failure) {
 	r := request.Request{Method: []byte(method), Size: len(body), Body: body,
 		Head: []byte(method + " / HTTP/1.1\r\nhost: x\r\ncontent-length: " + strconv.Itoa(len(body)) + "\r\n\r\n")}
-	if f := c.Do(&r, limits); f != nil {
+	if _, f := c.Do(&r, limits); f != nil {
 		return "", f
 	}
 	var got []byte
 	for {
-		piece, err := c.Next()
+		piece, err := c.Body().Next()
 		if err == io.EOF {
 			c.Finish()
 			return string(got), nil
@@ -141,12 +141,13 @@ func TestReuse(t *testing.T) {
 	defer app.Close()
 	rows := []struct {
 		rule, header string
-		limit, slept time.Duration
+		limit        time.Duration // of the client
+		apart        time.Duration // the deadlines of two invocations
 		want         int32
 	}{
 		{"kept", "", time.Minute, 0, 1},
 		{"no reuse", "", 0, 0, 3},
-		{"slept by the deadlines", "", time.Minute, 2 * time.Minute, 3},
+		{"idle by the deadlines", "", time.Minute, 2 * time.Minute, 3},
 		{"half of the app's own limit", "timeout=100", time.Hour, 51 * time.Second, 3},
 		{"within half of the app's own limit", "timeout=100", time.Hour, 40 * time.Second, 1},
 		{"the app keeps nothing", "timeout=0", time.Minute, 0, 3},
@@ -156,17 +157,45 @@ func TestReuse(t *testing.T) {
 			connections.Store(0)
 			header.Store(row.header)
 			c := NewClient(addressOf(app.Listener), row.limit)
-			defer c.Close()
+			defer c.Abort()
+			deadline := time.Now().Add(time.Minute)
 			for range 3 {
-				c.Slept(row.slept)
-				if _, f := send(c, "GET", nil, Limits{}); f != nil {
+				if _, f := send(c, "GET", nil, Limits{Deadline: deadline}); f != nil {
 					t.Fatal(f)
 				}
+				deadline = deadline.Add(row.apart)
 			}
 			if got := connections.Load(); got != row.want {
 				t.Errorf("%d connections, want %d", got, row.want)
 			}
 		})
+	}
+}
+
+// How long a connection was idle is told by the clock of the system, and by the deadlines of two invocations, which go
+// on while the environment, and maybe its clock, stands still. An invocation that took long is no idle time.
+func TestIdle(t *testing.T) {
+	now := time.Now()
+	deadline := now.Add(time.Minute)
+	rows := []struct {
+		rule      string
+		ended     time.Duration // before now
+		took      time.Duration // the last exchange
+		deadlines [2]time.Time
+		want      time.Duration
+	}{
+		{"by the system's clock", time.Second, 0, [2]time.Time{}, time.Second},
+		{"only one deadline is known", time.Second, 0, [2]time.Time{{}, deadline}, time.Second},
+		{"the clock stood still", 0, 0, [2]time.Time{deadline, deadline.Add(time.Hour)}, time.Hour},
+		{"a long exchange", time.Second, 50 * time.Second, [2]time.Time{deadline, deadline.Add(51 * time.Second)}, time.Second},
+		{"the clock was set back", -time.Hour, 0, [2]time.Time{deadline, deadline.Add(time.Second)}, time.Second},
+	}
+	for _, row := range rows {
+		ended := now.Add(-row.ended).Round(0)
+		c := Client{started: ended.Add(-row.took), idleSince: ended, limits: Limits{Deadline: row.deadlines[0]}}
+		if got := c.idle(now, Limits{Deadline: row.deadlines[1]}); got != row.want {
+			t.Errorf("%s: %v, want %v", row.rule, got, row.want)
+		}
 	}
 }
 
@@ -241,10 +270,10 @@ func TestReadiness(t *testing.T) {
 				}
 				c := NewClient(addressOf(app.Listener), time.Minute)
 				r.HandOver(c)
-				if !c.reusable() {
+				if !c.conn.Usable() {
 					t.Error("the probe's connection was not handed over")
 				}
-				c.Close()
+				c.Abort()
 				return
 			}
 			if err == nil || !r.Failed() || !strings.Contains(err.Error(), row.want) || !strings.Contains(err.Error(), "/ready") {
@@ -252,18 +281,6 @@ func TestReadiness(t *testing.T) {
 			}
 			r.conn.Close()
 		})
-	}
-}
-
-func TestInstant(t *testing.T) {
-	now := currentInstant()
-	if d := now.since(); d < 0 || d > time.Minute {
-		t.Errorf("no time passed, but %v", d)
-	}
-	frozen := now
-	frozen.boot -= time.Hour // the boot clock ran on while the others stood still
-	if d := frozen.since(); d < time.Hour {
-		t.Errorf("an hour passed by one clock, but %v", d)
 	}
 }
 
