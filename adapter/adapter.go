@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"lambda-web/adapter/internal/failure"
-	"lambda-web/adapter/internal/journal"
 	"lambda-web/adapter/internal/lambdaapi"
+	"lambda-web/adapter/internal/logging"
 	"lambda-web/adapter/internal/request"
 	"lambda-web/adapter/internal/settings"
 	"lambda-web/adapter/internal/webapp"
@@ -30,7 +30,7 @@ const (
 // adapter is what all workers share.
 type adapter struct {
 	config    settings.Settings
-	log       *journal.Journal
+	log       *logging.Logger
 	started   time.Time
 	readiness *webapp.Readiness
 	handOver  sync.Once // of the last probe's connection to a worker
@@ -41,7 +41,7 @@ type adapter struct {
 	deadApp  atomic.Int32 // invocations in a row that found nobody at the app's address
 }
 
-func newAdapter(config settings.Settings, log *journal.Journal, inFlight *atomic.Int32, started time.Time) *adapter {
+func newAdapter(config settings.Settings, log *logging.Logger, inFlight *atomic.Int32, started time.Time) *adapter {
 	a := &adapter{config: config, log: log, started: started, inFlight: inFlight, hooks: newHooks(&config)}
 	a.readiness = webapp.NewReadiness(webapp.Check{
 		Address:     webapp.Address{Host: config.Host, Port: config.ReadinessPort},
@@ -106,7 +106,7 @@ func (a *adapter) awaitApp() error {
 	case err == nil:
 		a.handOver.Do(func() { a.readiness.HandOver(first.app) })
 	case a.config.AsyncInit && !a.readiness.Failed():
-		a.log.Write(journal.Info, nil, err.Error()+"; init ends now, the first invocation will wait for the app")
+		a.log.Write(logging.Info, nil, err.Error()+"; init ends now, the first invocation will wait for the app")
 		return nil
 	default:
 		return a.failInit(first.runtime, failure.AppNotReady, err)
@@ -120,7 +120,7 @@ func (a *adapter) awaitApp() error {
 // failInit reports to Lambda why there will be no invocations.
 func (a *adapter) failInit(runtime *lambdaapi.Runtime, kind string, cause error) error {
 	if err := runtime.FailInit(failure.New(kind, cause.Error())); err != nil {
-		a.log.Write(journal.Warn, nil, "Lambda could not be told why init failed: "+err.Error())
+		a.log.Write(logging.Warn, nil, "Lambda could not be told why init failed: "+err.Error())
 	}
 	return cause
 }

@@ -9,8 +9,8 @@ import (
 	"lambda-web/adapter/internal/event"
 	"lambda-web/adapter/internal/failure"
 	"lambda-web/adapter/internal/http1"
-	"lambda-web/adapter/internal/journal"
 	"lambda-web/adapter/internal/lambdaapi"
+	"lambda-web/adapter/internal/logging"
 	"lambda-web/adapter/internal/reply"
 	"lambda-web/adapter/internal/webapp"
 )
@@ -30,7 +30,7 @@ func (w *worker) exchange() error {
 	inv := &w.invocation
 	w.event.Scan(inv.Payload)
 	if err := w.composer.Compose(&w.event, inv); err != nil {
-		w.log.Write(journal.Warn, inv.ID, failure.BadEvent+": "+err.Error())
+		w.log.Write(logging.Warn, inv.ID, failure.BadEvent+": "+err.Error())
 		return w.answerSelf(400, err.Error())
 	}
 	w.logRemarks()
@@ -50,8 +50,8 @@ func (w *worker) exchange() error {
 		Head: w.composer.IsHead(), Body: w.app.Body(),
 	}
 	err := w.answerFromApp()
-	if w.log.Enabled(journal.Debug) {
-		w.log.Write(journal.Debug, inv.ID, w.describe()+strconv.Itoa(w.response.Status)+" in "+
+	if w.log.Enabled(logging.Debug) {
+		w.log.Write(logging.Debug, inv.ID, w.describe()+strconv.Itoa(w.response.Status)+" in "+
 			strconv.FormatInt(time.Since(began).Microseconds(), 10)+" us")
 	}
 	return err
@@ -109,7 +109,7 @@ func (w *worker) streamType() (contentType string, stream bool) {
 		return reply.PreludeType, true
 	}
 	source := w.event.Kind.String()
-	w.log.Once("no stream "+source, journal.Warn, w.invocation.ID,
+	w.log.Once("no stream "+source, logging.Warn, w.invocation.ID,
 		"AWS_LWA_INVOKE_MODE=response_stream has no effect on "+source+" events: their source cannot stream")
 	return "", false
 }
@@ -124,7 +124,7 @@ func (w *worker) buffer(compress bool) error {
 		return w.named(w.app.BodyFailed(err))
 	}
 	if w.event.Kind == event.ALB && len(body) > albLimit {
-		w.log.Once("alb limit", journal.Warn, w.invocation.ID, "a response of "+strconv.Itoa(len(body))+
+		w.log.Once("alb limit", logging.Warn, w.invocation.ID, "a response of "+strconv.Itoa(len(body))+
 			" bytes is more than the 1 MB that a load balancer takes from a function; its client will see 502")
 	}
 	w.state = answered
@@ -138,7 +138,7 @@ func (w *worker) stream(contentType string) error {
 	if contentType == reply.PreludeType {
 		prelude = w.encoder.Prelude(&w.event, &w.response)
 		if len(prelude) > reply.MaxPrelude {
-			w.log.Write(journal.Warn, w.invocation.ID, "the response's header fields make a prelude of "+
+			w.log.Write(logging.Warn, w.invocation.ID, "the response's header fields make a prelude of "+
 				strconv.Itoa(len(prelude))+" bytes; API Gateway takes at most 16 KB")
 		}
 	}
@@ -205,7 +205,7 @@ func (w *worker) warnOfIgnoredStatus() {
 	if w.event.Kind != event.PassThrough || w.event.WebSocket || status < 400 || w.config.ErrorStatus.Has(status) {
 		return
 	}
-	w.log.Write(journal.Warn, w.invocation.ID, "the app answered an event with status "+strconv.Itoa(status)+
+	w.log.Write(logging.Warn, w.invocation.ID, "the app answered an event with status "+strconv.Itoa(status)+
 		", and the event counts as handled all the same; with AWS_LWA_ERROR_STATUS_CODES="+strconv.Itoa(status)+
 		" it counts as failed")
 }
@@ -214,11 +214,11 @@ func (w *worker) logRemarks() {
 	for _, remark := range w.composer.Remarks {
 		switch {
 		case remark.Minor:
-			w.log.Write(journal.Debug, w.invocation.ID, remark.Text)
+			w.log.Write(logging.Debug, w.invocation.ID, remark.Text)
 		case remark.Topic != "":
-			w.log.Once(remark.Topic, journal.Warn, w.invocation.ID, remark.Text)
+			w.log.Once(remark.Topic, logging.Warn, w.invocation.ID, remark.Text)
 		default:
-			w.log.Write(journal.Warn, w.invocation.ID, remark.Text)
+			w.log.Write(logging.Warn, w.invocation.ID, remark.Text)
 		}
 	}
 }

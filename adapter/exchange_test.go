@@ -10,8 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"lambda-web/adapter/internal/journal"
 	"lambda-web/adapter/internal/lambdaapi"
+	"lambda-web/adapter/internal/logging"
 	"lambda-web/adapter/internal/settings"
 )
 
@@ -132,7 +132,7 @@ func newExchange(t testing.TB, event, appAnswer string, change func(*settings.Se
 	if change != nil {
 		change(&config)
 	}
-	a := newAdapter(config, journal.New(io.Discard, journal.Info, false), new(atomic.Int32), time.Now())
+	a := newAdapter(config, logging.New(io.Discard, logging.Info, false), new(atomic.Int32), time.Now())
 	if err := a.awaitApp(); err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestPanicFailsOneInvocation(t *testing.T) {
 	api := newRuntimeAPI(t, restEvent, func(request []byte) { posted <- string(request) })
 	w.runtime = lambdaapi.NewRuntime(api.Addr().String(), func([]byte, string) {})
 	var log bytes.Buffer
-	w.log = journal.New(&log, journal.Info, false)
+	w.log = logging.New(&log, logging.Info, false)
 
 	composer := w.composer
 	w.composer = nil

@@ -12,8 +12,8 @@ import (
 	"sync/atomic"
 	"time"
 
-	"lambda-web/adapter/internal/journal"
 	"lambda-web/adapter/internal/lambdaapi"
+	"lambda-web/adapter/internal/logging"
 	"lambda-web/adapter/internal/settings"
 )
 
@@ -32,23 +32,23 @@ func run(extension *lambdaapi.Extension) int {
 	exitOnTermination(&inFlight)
 	ignoreBrokenPipes()
 	config, warnings, mistakes := settings.Read(os.Environ())
-	log := journal.New(os.Stdout, config.LogLevel, config.LogJSON)
+	log := logging.New(os.Stdout, config.LogLevel, config.LogJSON)
 	if err := register(extension, &config, mistakes); err != nil {
-		log.Write(journal.Fatal, nil, err.Error())
+		log.Write(logging.Fatal, nil, err.Error())
 		return 1
 	}
 	for _, warning := range warnings {
-		log.Write(journal.Warn, nil, warning)
+		log.Write(logging.Warn, nil, warning)
 	}
 	go extension.Park()
 
 	a := newAdapter(config, log, &inFlight, processStart)
 	if err := a.awaitApp(); err != nil {
-		log.Write(journal.Fatal, nil, err.Error())
+		log.Write(logging.Fatal, nil, err.Error())
 		return 1
 	}
 	if err := a.serve(); err != nil {
-		log.Write(journal.Fatal, nil, err.Error())
+		log.Write(logging.Fatal, nil, err.Error())
 	}
 	return 1 // an adapter serves until Lambda ends it
 }

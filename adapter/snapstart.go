@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"lambda-web/adapter/internal/failure"
-	"lambda-web/adapter/internal/journal"
+	"lambda-web/adapter/internal/logging"
 	"lambda-web/adapter/internal/request"
 	"lambda-web/adapter/internal/settings"
 	"lambda-web/adapter/internal/webapp"
@@ -89,7 +89,7 @@ func (a *adapter) snapStart(w *worker) error {
 	}
 	if err := w.callHook(a.config.AfterRestorePath); err != nil {
 		if told := w.runtime.FailRestore(failure.New(failure.RuntimeAfterRestore, err.Error())); told != nil {
-			a.log.Write(journal.Warn, nil, "Lambda could not be told why the restore failed: "+told.Error())
+			a.log.Write(logging.Warn, nil, "Lambda could not be told why the restore failed: "+told.Error())
 		}
 		return err
 	}

@@ -7,8 +7,8 @@ import (
 
 	"lambda-web/adapter/internal/event"
 	"lambda-web/adapter/internal/failure"
-	"lambda-web/adapter/internal/journal"
 	"lambda-web/adapter/internal/lambdaapi"
+	"lambda-web/adapter/internal/logging"
 	"lambda-web/adapter/internal/reply"
 	"lambda-web/adapter/internal/request"
 	"lambda-web/adapter/internal/webapp"
@@ -42,7 +42,7 @@ const (
 )
 
 func newWorker(a *adapter) *worker {
-	warn := func(id []byte, message string) { a.log.Write(journal.Warn, id, message) }
+	warn := func(id []byte, message string) { a.log.Write(logging.Warn, id, message) }
 	w := &worker{
 		adapter:  a,
 		runtime:  lambdaapi.NewRuntime(a.config.RuntimeAddress(), warn),
@@ -81,7 +81,7 @@ func (w *worker) serveOne() error {
 	if ok {
 		err = w.fail(f)
 	} else { // the answer could not be delivered; there is nobody to tell but the log
-		w.log.Write(journal.Error, w.invocation.ID, err.Error())
+		w.log.Write(logging.Error, w.invocation.ID, err.Error())
 	}
 	if errors.Is(err, lambdaapi.ErrFatal) {
 		return err
@@ -98,7 +98,7 @@ func (w *worker) recovered() (err error) {
 		if cause := recover(); cause != nil {
 			w.app.Abort()
 			text := panicText(cause)
-			w.log.Write(journal.Error, w.invocation.ID, "panic: "+text+"\n"+string(debug.Stack()))
+			w.log.Write(logging.Error, w.invocation.ID, "panic: "+text+"\n"+string(debug.Stack()))
 			err = failure.New(failure.Adapter, "the adapter failed: "+text)
 		}
 	}()
@@ -125,7 +125,7 @@ func (w *worker) fail(f *failure.Failure) error {
 	w.state = answered
 	err := w.runtime.Fail(&w.invocation, f)
 	if err != nil {
-		w.log.Write(journal.Error, w.invocation.ID, err.Error())
+		w.log.Write(logging.Error, w.invocation.ID, err.Error())
 	}
 	return err
 }
@@ -137,7 +137,7 @@ func (w *worker) logFailure(f *failure.Failure) {
 		message = w.describe() + "the app answered with status " + strconv.Itoa(w.response.Status) +
 			", which AWS_LWA_ERROR_STATUS_CODES lists"
 	}
-	w.log.Write(journal.Error, w.invocation.ID, f.Type+": "+message)
+	w.log.Write(logging.Error, w.invocation.ID, f.Type+": "+message)
 }
 
 // named puts the request's name before the message of the app's failure.

@@ -4,7 +4,7 @@ package settings
 import (
 	"time"
 
-	"lambda-web/adapter/internal/journal"
+	"lambda-web/adapter/internal/logging"
 )
 
 // Settings is what the environment asks of the adapter. Every value is valid.
@@ -46,7 +46,7 @@ type Settings struct {
 	FunctionMemoryMB int
 	LogStream        string
 	LogGroup         string
-	LogLevel         journal.Level
+	LogLevel         logging.Level
 	LogJSON          bool
 }
 

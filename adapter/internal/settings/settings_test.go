@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"lambda-web/adapter/internal/journal"
+	"lambda-web/adapter/internal/logging"
 )
 
 // lambda is what Lambda always sets.
@@ -24,7 +24,7 @@ func TestDefaults(t *testing.T) {
 	}
 	if s.Host != "127.0.0.1" || s.Port != 8080 || s.ReadinessPort != 8080 || s.ReadinessPath != "/" || s.PassThroughPath != "/events" ||
 		!s.RequestContext || !s.LambdaContext || s.Stream || s.Compress || s.AsyncInit || s.IdleTimeout != time.Second ||
-		s.RegisterBase != 20*time.Millisecond || s.Concurrency != 1 || s.InitType != OnDemand || s.LogLevel != journal.Info {
+		s.RegisterBase != 20*time.Millisecond || s.Concurrency != 1 || s.InitType != OnDemand || s.LogLevel != logging.Info {
 		t.Errorf("%+v", s)
 	}
 	for status, want := range map[int]bool{99: false, 100: true, 499: true, 500: false, -1: false, 5000: false} {
@@ -70,8 +70,8 @@ func TestAccepted(t *testing.T) {
 		"AWS_LWA_FORWARDED_PREFIX=path":                    func(s *Settings) bool { return !s.PrefixHeader && s.PrefixInPath },
 		"AWS_LWA_CONTEXT_HEADERS=Lambda":                   func(s *Settings) bool { return s.LambdaContext && !s.RequestContext },
 		"AWS_LWA_LAMBDA_RUNTIME_API_PROXY=http://[::1]:9":  func(s *Settings) bool { return s.RuntimeAddress() == "[::1]:9" },
-		"AWS_LAMBDA_LOG_LEVEL=DEBUG":                       func(s *Settings) bool { return s.LogLevel == journal.Debug },
-		"RUST_LOG=hyper=trace,info":                        func(s *Settings) bool { return s.LogLevel == journal.Info },
+		"AWS_LAMBDA_LOG_LEVEL=DEBUG":                       func(s *Settings) bool { return s.LogLevel == logging.Debug },
+		"RUST_LOG=hyper=trace,info":                        func(s *Settings) bool { return s.LogLevel == logging.Info },
 		"AWS_LAMBDA_LOG_FORMAT=JSON":                       func(s *Settings) bool { return s.LogJSON },
 		"AWS_LAMBDA_MAX_CONCURRENCY=0":                     func(s *Settings) bool { return s.Concurrency == 1 },
 		"AWS_LWA_READINESS_CHECK_MIN_UNHEALTHY_STATUS=400": func(s *Settings) bool { return s.HealthyStatus.Has(399) && !s.HealthyStatus.Has(400) },

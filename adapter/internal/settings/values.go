@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"lambda-web/adapter/internal/http1"
-	"lambda-web/adapter/internal/journal"
+	"lambda-web/adapter/internal/logging"
 )
 
 // The readers below return false if a value is not allowed. Values come without white space around them, and never
@@ -196,9 +196,9 @@ func readForwardedPrefix(s *Settings, value string) bool {
 }
 
 func readLogLevel(s *Settings, value string) bool {
-	level := map[string]journal.Level{
-		"trace": journal.Trace, "debug": journal.Debug, "info": journal.Info,
-		"warn": journal.Warn, "warning": journal.Warn, "error": journal.Error, "fatal": journal.Fatal,
+	level := map[string]logging.Level{
+		"trace": logging.Trace, "debug": logging.Debug, "info": logging.Info,
+		"warn": logging.Warn, "warning": logging.Warn, "error": logging.Error, "fatal": logging.Fatal,
 	}
 	found, ok := level[strings.ToLower(value)]
 	if ok {

@@ -9,7 +9,7 @@ import (
 
 	"lambda-web/adapter/internal/failure"
 	"lambda-web/adapter/internal/http1"
-	"lambda-web/adapter/internal/journal"
+	"lambda-web/adapter/internal/logging"
 	"lambda-web/adapter/internal/request"
 )
 
@@ -38,7 +38,7 @@ type Check struct {
 // Readiness is the answer to a Check: it becomes ready, or fails.
 type Readiness struct {
 	check   Check
-	log     *journal.Journal
+	log     *logging.Logger
 	started time.Time
 	dialer  *http1.Dialer
 	conn    http1.Conn
@@ -54,7 +54,7 @@ type Readiness struct {
 }
 
 // NewReadiness prepares a check whose times count from started.
-func NewReadiness(check Check, started time.Time, log *journal.Journal) *Readiness {
+func NewReadiness(check Check, started time.Time, log *logging.Logger) *Readiness {
 	r := &Readiness{
 		check: check, log: log, started: started,
 		dialer: http1.NewDialer(check.Address.String()),
@@ -177,7 +177,7 @@ func (r *Readiness) timedOut() (cause string) {
 	r.mu.Unlock()
 	timeout := "timeout, no answer within " + seconds(waited)
 	if waited > probeCap/2 {
-		r.log.Write(journal.Info, nil, "a readiness probe of "+r.check.Address.String()+" was given up: "+timeout)
+		r.log.Write(logging.Info, nil, "a readiness probe of "+r.check.Address.String()+" was given up: "+timeout)
 		return timeout
 	}
 	if cause == notTried {
@@ -235,7 +235,7 @@ func (r *Readiness) report() {
 			return
 		case <-time.After(time.Until(r.started.Add(next))):
 		}
-		r.log.Write(journal.Info, nil, "the app is not ready after "+seconds(time.Since(r.started))+": "+r.describe())
+		r.log.Write(logging.Info, nil, "the app is not ready after "+seconds(time.Since(r.started))+": "+r.describe())
 	}
 }
 

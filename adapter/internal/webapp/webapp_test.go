@@ -18,7 +18,7 @@ import (
 	"time"
 
 	"lambda-web/adapter/internal/failure"
-	"lambda-web/adapter/internal/journal"
+	"lambda-web/adapter/internal/logging"
 	"lambda-web/adapter/internal/request"
 )
 
@@ -261,7 +261,7 @@ func TestReadiness(t *testing.T) {
 			app := httptest.NewServer(row.handler)
 			defer app.Close()
 			r := NewReadiness(Check{Address: addressOf(app.Listener), Path: "/ready", Limit: 300 * time.Millisecond,
-				Healthy: func(status int) bool { return status == 200 }}, time.Now(), journal.New(io.Discard, journal.Info, false))
+				Healthy: func(status int) bool { return status == 200 }}, time.Now(), logging.New(io.Discard, logging.Info, false))
 			r.Run()
 			err := r.Wait(time.Now())
 			if row.want == "" {

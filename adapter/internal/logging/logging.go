@@ -1,7 +1,7 @@
-// Package journal writes the adapter's own log lines to standard output, as text or as JSON, in the format and at
+// Package logging writes the adapter's own log lines to standard output, as text or as JSON, in the format and at
 // the level that the function's logging configuration asks for.
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html
-package journal
+package logging
 
 import (
 	"io"
@@ -28,8 +28,8 @@ func (l Level) String() string {
 	return [...]string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}[l]
 }
 
-// Journal writes lines. Its methods may be called from several goroutines; a line is always written in one piece.
-type Journal struct {
+// Logger writes lines. Its methods may be called from several goroutines; a line is always written in one piece.
+type Logger struct {
 	out   io.Writer
 	level Level
 	json  bool
@@ -40,40 +40,40 @@ type Journal struct {
 	once map[string]bool
 }
 
-// New returns a journal that drops lines below level.
-func New(out io.Writer, level Level, json bool) *Journal {
-	return &Journal{out: out, level: level, json: json, now: time.Now, once: map[string]bool{}}
+// New returns a logger that drops lines below level.
+func New(out io.Writer, level Level, json bool) *Logger {
+	return &Logger{out: out, level: level, json: json, now: time.Now, once: map[string]bool{}}
 }
 
 // Enabled reports whether lines of this level are written; it spares composing a line that nobody reads.
-func (j *Journal) Enabled(level Level) bool { return level >= j.level }
+func (l *Logger) Enabled(level Level) bool { return level >= l.level }
 
 // Write writes one line. requestID is empty outside invocations.
-func (j *Journal) Write(level Level, requestID []byte, message string) {
-	if !j.Enabled(level) {
+func (l *Logger) Write(level Level, requestID []byte, message string) {
+	if !l.Enabled(level) {
 		return
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	j.line = j.appendLine(j.line[:0], level, requestID, message)
-	_, _ = j.out.Write(j.line) // a log that cannot be written has nowhere to say so
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.line = l.appendLine(l.line[:0], level, requestID, message)
+	_, _ = l.out.Write(l.line) // a log that cannot be written has nowhere to say so
 }
 
 // Once writes a line the first time it is called with this key. It serves warnings that every invocation could
 // repeat.
-func (j *Journal) Once(key string, level Level, requestID []byte, message string) {
-	j.mu.Lock()
-	seen := j.once[key]
-	j.once[key] = true
-	j.mu.Unlock()
+func (l *Logger) Once(key string, level Level, requestID []byte, message string) {
+	l.mu.Lock()
+	seen := l.once[key]
+	l.once[key] = true
+	l.mu.Unlock()
 	if !seen {
-		j.Write(level, requestID, message)
+		l.Write(level, requestID, message)
 	}
 }
 
-func (j *Journal) appendLine(b []byte, level Level, requestID []byte, message string) []byte {
-	stamp := j.now().UTC()
-	if !j.json {
+func (l *Logger) appendLine(b []byte, level Level, requestID []byte, message string) []byte {
+	stamp := l.now().UTC()
+	if !l.json {
 		b = stamp.AppendFormat(b, "2006-01-02T15:04:05.000Z")
 		b = append(b, ' ')
 		b = append(b, level.String()...)

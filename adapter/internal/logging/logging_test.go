@@ -1,4 +1,4 @@
-package journal
+package logging
 
 import (
 	"encoding/json"
@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-func journal(level Level, asJSON bool) (*Journal, *strings.Builder) {
+func newLogger(level Level, asJSON bool) (*Logger, *strings.Builder) {
 	var out strings.Builder
-	j := New(&out, level, asJSON)
-	j.now = func() time.Time { return time.Date(2026, 11, 23, 1, 2, 3, 456789000, time.FixedZone("", 3600)) }
-	return j, &out
+	l := New(&out, level, asJSON)
+	l.now = func() time.Time { return time.Date(2026, 11, 23, 1, 2, 3, 456789000, time.FixedZone("", 3600)) }
+	return l, &out
 }
 
 func TestText(t *testing.T) {
-	j, out := journal(Info, false)
-	j.Write(Warn, []byte("id1"), "two\nlines")
-	j.Write(Info, nil, "outside")
+	l, out := newLogger(Info, false)
+	l.Write(Warn, []byte("id1"), "two\nlines")
+	l.Write(Info, nil, "outside")
 	want := "2026-11-23T00:02:03.456Z WARN lambda-adapter: two | lines requestId=id1\n" +
 		"2026-11-23T00:02:03.456Z INFO lambda-adapter: outside\n"
 	if out.String() != want {
@@ -26,9 +26,9 @@ func TestText(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
-	j, out := journal(Debug, true)
-	j.Write(Error, []byte("id1"), "quote \" and\nline \xff")
-	j.Write(Debug, nil, "x")
+	l, out := newLogger(Debug, true)
+	l.Write(Error, []byte("id1"), "quote \" and\nline \xff")
+	l.Write(Debug, nil, "x")
 	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
 	if len(lines) != 2 {
 		t.Fatalf("%q", lines)
@@ -47,16 +47,16 @@ func TestJSON(t *testing.T) {
 }
 
 func TestLevelsAndOnce(t *testing.T) {
-	j, out := journal(Warn, false)
-	j.Write(Info, nil, "dropped")
+	l, out := newLogger(Warn, false)
+	l.Write(Info, nil, "dropped")
 	for range 3 {
-		j.Once("key", Warn, nil, "once")
-		j.Once("other", Fatal, nil, "other")
+		l.Once("key", Warn, nil, "once")
+		l.Once("other", Fatal, nil, "other")
 	}
 	if got := strings.Count(out.String(), "\n"); got != 2 || strings.Contains(out.String(), "dropped") {
 		t.Errorf("%s", out)
 	}
-	if j.Enabled(Info) || !j.Enabled(Warn) {
+	if l.Enabled(Info) || !l.Enabled(Warn) {
 		t.Error("Enabled does not agree with what is written")
 	}
 }
