@@ -56,6 +56,8 @@ type exchange struct {
 	integrationStatus  int // of Lambda
 	functionStatus     int // of the function's answer
 	failed             *failure
+
+	observed observed
 }
 
 func (a *API) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
@@ -71,6 +73,7 @@ func (x *exchange) serve() *failure {
 		return failed
 	}
 	body, failed := readBody(x.r, x.api.config.Limits.BodyBytes)
+	x.observed.body = body
 	if failed != nil {
 		return failed
 	}
@@ -84,6 +87,8 @@ func (x *exchange) serve() *failure {
 	if limit := x.api.config.Limits.PayloadBytes; len(event) > limit {
 		return failEventTooLarge.because("the event has %d bytes, Lambda takes %d", len(event), limit)
 	}
+	x.observed.event, x.observed.invoked = event, time.Now()
+	x.observeRequest()
 	return x.invoke(event)
 }
 
@@ -140,6 +145,7 @@ func readBody(r *http.Request, limit int64) ([]byte, *failure) {
 
 // record ends the exchange with its line in the access log.
 func (x *exchange) record() {
+	x.observeResponse()
 	x.api.accessLog.write(x)
 }
 

@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"time"
+
+	"lambda-web/local/sandbox"
 )
 
 // failure is an answer the gateway makes itself. The spelling of the bodies differs by origin, a space after the colon
@@ -84,8 +87,9 @@ func (x *exchange) addIDs(h http.Header) {
 
 // send writes a whole response whose headers are set.
 func (x *exchange) send(status int, body []byte) {
-	x.status = status
+	x.status, x.observed.firstByte = status, time.Now()
 	x.responseLength = writeWhole(x.w, x.r, status, body)
+	x.observed.answer = sandbox.BodyOf(body[:x.responseLength])
 }
 
 // writeWhole writes a response and says how many bytes of the body went out. HEAD, 204 and 304 have no body (RFC 9110

@@ -55,6 +55,8 @@ type Config struct {
 	Log *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
+	// Observe is told of every request (observe.go); nil observes nothing.
+	Observe func(Record)
 }
 
 // API serves one stage of a REST API. It is safe for concurrent use.

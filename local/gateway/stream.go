@@ -33,6 +33,8 @@ type downstream struct {
 	flow  *http.ResponseController
 	// bodiless drops the body, as for HEAD.
 	bodiless bool
+	// observe, if set, sees each piece that has gone out.
+	observe func(piece []byte)
 
 	mu      sync.Mutex
 	head    []byte // what came before the metadata was whole
@@ -114,6 +116,9 @@ func (d *downstream) send(body []byte) error {
 	if len(body) > 0 && !d.bodiless {
 		n, err := d.w.Write(body)
 		d.written += int64(n)
+		if d.observe != nil {
+			d.observe(body[:n])
+		}
 		if err != nil {
 			return errors.Join(errStreamClosed, err)
 		}
@@ -160,6 +165,9 @@ func (x *exchange) invokeStreaming(ctx context.Context, invocation sandbox.Invoc
 	defer func() { x.responseLength = d.written }()
 	d.begin = x.beginStream
 	d.bodiless = x.r.Method == http.MethodHead
+	if x.api.config.Observe != nil {
+		d.observe = x.observePiece
+	}
 	invocation.Stream = d
 	began := time.Now()
 	result, err := x.method.invoker.Invoke(d.ctx, invocation)
@@ -172,6 +180,7 @@ func (x *exchange) invokeStreaming(ctx context.Context, invocation sandbox.Invoc
 	case err != nil || result.FunctionError != "":
 		// The status has gone out: only a response that is visibly cut off tells the client.
 		x.api.config.Log.Warn("stream cut off", "requestId", x.requestID, "cause", errors.Join(err, cause), "functionError", result.FunctionError)
+		x.observed.cutOff = streamCutOff(result, err, cause)
 		panic(http.ErrAbortHandler)
 	}
 	return nil
@@ -204,6 +213,15 @@ func (x *exchange) beginStream(prelude []byte) *failure {
 	h["X-Amzn-Trace-Id"] = []string{x.trace.String()}
 	h["Connection"] = []string{"keep-alive"}
 	x.status, x.integrationStatus, x.functionStatus = a.status, http.StatusOK, a.status
+	x.observed.firstByte = time.Now()
 	x.w.WriteHeader(a.status)
 	return nil
+}
+
+// streamCutOff is why a stream ended before its time.
+func streamCutOff(result sandbox.Result, err, cause error) string {
+	if result.FunctionError != "" {
+		return "the function failed in the middle of the stream: " + clip(result.Payload)
+	}
+	return errors.Join(err, cause).Error()
 }

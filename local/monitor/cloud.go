@@ -12,6 +12,7 @@ import (
 
 	"lambda-web/local/container"
 	"lambda-web/local/gateway"
+	"lambda-web/local/sandbox"
 )
 
 // Cloud is a deployment made real on this machine: functions as pools of sandboxes, REST APIs as one
@@ -32,6 +33,10 @@ type Settings struct {
 	Freeze  bool              // stop the processes of a sandbox between invocations
 	Cache   string            // folder for the app's files and packages
 	Log     io.Writer         // log lines of the functions and of the gateway
+
+	// Observers of what passes; nil observes nothing.
+	ObserveGateway func(gateway.Record)
+	ObserveSandbox func(sandbox.Record)
 }
 
 // Realise makes a deployment real: it prepares the image, starts the sandboxes that provisioned

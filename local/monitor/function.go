@@ -110,7 +110,7 @@ func (c *Cloud) version(now, next *function, number string) (*sandbox.Function, 
 		return now.behind[number], nil
 	}
 	config := next.config
-	config.Log = c.settings.Log
+	config.Log, config.Observe = c.settings.Log, c.settings.ObserveSandbox
 	return sandbox.New(config)
 }
 

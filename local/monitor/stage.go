@@ -50,6 +50,7 @@ func (c *Cloud) makeStage(d *Deployment, stage *Resource, log io.Writer) (*gatew
 		Document: []byte(document), APIID: apiID, AccountID: a.id(), Region: a.region(),
 		Stage: name, StageVariables: texts(object(stage.Inputs, "variables")),
 		Integration: func(uri string) (sandbox.Invoker, error) { return c.invoker(d, apiID, uri) },
+		Observe:     c.settings.ObserveGateway,
 		Throttle:    throttle(d, apiID, name),
 		AccessLog:   c.accessLog(stage),
 		Principals:  []gateway.Principal{caller(a, apiID)},

@@ -13,18 +13,21 @@ import (
 func (sb *sandbox) boot(limit time.Duration) *failure {
 	var f *failure
 	err := sb.open()
-	start := time.Now() // the host is there before the clock of the init runs
+	sb.initBegan = time.Now() // the host is there before the clock of the init runs
+	sb.observeChange(Starting, nil)
 	if err != nil {
 		f = sb.abort(&failure{errorType: "Sandbox.InitError", message: err.Error(), reason: failed})
 	} else {
 		f = sb.tryBoot(limit)
 	}
-	sb.initDuration = time.Since(start)
+	sb.initDuration = time.Since(sb.initBegan)
 	sb.peakMB() // measured while the processes are there
 	if f != nil {
+		sb.observeChange(Failed, f)
 		sb.shutdown(f.reason)
 		return f
 	}
+	sb.observeChange(Ready, nil)
 	sb.logExtensions("Ready")
 	return nil
 }

@@ -48,6 +48,7 @@ type Config struct {
 	LogFormat LogFormat        // empty is LogText
 	LogGroup  string           // its name in the environment; empty is /aws/lambda/NAME
 	Now       func() time.Time // wall clock of deadlines and log lines; nil is time.Now
+	Observe   func(Record)     // is told what happens (observe.go); nil observes nothing
 }
 
 // LogFormat is the format of the platform's own lines (LoggingConfig.LogFormat).

@@ -24,6 +24,8 @@ type execution struct {
 	answered   bool // the caller's answer is settled
 	errorType  string
 
+	observed observed // for its Report
+
 	done   chan struct{} // closed when result and err are set
 	result Result
 	err    error
@@ -39,7 +41,15 @@ func newExecution(in Invocation, now time.Time) *execution {
 	if in.TraceID == "" {
 		in.TraceID = newTraceID(now)
 	}
-	return &execution{Invocation: in, id: newUUID(), done: make(chan struct{})}
+	return &execution{Invocation: in, id: newUUID(), done: make(chan struct{}), observed: observed{arrived: time.Now(), streamed: in.Stream != nil}}
+}
+
+// deliver notes that the runtime is sent the event. It needs the sandbox's lock.
+func (e *execution) deliver() {
+	e.delivered = true
+	if e.observed.delivered.IsZero() {
+		e.observed.delivered = time.Now()
+	}
 }
 
 // answer gives the caller its result. Only the first answer counts.
@@ -121,7 +131,7 @@ func (sb *sandbox) hand(e *execution) {
 	var poll *conn
 	if len(sb.polls) > 0 && !e.delivered {
 		poll, sb.polls = sb.polls[0], sb.polls[1:]
-		e.delivered = true
+		e.deliver()
 	}
 	told := sb.subscribers()
 	if remaining := time.Until(e.deadline); sb.timer == nil {

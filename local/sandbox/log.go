@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 )
 
 // logWriter takes the lines of all sandboxes of a function, one Write per call.
@@ -17,10 +18,25 @@ type logWriter struct {
 type lineWriter struct {
 	log    *logWriter
 	prefix string
+
+	source   Source
+	observer func(Record)           // may be nil
+	current  atomic.Pointer[string] // request id of the invocation in progress
 }
 
-// lines writes a text of one or more lines in one piece.
+// lines writes what the platform says: one or more lines in one piece.
 func (w *lineWriter) lines(text []byte) {
+	w.observe(text, true)
+	w.write(text)
+}
+
+// output writes lines of the processes.
+func (w *lineWriter) output(text []byte) {
+	w.observe(text, false)
+	w.write(text)
+}
+
+func (w *lineWriter) write(text []byte) {
 	if len(text) == 0 {
 		return
 	}

@@ -102,7 +102,7 @@ func (s *splitter) pass(end []byte) {
 		s.rest = append(s.rest, end...)
 		end = s.rest
 	}
-	s.lines.lines(end)
+	s.lines.output(end)
 	s.rest = s.rest[:0]
 }
 

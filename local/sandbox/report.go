@@ -45,6 +45,7 @@ type startRecord struct {
 }
 
 func (sb *sandbox) logStart(e *execution) {
+	sb.observeStart(e)
 	if sb.cfg.LogFormat == LogJSON {
 		sb.logJSON("platform.start", startRecord{e.RequestID, sb.cfg.Version})
 		return
@@ -86,8 +87,14 @@ func milliseconds(d time.Duration) float64 {
 	return math.Round(float64(d)/float64(time.Millisecond)*100) / 100
 }
 
-// report writes END and REPORT. Init on demand is told, and billed, with the first invocation.
+// report ends the log of an invocation.
 func (sb *sandbox) report(e *execution) {
+	m := sb.logReport(e)
+	sb.observeReport(e, m)
+}
+
+// logReport writes END and REPORT. Init on demand is told, and billed, with the first invocation.
+func (sb *sandbox) logReport(e *execution) reportMetrics {
 	took := time.Since(e.start)
 	sb.drainOutput()
 	m := reportMetrics{Duration: milliseconds(took), MemorySize: sb.cfg.MemorySize, MaxMemoryUsed: sb.peakMB()}
@@ -104,9 +111,10 @@ func (sb *sandbox) report(e *execution) {
 			r.ErrorType = e.errorType
 		}
 		sb.logJSON("platform.report", r)
-		return
+		return m
 	}
 	sb.log.lines(reportText(e, m))
+	return m
 }
 
 func reportText(e *execution, m reportMetrics) []byte {
@@ -149,6 +157,7 @@ func (sb *sandbox) reportFailure(e *execution, f *failure) {
 	case f.message != "":
 		sb.log.printf("RequestId: %s Error: %s\n%s", e.RequestID, f.message, f.errorType)
 	}
+	sb.observeFailure(e, f)
 	e.errorType = f.errorType
 	sb.report(e)
 }

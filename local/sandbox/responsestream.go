@@ -27,7 +27,7 @@ func (sb *sandbox) takeStream(c *conn, r *http.Request, e *execution) {
 	if streams(r) {
 		limit = sb.cfg.Limits.StreamedResponse
 	}
-	err := copyStream(e, r.Body, limit)
+	err := sb.copyStream(e, r.Body, limit)
 	errorType, document := trailerError(r)
 	switch {
 	case errors.Is(err, errTooLong):
@@ -43,7 +43,7 @@ func (sb *sandbox) takeStream(c *conn, r *http.Request, e *execution) {
 	}
 }
 
-func copyStream(e *execution, body io.Reader, limit int) error {
+func (sb *sandbox) copyStream(e *execution, body io.Reader, limit int) error {
 	chunk := streamChunks.Get().(*[32 << 10]byte)
 	defer streamChunks.Put(chunk)
 	for {
@@ -52,6 +52,7 @@ func copyStream(e *execution, body io.Reader, limit int) error {
 			return errTooLong
 		}
 		if n > 0 {
+			sb.observePiece(e, chunk[:n])
 			e.pass(chunk[:n])
 		}
 		if err == io.EOF {

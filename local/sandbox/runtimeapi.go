@@ -51,7 +51,7 @@ func (sb *sandbox) runtimeNext(c *conn) {
 	sb.mu.Lock()
 	if sb.phase == invoking && !sb.run.answered {
 		run := sb.run
-		run.delivered = true
+		run.deliver()
 		sb.mu.Unlock()
 		sb.sendEvent(c, run) // a runtime that lost the event gets it again
 		return
@@ -102,7 +102,7 @@ func (sb *sandbox) runtimeAnswer(c *conn, r *http.Request, id, verb string) {
 			" failed for runtime. Error: State transition is not allowed")
 		return
 	}
-	e.responding = true
+	e.responding, e.observed.responded = true, time.Now()
 	sb.mu.Unlock()
 	switch {
 	case verb == "error":
@@ -134,7 +134,10 @@ func (sb *sandbox) settle(e *execution, r Result, errorType string) {
 		sb.mu.Unlock()
 		return
 	}
-	e.errorType, e.answered = errorType, true
+	e.errorType, e.answered, e.observed.answered = errorType, true, time.Now()
+	if sb.cfg.Observe != nil && r.Payload != nil {
+		e.observed.response = BodyOf(r.Payload)
+	}
 	over := sb.advance()
 	sb.mu.Unlock()
 	sb.owner.answered(sb)

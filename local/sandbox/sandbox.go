@@ -48,6 +48,7 @@ type sandbox struct {
 	frozen       bool
 	memory       memoryGauge
 
+	initBegan    time.Time
 	initDuration time.Duration
 	initReported atomic.Bool // a REPORT line has told it
 
@@ -111,6 +112,7 @@ func newSandbox(cfg *Config, o owner, log *logWriter, number int) *sandbox {
 		registered: make(chan struct{}),
 		settled:    make(chan struct{}),
 	}
+	sb.log.source, sb.log.observer = sb.source(), cfg.Observe
 	sb.server.handle, sb.server.left = sb.handle, sb.left
 	return sb
 }
@@ -228,6 +230,7 @@ func (sb *sandbox) fail(f *failure) {
 	} else {
 		sb.reportFailure(run, f)
 	}
+	sb.observeChange(Failed, f)
 	go func() {
 		sb.shutdown(f.reason)
 		sb.owner.lost(sb)

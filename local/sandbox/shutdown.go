@@ -60,6 +60,7 @@ func (sb *sandbox) shutdown(reason string) {
 		if host != nil {
 			sb.server.close()
 			host.Close()
+			sb.observeChange(Ended, nil)
 		}
 	})
 	<-sb.ended
