@@ -8,10 +8,10 @@ import (
 	"sync"
 )
 
-// Ports come from below the range that the kernel gives to outgoing connections, so that a port on which nothing listens for the
-// moment stays refused. Each process takes a block of them for itself, so that another one does not listen there either.
+// Ports come from the range that the kernel gives to outgoing connections too, as the port of an app may: nobody listens there for
+// the moment, and nobody may answer. Each process takes a block of them for itself, so that another one does not listen there.
 const (
-	firstPort = 11000
+	firstPort = 40000
 	blockSize = 2000
 	blocks    = 10
 )

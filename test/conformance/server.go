@@ -99,8 +99,15 @@ func (s *Server) Refuse() {
 	}
 }
 
-// Resume listens again where Refuse stopped.
-func (s *Server) Resume() error { return s.Listen(s.network, s.address) }
+// Resume listens again where Refuse stopped. An outgoing connection of another process may have the port for a moment.
+func (s *Server) Resume() error {
+	for give := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		err := s.Listen(s.network, s.address)
+		if !errors.Is(err, syscall.EADDRINUSE) || time.Now().After(give) {
+			return err
+		}
+	}
+}
 
 // Address is host:port, or the path of a Unix socket.
 func (s *Server) Address() string {

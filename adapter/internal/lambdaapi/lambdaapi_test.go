@@ -3,6 +3,7 @@ package lambdaapi
 import (
 	"errors"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -214,5 +215,46 @@ func TestRefusedAnswers(t *testing.T) {
 			t.Errorf("status %d: %v, warned %v", status, err, warned)
 		}
 		r.Drop()
+	}
+}
+
+// When the client of a streamed response has left, Lambda stops reading; that is seen before the next piece is written,
+// although the system would take it.
+func TestStreamWhoseReaderHasLeft(t *testing.T) {
+	ends := map[string]func(conn *net.TCPConn) error{
+		"closed":   func(conn *net.TCPConn) error { return conn.CloseWrite() },
+		"answered": func(conn *net.TCPConn) error { _, err := io.WriteString(conn, "HTTP/1.1 202 OK\r\n\r\n"); return err },
+	}
+	for name, end := range ends {
+		t.Run(name, func(t *testing.T) {
+			listener, err := net.Listen("tcp", "127.0.0.1:0")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer listener.Close()
+			left := make(chan error, 1)
+			go func() {
+				conn, err := listener.Accept()
+				if err != nil {
+					left <- err
+					return
+				}
+				t.Cleanup(func() { _ = conn.Close() })
+				_, err = conn.Read(make([]byte, 4096))
+				left <- errors.Join(err, end(conn.(*net.TCPConn)))
+			}()
+			r := NewRuntime(listener.Addr().String(), func([]byte, string) {})
+			defer r.Drop()
+			out, err := r.OpenStream(&Invocation{ID: []byte("id1")}, "text/plain", nil, []byte("first"), false)
+			if err := errors.Join(err, <-left); err != nil {
+				t.Fatal(err)
+			}
+			for r.conn.Silent() { // what came from the other side is on its way
+				time.Sleep(time.Millisecond)
+			}
+			if err := out.Write([]byte("second")); err == nil || !strings.Contains(err.Error(), "stopped reading") {
+				t.Errorf("%v", err)
+			}
+		})
 	}
 }

@@ -3,17 +3,20 @@ package webapp
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -199,23 +202,134 @@ func TestIdle(t *testing.T) {
 	}
 }
 
+// An app that has begun to answer has seen the request: it is not sent again, whatever the method.
+func TestPartOfAnAnswerIsAnAnswer(t *testing.T) {
+	listener := listen(t, "tcp", "127.0.0.1:0")
+	var requests atomic.Int32
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			in := bufio.NewReader(conn)
+			for n := 0; n < 2; n++ {
+				if _, err := http.ReadRequest(in); err != nil {
+					break
+				}
+				requests.Add(1)
+				answer := "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+				_, _ = io.WriteString(conn, answer[:len(answer)-n]) // the second lacks its last byte
+			}
+			_ = conn.Close()
+		}
+	}()
+	c := NewClient(addressOf(listener), time.Minute)
+	if _, f := send(c, "GET", nil, Limits{}); f != nil {
+		t.Fatal(f)
+	}
+	if _, f := send(c, "GET", nil, Limits{}); f == nil || f.Type != failure.AppBadResponse {
+		t.Errorf("%v", f)
+	}
+	if n := requests.Load(); n != 2 {
+		t.Errorf("the app saw %d requests, want 2", n)
+	}
+}
+
+// Where nobody listens it is tried again for 2 s, but not beyond what is left of the invocation or of the exchange.
 func TestNobodyListens(t *testing.T) {
 	listener := listen(t, "tcp", "127.0.0.1:0")
 	address := addressOf(listener)
 	_ = listener.Close()
-	for _, row := range []struct {
-		address Address
-		limits  Limits
+	unix := Address{Host: "unix:" + filepath.Join(t.TempDir(), "none.sock")}
+	const soon, far = 50 * time.Millisecond, time.Hour
+	rows := []struct {
+		rule             string
+		address          Address
+		deadline, giveUp time.Duration // from now; 0 means none
+		least, most      time.Duration
 	}{
-		{address, Limits{Deadline: time.Now()}},
-		{address, Limits{GiveUp: time.Now().Add(20 * time.Millisecond)}},
-		{Address{Host: "unix:" + filepath.Join(t.TempDir(), "none.sock")}, Limits{Deadline: time.Now()}},
-	} {
-		_, f := send(NewClient(row.address, time.Second), "GET", nil, row.limits)
-		if f == nil || f.Type != failure.AppConnect || !strings.Contains(f.Message, row.address.String()) {
-			t.Errorf("%v", f)
+		{"no limit", address, 0, 0, restartPatience, far},
+		{"far limits", unix, far, far, restartPatience, far},
+		{"the deadline has passed", address, -soon, 0, 0, restartPatience},
+		{"the deadline is near", address, answerMargin + soon, 0, soon, restartPatience},
+		{"the exchange is given up soon", address, 0, soon, soon, restartPatience},
+		{"the exchange is given up before the deadline", unix, far, soon, soon, restartPatience},
+		{"the deadline is before the exchange is given up", address, answerMargin + soon, far, soon, restartPatience},
+	}
+	for _, row := range rows {
+		t.Run(row.rule, func(t *testing.T) {
+			t.Parallel()
+			began := time.Now()
+			var limits Limits
+			if row.deadline != 0 {
+				limits.Deadline = began.Add(row.deadline)
+			}
+			if row.giveUp != 0 {
+				limits.GiveUp = began.Add(row.giveUp)
+			}
+			_, f := send(NewClient(row.address, time.Second), "GET", nil, limits)
+			if f == nil || f.Type != failure.AppConnect || !strings.Contains(f.Message, row.address.String()) {
+				t.Errorf("%v", f)
+			}
+			if took := time.Since(began); took < row.least || took >= row.most {
+				t.Errorf("gave up after %v, want between %v and %v", took, row.least, row.most)
+			}
+		})
+	}
+}
+
+// An app whose queue of connections is full, because it has no time to accept, is waited for as long as the invocation
+// may take: it is alive.
+func TestFullQueueOfConnections(t *testing.T) {
+	fd, address := queueOfOne(t)
+	conns := make(chan net.Conn, 16)
+	for full := false; !full; {
+		conn, err := net.DialTimeout("tcp", address.String(), 100*time.Millisecond)
+		if full = err != nil; !full {
+			if len(conns) == cap(conns) {
+				t.Skip("this system's queue of connections takes more than its length")
+			}
+			conns <- conn
 		}
 	}
+	_, f := send(NewClient(address, 0), "GET", nil, Limits{Deadline: time.Now().Add(answerMargin + 50*time.Millisecond)})
+	if f == nil || f.Type != failure.AppConnect || !strings.Contains(f.Message, "queue of connections") {
+		t.Errorf("with a near deadline: %v", f)
+	}
+	time.AfterFunc(restartPatience+200*time.Millisecond, func() {
+		file := os.NewFile(uintptr(fd), "listener")
+		listener, err := net.FileListener(file)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		t.Cleanup(func() { _ = listener.Close(); _ = file.Close() })
+		for close(conns); len(conns) > 0; {
+			_ = (<-conns).Close()
+		}
+		_ = http.Serve(listener, http.NotFoundHandler())
+	})
+	if _, f := send(NewClient(address, 0), "GET", nil, Limits{Deadline: time.Now().Add(time.Minute)}); f != nil {
+		t.Errorf("an app that accepts again: %v", f)
+	}
+}
+
+// queueOfOne is a listener that does not accept, and takes no more than one or two connections.
+func queueOfOne(t *testing.T) (fd int, address Address) {
+	t.Helper()
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fd, Address{Host: "127.0.0.1", Port: name.(*syscall.SockaddrInet4).Port}
 }
 
 func TestListenHint(t *testing.T) {
