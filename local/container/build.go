@@ -13,8 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-
-	"lambda-web/local/container/wire"
 )
 
 // Source is a staged build context, as "pulumi up" gives it to its builder.
@@ -29,13 +27,12 @@ type Source struct {
 
 // Image is a built image and what it says about its processes.
 type Image struct {
-	ID         string
-	Command    []string          // ENTRYPOINT and CMD
-	Dir        string            // WORKDIR
-	Env        map[string]string // ENV
-	Extensions []string          // executables in /opt/extensions
-	Size       int64             // bytes
-	Launcher   Launcher
+	ID       string
+	Command  []string          // ENTRYPOINT and CMD
+	Dir      string            // WORKDIR
+	Env      map[string]string // ENV
+	Size     int64             // bytes
+	Launcher Launcher
 }
 
 // Build builds the image, or takes what the builder has in its cache. What the build itself says no to
@@ -70,8 +67,8 @@ func (e *Engine) build(ctx context.Context, src Source) error {
 	for _, name := range slices.Sorted(maps.Keys(src.Args)) {
 		args = append(args, "--build-arg", name+"="+src.Args[name])
 	}
-	setting := "DOCKER_BUILDKIT=1"
-	switch e.builder {
+	setting, b := "DOCKER_BUILDKIT=1", e.builder()
+	switch b {
 	case buildx:
 		args = append(args, "--progress", "plain", "--load", "--file", src.Dockerfile, src.Context)
 	case buildKit:
@@ -79,14 +76,18 @@ func (e *Engine) build(ctx context.Context, src Source) error {
 	case classic:
 		setting = "DOCKER_BUILDKIT=0"
 		args = append(args, "--file", filepath.ToSlash(dockerfile), "-")
+	case buildah:
+		args = append(args, "--format", "docker", "--file", src.Dockerfile, src.Context) // OCI's format has no SHELL
 	}
 	command := exec.CommandContext(ctx, e.command, args...)
 	// Attestations are no part of the image that Lambda gets.
-	command.Env = append(os.Environ(), setting, "BUILDX_NO_DEFAULT_ATTESTATIONS=1")
-	if e.builder == classic {
+	command.Env = e.environment(setting, "BUILDX_NO_DEFAULT_ATTESTATIONS=1")
+	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) } // the engine is told, too
+	command.WaitDelay = Patience
+	if b == classic {
 		command.Stdin = pack(src.Context)
 	}
-	t := newTranscript(e.builder == classic, src.Args, src.Log)
+	t := newTranscript(b, src)
 	defer t.close()
 	command.Stdout, command.Stderr = t, t
 	if err := command.Run(); err != nil {
@@ -109,7 +110,7 @@ func pack(folder string) io.Reader {
 	return r
 }
 
-// inspect reads what the image says and what extensions it has.
+// inspect reads what the image says.
 func (e *Engine) inspect(ctx context.Context, src Source) (*Image, error) {
 	out, message, err := e.run(ctx, "image", "inspect", "--format", "{{json .}}", src.Name)
 	if err != nil {
@@ -124,11 +125,7 @@ func (e *Engine) inspect(ctx context.Context, src Source) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	img.Launcher = Launcher{Command: e.command, Image: img.ID, Platform: src.Platform, Init: start}
-	img.Extensions, err = e.extensions(ctx, img)
-	if err != nil {
-		return nil, err
-	}
+	img.Launcher = Launcher{Command: e.command, Host: e.host, Engine: e.String(), Image: img.ID, Platform: src.Platform, Init: start}
 	return img, nil
 }
 
@@ -156,15 +153,4 @@ func readImage(inspected []byte) (*Image, error) {
 		img.Env[name] = value
 	}
 	return img, nil
-}
-
-// extensions asks the image itself: the init looks, so this is also the proof that containers of the
-// image can start here.
-func (e *Engine) extensions(ctx context.Context, img *Image) ([]string, error) {
-	out, message, err := e.run(ctx, append([]string{"run", "--rm", "--network", "none"},
-		append(img.Launcher.restrictions(), img.ID, wire.ListExtensions)...)...)
-	if err != nil {
-		return nil, img.Launcher.startError(message, err)
-	}
-	return strings.Fields(string(out)), nil
 }

@@ -1,18 +1,17 @@
 // Package container runs sandboxes as containers of the very image that "pulumi up" pushes, built from the
 // same context, under Lambda's restrictions.
 //
-// The map: an [Engine] is a Docker daemon with the docker command that speaks to it; it builds an
-// [Image] (build.go, and transcript.go for what the builder says); a [Launcher] makes containers of the
-// image (launcher.go), each the host of one sandbox (container.go) with the program in the folder init as its
-// process 1. The folder wire has the words the two speak.
+// The map: an [Engine] is a container engine that answers (find.go, endpoint.go), with the command that speaks
+// to it; it builds an [Image] (build.go, and transcript.go for what the builder says); a [Launcher] makes
+// containers of the image (launcher.go), each the host of one sandbox (host.go) with the program in the folder
+// init as its process 1. The folder wire has the words the two speak.
 //
-// The command is used, not the daemon's API: it knows the user's contexts, credentials and builders.
+// The command is used, not the engine's API: it knows the user's contexts, credentials and builders.
 package container
 
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -23,85 +22,80 @@ import (
 	"sync"
 )
 
-// Engine is a Docker daemon that answers.
+// Engine is a container engine that answers.
 type Engine struct {
-	command string // path of the docker command
-	builder builder
-	root    string // a folder in this module
-	cache   string
+	client
+	root  string // a folder in this module
+	cache string
+
+	builder func() builder // found out while other things are done
 
 	mu     sync.Mutex
 	images map[string]*Image // built by this program, by the key of their source
 	inits  map[string]string // paths of compiled inits by architecture
 }
 
-// builder is how the docker command builds images.
+// builder is how images are built.
 type builder int
 
 const (
-	buildx   builder = iota // the plugin: the way since version 23
+	buildx   builder = iota // the docker command's plugin: the way since version 23
 	buildKit                // in older versions BuildKit is a matter of the environment
-	classic                 // the first builder, in newer versions that lack the plugin
+	classic                 // the first builder, in newer versions that lack the plugin, and in Podman's place
+	buildah                 // the podman command's
 )
 
-// UnavailableError says why there is no Docker to use.
-type UnavailableError struct{ sentence string }
-
-func (e *UnavailableError) Error() string { return e.sentence }
-
-// Find finds the docker command and a daemon that answers it, or returns an *UnavailableError. The
-// root is a folder in this module, from where the containers' init is compiled into the cache.
-func Find(ctx context.Context, root, cache string) (*Engine, error) {
-	command, err := exec.LookPath("docker")
-	if err != nil {
-		return nil, &UnavailableError{"MODE=container needs the docker command, which was not found: install Docker (https://docs.docker.com/get-docker/), or run the app without it: make local MODE=process"}
+func newEngine(c client, root, cache string) *Engine {
+	e := &Engine{
+		client: c, root: root, cache: filepath.Join(cache, "container"),
+		images: map[string]*Image{}, inits: map[string]string{},
 	}
-	e := &Engine{command: command, root: root, cache: filepath.Join(cache, "container"), images: map[string]*Image{}, inits: map[string]string{}}
-	var v struct {
-		Client struct{ Version string }
-		Server *struct {
-			Version string
-			Os      string
-		}
-	}
-	out, message, err := e.run(ctx, "version", "--format", "{{json .}}")
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
-	if decoding := json.Unmarshal(out, &v); err != nil || decoding != nil || v.Server == nil {
-		return nil, unavailable(message)
-	}
-	if v.Server.Os != "linux" {
-		return nil, &UnavailableError{"Docker runs containers of " + v.Server.Os + "; Lambda's are Linux: switch Docker to Linux containers, or run the app without it: make local MODE=process"}
-	}
-	e.builder = e.findBuilder(ctx, v.Client.Version)
-	return e, nil
+	e.builder = sync.OnceValue(func() builder { return e.findBuilder(context.Background()) })
+	go e.builder()
+	return e
 }
 
-func unavailable(message string) error {
-	if strings.Contains(message, "permission denied") {
-		return &UnavailableError{"this user may not use the Docker daemon: add the user to the group docker (sudo usermod -aG docker $USER) and log in again, or run the app without Docker: make local MODE=process"}
+// String names the engine for a reader: "Docker", "Podman".
+func (e *Engine) String() string {
+	if e.kind == docker {
+		return "Docker"
 	}
-	return &UnavailableError{"no Docker daemon answers (" + strings.TrimSuffix(message, ".") + "): start Docker Desktop, or the service (sudo systemctl start docker), or run the app without Docker: make local MODE=process"}
+	return "Podman"
 }
 
-func (e *Engine) findBuilder(ctx context.Context, version string) builder {
-	if os.Getenv("DOCKER_BUILDKIT") == "0" { // how Docker itself is told to do without
+func (e *Engine) findBuilder(ctx context.Context) builder {
+	switch {
+	case e.kind == podman:
+		return buildah
+	case e.kind == podmanHost, os.Getenv("DOCKER_BUILDKIT") == "0": // how Docker itself is told to do without
 		return classic
 	}
+	ctx, cancel := context.WithTimeout(ctx, remotePatience)
+	defer cancel()
 	if _, _, err := e.run(ctx, "buildx", "version"); err == nil {
 		return buildx
 	}
-	major, _, _ := strings.Cut(version, ".")
-	if n, err := strconv.Atoi(major); err == nil && n < 23 {
+	out, _, err := e.run(ctx, "version", "--format", "{{.Client.Version}}")
+	major, _, _ := strings.Cut(string(out), ".")
+	if n, number := strconv.Atoi(major); err == nil && number == nil && n < 23 {
 		return buildKit
 	}
 	return classic
 }
 
-// run runs the docker command. The message is what it wrote to stderr, on one line.
+// environment is that of the command.
+func (c client) environment(more ...string) []string {
+	if c.host != "" {
+		more = append(more, "DOCKER_HOST="+c.host)
+	}
+	return append(os.Environ(), more...)
+}
+
+// run runs the command. The message is what it wrote to stderr, on one line.
 func (e *Engine) run(ctx context.Context, args ...string) (out []byte, message string, err error) {
 	command := exec.CommandContext(ctx, e.command, args...)
+	command.Env = e.environment()
+	command.WaitDelay = Patience
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	out, err = command.Output()

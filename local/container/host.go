@@ -39,7 +39,7 @@ type container struct {
 	groups map[int]*group
 }
 
-var _ sandbox.Host = (*container)(nil)
+var _ sandbox.Extended = (*container)(nil)
 
 const (
 	startPatience = 60 * time.Second // for a container to start
@@ -52,6 +52,7 @@ func (l Launcher) run(name string, args []string, port int) (*container, error) 
 	c := &container{launcher: l, name: name, port: port, ended: make(chan struct{}), groups: map[int]*group{}}
 	c.news = sync.NewCond(&c.mu)
 	c.command = exec.Command(l.Command, args...)
+	c.command.Env = l.client().environment()
 	c.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // out of reach of Ctrl-C
 	c.command.Stderr = &c.stderr
 	in, err := c.command.StdinPipe()
@@ -118,6 +119,12 @@ func (c *container) open(request wire.Request) (net.Conn, *bufio.Reader, error) 
 		return nil, nil, fmt.Errorf("the container has ended: %w", err)
 	}
 	return stream, bufio.NewReader(stream), nil
+}
+
+// Extensions implements sandbox.Extended.
+func (c *container) Extensions() []string {
+	reply, _ := c.call(wire.Request{Call: wire.Extensions}) // without an answer the container has ended, and says why
+	return reply.Paths
 }
 
 // call makes a call that is answered at once. A container that does not answer is ended.
@@ -222,7 +229,9 @@ func (c *container) Close() {
 func (c *container) kill() {
 	ctx, cancel := context.WithTimeout(context.Background(), callPatience)
 	defer cancel()
-	exec.CommandContext(ctx, c.launcher.Command, "rm", "--force", c.name).Run()
+	remove := exec.CommandContext(ctx, c.launcher.Command, "rm", "--force", c.name)
+	remove.Env = c.launcher.client().environment()
+	remove.Run()
 	c.command.Process.Kill()
 }
 

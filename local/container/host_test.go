@@ -32,6 +32,8 @@ func TestMain(m *testing.M) {
 		playRuntime()
 	case "watcher":
 		playExtension()
+	case "finder":
+		playFinder()
 	}
 	var err error
 	if testFolder, err = os.MkdirTemp("", "docker-test"); err != nil {
@@ -305,7 +307,9 @@ func (l launcherFunc) Launch(cfg *sandbox.Config, number int) (sandbox.Host, err
 func TestContainerDoesNotStart(t *testing.T) {
 	for _, c := range []struct{ says, want string }{
 		{"docker: Error response from daemon: No such image: sha256:0.", "is not in Docker any more"},
-		{"exec /var/rapid/init: exec format error", "this machine cannot run linux/arm64 images"},
+		{"exec /var/rapid/init: exec format error", "this machine cannot run linux/arm64 images: give the stack this machine's processor (pulumi config set architecture)"},
+		{"docker: Error response from daemon: mkdir /var/lib/docker/overlay2/1-init: no space left on device.", "no space left on device. The disk of the container engine is full: make room (docker system df"},
+		{"docker: Error response from daemon: invalid mount config for type: bind source path does not exist: /x.", "does not see this machine's files"},
 		{"docker: Error response from daemon: something new.", "start a container: docker: Error response from daemon: something new."},
 		{"", "start a container: "},
 	} {
@@ -313,7 +317,7 @@ func TestContainerDoesNotStart(t *testing.T) {
 		if err := os.WriteFile(docker, []byte("#!/bin/sh\necho '"+c.says+"' >&2\nexit 125\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		f, _ := newFunction(t, Launcher{Command: docker, Image: "sha256:0", Platform: "linux/arm64", Init: "/init"}, nil)
+		f, _ := newFunction(t, Launcher{Command: docker, Engine: "Docker", Image: "sha256:0", Platform: "linux/arm64", Init: "/init"}, nil)
 		if r := invoke(t, f, `1`); !strings.Contains(string(r.Payload), c.want) || !strings.Contains(string(r.Payload), "Sandbox.InitError") {
 			t.Errorf("docker says %q: the caller gets %s, want %q", c.says, r.Payload, c.want)
 		}
@@ -335,49 +339,6 @@ func TestStartFailures(t *testing.T) {
 			t.Errorf("the caller gets %s, want %s", r.Payload, c.want)
 		}
 		f.Close(context.Background())
-	}
-}
-
-// TestNoDocker: each way of having no Docker is a sentence that says what to do.
-func TestNoDocker(t *testing.T) {
-	for _, c := range []struct{ script, want string }{
-		{"", "needs the docker command"},
-		{"echo 'Cannot connect to the Docker daemon at unix:///x. Is the docker daemon running?' >&2; echo '{\"Client\":{\"Version\":\"28.2.2\"},\"Server\":null}'; exit 1", "no Docker daemon answers (Cannot connect"},
-		{"echo 'permission denied while trying to connect to the Docker daemon socket' >&2; exit 1", "may not use the Docker daemon"},
-		{"echo '{\"Client\":{\"Version\":\"28.2.2\"},\"Server\":{\"Os\":\"windows\"}}'", "switch Docker to Linux containers"},
-		{"echo nonsense", "no Docker daemon answers"},
-	} {
-		dir := t.TempDir()
-		t.Setenv("PATH", dir)
-		if c.script != "" {
-			if err := os.WriteFile(filepath.Join(dir, "docker"), []byte("#!/bin/sh\n"+c.script+"\n"), 0o755); err != nil {
-				t.Fatal(err)
-			}
-		}
-		_, err := Find(context.Background(), ".", dir)
-		if _, ok := err.(*UnavailableError); !ok || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "MODE=process") && !strings.Contains(err.Error(), "install Docker") {
-			t.Errorf("got %v, want %q", err, c.want)
-		}
-	}
-}
-
-// TestBuilders: which of its builders a docker command is asked for.
-func TestBuilders(t *testing.T) {
-	for _, c := range []struct {
-		version string
-		buildx  bool
-		want    builder
-	}{{"28.2.2", true, buildx}, {"28.2.2", false, classic}, {"20.10.24+dfsg1", false, buildKit}, {"", false, classic}} {
-		dir := t.TempDir()
-		script := fmt.Sprintf("#!/bin/sh\nif [ \"$1\" = buildx ]; then exit %d; fi\necho '{\"Client\":{\"Version\":%q},\"Server\":{\"Os\":\"linux\"}}'\n", map[bool]int{true: 0, false: 1}[c.buildx], c.version)
-		if err := os.WriteFile(filepath.Join(dir, "docker"), []byte(script), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		t.Setenv("PATH", dir)
-		e, err := Find(context.Background(), ".", dir)
-		if err != nil || e.builder != c.want {
-			t.Errorf("version %s, buildx %t: got %v, %v, want builder %d", c.version, c.buildx, e, err, c.want)
-		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package container
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -10,7 +11,9 @@ import (
 
 // Launcher makes containers of one image. Two launchers of the same image are equal.
 type Launcher struct {
-	Command  string // path of the docker command
+	Command  string // path of the docker or the podman command
+	Host     string // of the engine; empty leaves the choice to the command
+	Engine   string // Docker or Podman
 	Image    string // id
 	Platform string // linux/amd64 or linux/arm64
 	Init     string // path of the program that is process 1
@@ -47,6 +50,8 @@ func (l Launcher) restrictions() []string {
 	}
 }
 
+func (l Launcher) client() client { return client{command: l.Command, host: l.Host} }
+
 // Launch implements sandbox.Launcher.
 func (l Launcher) Launch(cfg *sandbox.Config, number int) (sandbox.Host, error) {
 	name := fmt.Sprintf("lambda-web-%s-%d-%s", cfg.Name, number, suffix())
@@ -65,9 +70,13 @@ func (l Launcher) Launch(cfg *sandbox.Config, number int) (sandbox.Host, error) 
 func (l Launcher) startError(message string, err error) error {
 	switch {
 	case strings.Contains(message, "exec format error"):
-		return fmt.Errorf("this machine cannot run %s images: give the stack this machine's architecture (pulumi config set architecture), or let Docker emulate the other one (https://docs.docker.com/build/building/multi-platform/#qemu)", l.Platform)
-	case strings.Contains(message, "No such image"), strings.Contains(message, "Unable to find image"):
-		return fmt.Errorf("the image %s is not in Docker any more: start make local again to build it", l.Image)
+		return errors.New(otherProcessorError(l.Platform))
+	case noSpace.MatchString(message):
+		return fmt.Errorf("start a container: %s. The %s", strings.TrimSuffix(message, "."), fullDisk)
+	case strings.Contains(message, "No such image"), strings.Contains(message, "Unable to find image"), strings.Contains(message, "image not known"):
+		return fmt.Errorf("the image %s is not in %s any more: start make local again to build it", l.Image, l.Engine)
+	case strings.Contains(message, "bind source path does not exist"):
+		return fmt.Errorf("the container engine does not see this machine's files (%s): use an engine of this machine, or share the project's folder with it", message)
 	case message == "":
 		return fmt.Errorf("start a container: %w", err)
 	}

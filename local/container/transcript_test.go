@@ -28,7 +28,7 @@ func TestBuildFailures(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, size := range []int{1, 7, len(text)} { // pieces of any size
-				tr := newTranscript(strings.HasSuffix(c.file, "classic"), nil, nil)
+				tr := newTranscript(builderOf(c.file), Source{Platform: "linux/arm64"})
 				defer tr.close()
 				for rest := text; len(rest) > 0; rest = rest[min(size, len(rest)):] {
 					tr.Write(rest[:min(size, len(rest))])
@@ -41,9 +41,13 @@ func TestBuildFailures(t *testing.T) {
 	}
 }
 
+func builderOf(file string) builder {
+	return map[string]builder{"buildx": buildx, "buildkit": buildKit, "classic": classic, "podman": buildah}[file[strings.IndexByte(file, '.')+1:]]
+}
+
 // TestBuildArgumentsNameTheBaseImage: the classic builder shows variables unexpanded.
 func TestBuildArgumentsNameTheBaseImage(t *testing.T) {
-	tr := newTranscript(true, map[string]string{"BASE": "other:2"}, nil)
+	tr := newTranscript(classic, Source{Args: map[string]string{"BASE": "other:2"}})
 	defer tr.close()
 	tr.Write([]byte("Step 1/2 : ARG BASE=python:3\nStep 2/2 : FROM --platform=linux/amd64 docker.io/library/${BASE} AS app\nmanifest unknown\n"))
 	if got := tr.failure(errors.New("exit status 1")); got.Base != "other:2" || got.Reason != "manifest unknown" {
@@ -53,8 +57,8 @@ func TestBuildArgumentsNameTheBaseImage(t *testing.T) {
 
 // TestABuilderThatSaysNothing: its exit is the reason.
 func TestABuilderThatSaysNothing(t *testing.T) {
-	for _, classic := range []bool{false, true} {
-		tr := newTranscript(classic, nil, nil)
+	for _, b := range []builder{buildKit, classic, buildah} {
+		tr := newTranscript(b, Source{})
 		defer tr.close()
 		if got := tr.failure(errors.New("signal: killed")).Error(); got != "build the image: signal: killed" {
 			t.Errorf("got %q", got)

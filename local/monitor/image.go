@@ -49,7 +49,7 @@ func buildImage(ctx context.Context, r *Resource, s Settings) (preparedImage, er
 	if err != nil {
 		return preparedImage{}, err
 	}
-	return preparedImage{command: img.Command, dir: img.Dir, env: img.Env, extensions: img.Extensions, launcher: img.Launcher}, nil
+	return preparedImage{command: img.Command, dir: img.Dir, env: img.Env, launcher: img.Launcher}, nil
 }
 
 func layOutImage(ctx context.Context, r *Resource, port int, s Settings) (preparedImage, error) {

@@ -132,7 +132,11 @@ func (sb *sandbox) startExtensions() *failure {
 		return sb.failure
 	}
 	sb.phase = initialising
-	for _, path := range sb.cfg.Extensions {
+	paths := sb.cfg.Extensions
+	if host, ok := sb.host.(Extended); ok && len(paths) == 0 {
+		paths = host.Extensions()
+	}
+	for _, path := range paths {
 		sb.extensions = append(sb.extensions, &extension{name: filepath.Base(path), path: path})
 	}
 	if len(sb.extensions) == 0 {

@@ -34,6 +34,13 @@ type Host interface {
 	Close()
 }
 
+// Extended is a host that knows the paths of the extensions there, in the order in which they start. It is asked where the
+// function's configuration names none.
+type Extended interface {
+	Host
+	Extensions() []string
+}
+
 // Command is what a process runs.
 type Command struct {
 	Path   string   // of the program; empty is Args[0], looked up on the PATH of Env

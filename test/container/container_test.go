@@ -183,9 +183,6 @@ func (d *testDaemon) testImage(t *testing.T, app string) {
 	if with, without := settingsOf(t, img.ID), settingsOf(t, alone); !reflect.DeepEqual(with, without) {
 		t.Errorf("the image says\n%+v\nthe app's own says\n%+v", with, without)
 	}
-	if want := []string{buildcontext.InstalledAdapter}; !reflect.DeepEqual(img.Extensions, want) {
-		t.Errorf("the extensions are %v, want %v", img.Extensions, want)
-	}
 	header, content := fileOf(t, img.ID, buildcontext.InstalledAdapter)
 	adapter, err := os.ReadFile(filepath.Join(staged.Dir, buildcontext.Adapter))
 	if err != nil {
@@ -259,7 +256,7 @@ func (d *testDaemon) probe(t *testing.T, e *container.Engine, adjust func(*sandb
 		t.Fatal(err)
 	}
 	return newFunction(t, img.Launcher, func(c *sandbox.Config) {
-		c.Command, c.Dir, c.Env, c.Extensions, c.AppPort = img.Command, img.Dir, img.Env, img.Extensions, 8123
+		c.Command, c.Dir, c.Env, c.AppPort = img.Command, img.Dir, img.Env, 8123
 		c.MemorySize, c.EphemeralStorage = 256, 700
 		adjust(c)
 	})

@@ -49,6 +49,8 @@ func (g *groups) serve(stream net.Conn) {
 		reply.Alive = !errors.Is(syscall.Kill(-request.Group, 0), syscall.ESRCH)
 	case wire.Drain:
 		reply.Written = g.drain()
+	case wire.Extensions:
+		reply.Paths = extensions(extensionsFolder)
 	case wire.Memory:
 		reply.Memory = peakMemory()
 	default:

@@ -17,12 +17,6 @@ import (
 )
 
 func main() {
-	if len(os.Args) > 1 && os.Args[1] == wire.ListExtensions {
-		for _, path := range extensions("/opt/extensions") {
-			fmt.Println(path)
-		}
-		return
-	}
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "init:", err)
 		os.Exit(1)
@@ -83,6 +77,10 @@ func join(c *net.TCPConn, stream net.Conn) {
 	io.Copy(c, stream)
 	c.CloseWrite()
 }
+
+// extensionsFolder is where Lambda looks for an image's extensions.
+// https://docs.aws.amazon.com/lambda/latest/dg/lambda-extensions.html
+const extensionsFolder = "/opt/extensions"
 
 // extensions are the executable files of a folder, in the order of their names.
 func extensions(folder string) []string {

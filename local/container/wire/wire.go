@@ -21,18 +21,15 @@ import (
 // is on the sandbox's own network and has port 9001.
 const RuntimeAPI = "127.0.0.1:9001"
 
-// ListExtensions is the init's argument that makes it print the extensions of the image, one absolute
-// path a line, and exit.
-const ListExtensions = "list-extensions"
-
 // Calls.
 const (
-	Start  = "start"  // Path, Args, Env, Dir; gives Group
-	Wait   = "wait"   // Group; answers when its leader has ended, with Exit
-	Signal = "signal" // Group, Signal
-	Alive  = "alive"  // Group; gives Alive
-	Drain  = "drain"  // gives Written, of all groups
-	Memory = "memory" // gives Memory
+	Start      = "start"      // Path, Args, Env, Dir; gives Group
+	Wait       = "wait"       // Group; answers when its leader has ended, with Exit
+	Signal     = "signal"     // Group, Signal
+	Alive      = "alive"      // Group; gives Alive
+	Drain      = "drain"      // gives Written, of all groups
+	Memory     = "memory"     // gives Memory
+	Extensions = "extensions" // gives Paths
 )
 
 // Request is a call.
@@ -53,6 +50,7 @@ type Reply struct {
 	Exit    string        `json:",omitempty"` // how the leader ended ("exit status 3", "signal: killed"); empty after a clean exit
 	Alive   bool          `json:",omitempty"` // a process of the group is left
 	Written map[int]int64 `json:",omitempty"` // bytes of output on their way to this machine, by group
+	Paths   []string      `json:",omitempty"` // of the image's extensions, in the order of their names
 	Memory  int64         `json:",omitempty"` // bytes: the sum of the peak resident set sizes of all processes
 }
 
