@@ -8,7 +8,7 @@ import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 // awsVersion is the version of pulumi-aws in go.mod, which the SDK's own constructors ask for.
 // Without it these resources would start a provider of another version beside it.
-const awsVersion = "6.83.2"
+const awsVersion = "6.83.4"
 
 // registerAWS makes a resource of the AWS provider by its token.
 func (b builder) registerAWS(token, name string, inputs pulumi.Map, made pulumi.CustomResource, opts ...pulumi.ResourceOption) error {
