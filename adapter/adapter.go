@@ -5,7 +5,6 @@ import (
 	"net"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"lambda-web/adapter/internal/failure"
@@ -22,9 +21,9 @@ const (
 	asyncInitBudget = 9800 * time.Millisecond
 	// pollPatience is how long the Runtime API may fail before the process gives up.
 	pollPatience = 5 * time.Second
-	// deadAppLimit is how many invocations in a row may find nobody at the app's address. After that the app behind
-	// the wrapper is taken for dead, and only a new environment helps.
-	deadAppLimit = 20
+	// longestOutage is for how long invocations may find nobody at the app's address. After that the app is taken for
+	// dead, and only a new environment helps.
+	longestOutage = 20 * time.Second
 )
 
 // adapter is what all workers share.
@@ -37,12 +36,12 @@ type adapter struct {
 	hooks     hooks
 	workers   []*worker
 
-	inFlight *atomic.Int32
-	deadApp  atomic.Int32 // invocations in a row that found nobody at the app's address
+	termination *termination
+	outage      outage
 }
 
-func newAdapter(config settings.Settings, log *logging.Logger, inFlight *atomic.Int32, started time.Time) *adapter {
-	a := &adapter{config: config, log: log, started: started, inFlight: inFlight, hooks: newHooks(&config)}
+func newAdapter(config settings.Settings, log *logging.Logger, end *termination, started time.Time) *adapter {
+	a := &adapter{config: config, log: log, started: started, termination: end, hooks: newHooks(&config)}
 	a.readiness = webapp.NewReadiness(webapp.Check{
 		Address:     webapp.Address{Host: config.Host, Port: config.ReadinessPort},
 		TCP:         config.ReadinessTCP,
@@ -137,17 +136,16 @@ func (a *adapter) serve() error {
 	return <-ended
 }
 
-// countDeadApp keeps count of invocations that found nobody at the app's address.
-func (a *adapter) countDeadApp(f *failure.Failure) error {
+// noteOutage takes notice of how an invocation that came at began has ended. An error means that the app is dead.
+func (a *adapter) noteOutage(began time.Time, f *failure.Failure) error {
 	if f == nil || f.Type != failure.AppConnect {
-		if a.deadApp.Load() != 0 {
-			a.deadApp.Store(0)
-		}
+		a.outage.over()
 		return nil
 	}
-	if a.deadApp.Add(1) < deadAppLimit {
+	lasted := a.outage.add(began, time.Now())
+	if lasted < longestOutage {
 		return nil
 	}
-	return errors.New("nobody listened at the app's address " + a.appAddress().String() + " for " + strconv.Itoa(deadAppLimit) +
-		" invocations in a row; exiting, so that Lambda starts a new environment")
+	return errors.New("nobody listened at the app's address " + a.appAddress().String() + " during " +
+		strconv.Itoa(int(lasted.Seconds())) + " s of invocations; exiting, so that Lambda starts a new environment")
 }

@@ -132,7 +132,7 @@ func newExchange(t testing.TB, event, appAnswer string, change func(*settings.Se
 	if change != nil {
 		change(&config)
 	}
-	a := newAdapter(config, logging.New(io.Discard, logging.Info, false), new(atomic.Int32), time.Now())
+	a := newAdapter(config, logging.New(io.Discard, logging.Info, false), new(termination), time.Now())
 	if err := a.awaitApp(); err != nil {
 		t.Fatal(err)
 	}

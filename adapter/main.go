@@ -9,7 +9,6 @@ package main
 import (
 	"errors"
 	"os"
-	"sync/atomic"
 	"time"
 
 	"lambda-web/adapter/internal/lambdaapi"
@@ -28,11 +27,11 @@ func main() {
 
 // run is the life of the process; it returns the exit code.
 func run(extension *lambdaapi.Extension) int {
-	var inFlight atomic.Int32
-	exitOnTermination(&inFlight)
 	ignoreBrokenPipes()
 	config, warnings, mistakes := settings.Read(os.Environ())
 	log := logging.New(os.Stdout, config.LogLevel, config.LogJSON)
+	var end termination
+	end.listen(log)
 	if err := register(extension, &config, mistakes); err != nil {
 		log.Write(logging.Fatal, nil, err.Error())
 		return 1
@@ -42,7 +41,7 @@ func run(extension *lambdaapi.Extension) int {
 	}
 	go extension.Park()
 
-	a := newAdapter(config, log, &inFlight, processStart)
+	a := newAdapter(config, log, &end, processStart)
 	if err := a.awaitApp(); err != nil {
 		log.Write(logging.Fatal, nil, err.Error())
 		return 1

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"runtime/debug"
 	"strconv"
+	"time"
 
 	"lambda-web/adapter/internal/event"
 	"lambda-web/adapter/internal/failure"
@@ -59,9 +60,9 @@ func (w *worker) run() error {
 		if err := w.runtime.Poll(&w.invocation, pollPatience); err != nil {
 			return err
 		}
-		w.inFlight.Add(1)
+		w.termination.begin()
 		err := w.serveOne()
-		w.inFlight.Add(-1)
+		w.termination.end()
 		if err != nil {
 			return err
 		}
@@ -72,10 +73,11 @@ func (w *worker) run() error {
 // serveOne sees to it that the invocation gets exactly one answer. An error means that no other invocation can be
 // served.
 func (w *worker) serveOne() error {
+	began := time.Now()
 	w.state = unanswered
 	err := w.recovered()
 	if err == nil {
-		return w.countDeadApp(nil)
+		return w.noteOutage(began, nil)
 	}
 	f, ok := errors.AsType[*failure.Failure](err)
 	if ok {
@@ -89,7 +91,7 @@ func (w *worker) serveOne() error {
 	if ok && f.Type == failure.AppNotReady && w.readiness.Failed() {
 		return errors.New("exiting, so that Lambda starts a new environment: " + f.Message)
 	}
-	return w.countDeadApp(f)
+	return w.noteOutage(began, f)
 }
 
 // recovered runs the exchange; a panic in it is this one invocation's failure.

@@ -293,27 +293,57 @@ func TestAppRestarts(t *testing.T) {
 	}
 }
 
+// An application that is away for 3 s ends no environment, however many invocations find nobody meanwhile.
+func TestManyInvocationsDuringARestart(t *testing.T) {
+	t.Parallel()
+	const workers = 64
+	e := newEnvironment(t)
+	e.variables["AWS_LAMBDA_MAX_CONCURRENCY"] = fmt.Sprint(workers)
+	e.start()
+	e.awaitNext(workers)
+	e.invoke(HTTPEvent("GET", "/", "")).status(200)
+	e.app.Refuse()
+	e.app.CloseIdle()
+	for range 3 { // each invocation is tried for 2 s, or until its deadline
+		var failing []*Invocation
+		for range workers {
+			i := e.invocation(HTTPEvent("GET", "/", ""))
+			i.Header[0].Value = fmt.Sprint(time.Now().Add(time.Second).UnixMilli())
+			e.api.Push(i)
+			failing = append(failing, i)
+		}
+		for _, i := range failing {
+			e.answered(i).failed("Function.AppConnectError", e.appAddress())
+		}
+	}
+	e.must(e.app.Resume())
+	e.invoke(HTTPEvent("GET", "/", "")).status(200)
+}
+
+// An application that stays away ends the environment after 20 s of invocations that found nobody; one answer between
+// them starts the count anew.
 func TestConnectErrorsEndTheEnvironment(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
 	e.startReady()
-	refused := func() answer { // with no time to wait for the application
-		i := e.invocation(HTTPEvent("GET", "/", ""))
-		i.Header[0].Value = fmt.Sprint(time.Now().UnixMilli())
-		return e.run(i)
-	}
-	for round := range 2 {
-		e.app.Refuse()
-		e.app.CloseIdle()
-		for range 19 {
-			refused().failed("Function.AppConnectError", e.appAddress())
+	refused := func(times int) (lasted time.Duration) {
+		for range times {
+			began := time.Now()
+			e.invoke(HTTPEvent("GET", "/", "")).failed("Function.AppConnectError", e.appAddress())
+			lasted += time.Since(began)
 		}
-		if round == 0 { // one success starts the count anew
-			e.must(e.app.Resume())
-			e.invoke(HTTPEvent("GET", "/", "")).status(200)
-		}
+		return lasted
 	}
-	refused().failed("Function.AppConnectError", e.appAddress())
+	e.app.Refuse()
+	e.app.CloseIdle()
+	refused(2)
+	e.must(e.app.Resume())
+	e.invoke(HTTPEvent("GET", "/", "")).status(200)
+	e.app.Refuse()
+	e.app.CloseIdle()
+	if lasted := refused(9); lasted < 20*time.Second {
+		refused(1)
+	}
 	e.exits(1)
-	e.logs("FATAL")
+	e.logs("FATAL", e.appAddress())
 }

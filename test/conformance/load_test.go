@@ -36,6 +36,9 @@ func (l *load) watch() {
 	}
 }
 
+// mostLoad bounds what load excuses: an adapter that is slower than that is slow.
+const mostLoad = 5
+
 // late is how long something may take on this machine now that takes at most d on an idle one.
 func late(d time.Duration) time.Duration {
 	machine.mu.Lock()
@@ -44,5 +47,6 @@ func late(d time.Duration) time.Duration {
 	for _, sample := range machine.samples {
 		most = max(most, sample)
 	}
+	most = min(most, mostLoad)
 	return time.Duration(float64(d) * most)
 }
