@@ -139,6 +139,11 @@ up: build ## AWS: deploy STACK
 	@go run ./deploy/check $(ON) pulumi stack docker region credentials
 	@pulumi up $(ON)
 
+.PHONY: drift
+drift: tools ## AWS: whether STACK still is what the last "make up" made; fails if not
+	@go run ./deploy/check $(ON) pulumi stack docker region credentials
+	@pulumi refresh $(ON) --preview-only --expect-no-changes --diff --non-interactive
+
 .PHONY: outputs
 outputs: tools ## The URL, names and ARNs of STACK
 	@go run ./deploy/check $(ON) pulumi stack

@@ -2,6 +2,8 @@ module lambda-web
 
 go 1.26.6
 
+toolchain go1.26.8
+
 require (
 	github.com/aws/aws-sdk-go-v2 v1.41.1
 	github.com/aws/aws-sdk-go-v2/config v1.29.14

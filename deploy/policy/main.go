@@ -1,9 +1,9 @@
 // Command policy writes the IAM policy of whoever deploys: the rights for the resources the Pulumi program makes, and
 // no others.
 //
-//	go run ./deploy/policy -account 123456789012 [-region eu-central-1] [-name lambda-web] [-boundary ARN] [-plain] > policy.json
+//	go run ./deploy/policy -account 123456789012 [-region eu-central-1] [-name lambda-web] [-boundary ARN] [-plain] [-read] > policy.json
 //
-// -plain leaves out what only optional settings need.
+// -plain leaves out what only optional settings need, -read all that changes something.
 package main
 
 import (
@@ -34,6 +34,7 @@ func run(args []string, w io.Writer) error {
 	flags.StringVar(&d.Name, "name", "lambda-web", "the project's `NAME` in Pulumi.yaml, or project and stack, such as lambda-web-dev")
 	flags.StringVar(&d.Boundary, "boundary", "", "`ARN` of the permissions boundary that every role has to have (setting permissionsBoundaryArn)")
 	flags.BoolVar(&d.Plain, "plain", false, "leave out what only optional settings need")
+	flags.BoolVar(&d.Read, "read", false, "only what looks and changes nothing, for whoever searches for drift")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ type Deployer struct {
 	Name      string // what the names of the resources start with: project, or project and stack
 	Boundary  string // ARN of the permissions boundary every role has to have; empty for none
 	Plain     bool   // leave out what only optional settings need
+	Read      bool   // only what looks and changes nothing
 }
 
 // Types are the types of resources that the rights are for.
@@ -85,7 +86,7 @@ func (d Deployer) Policy() Policy {
 				s = &Statement{Sid: r.sid, Effect: "Allow"}
 				statements[r.sid] = s
 			}
-			s.Action = append(s.Action, r.actions...)
+			s.Action = append(s.Action, d.allowed(r.actions)...)
 			s.Resource = append(s.Resource, d.expand(r.resources)...)
 			if r.condition != nil {
 				s.Condition = d.conditions(r.condition)
@@ -98,12 +99,31 @@ func (d Deployer) Policy() Policy {
 	p := Policy{Version: "2012-10-17"}
 	for _, sid := range slices.Sorted(maps.Keys(statements)) {
 		s := statements[sid]
+		if len(s.Action) == 0 {
+			continue
+		}
 		slices.Sort(s.Action)
 		slices.Sort(s.Resource)
 		s.Action, s.Resource = slices.Compact(s.Action), slices.Compact(s.Resource)
 		p.Statement = append(p.Statement, *s)
 	}
 	return p
+}
+
+// looks are the actions that change nothing. Those of API Gateway are HTTP methods.
+var looks = regexp.MustCompile(`^apigateway:GET$|:(Get|List|Describe)`)
+
+func (d Deployer) allowed(actions []string) []string {
+	if !d.Read {
+		return actions
+	}
+	var kept []string
+	for _, a := range actions {
+		if looks.MatchString(a) {
+			kept = append(kept, a)
+		}
+	}
+	return kept
 }
 
 func (d Deployer) expand(patterns []string) []string {

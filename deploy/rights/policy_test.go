@@ -154,3 +154,23 @@ func TestCheck(t *testing.T) {
 		}
 	}
 }
+
+// TestRead: who only looks for drift has no action that changes anything, and every look that a deployer has.
+func TestRead(t *testing.T) {
+	reader := deployer
+	reader.Read = true
+	got := map[string]bool{}
+	for _, s := range reader.Policy().Statement {
+		for _, a := range s.Action {
+			got[a] = true
+			if verb := strings.SplitN(a, ":", 2)[1]; !regexp.MustCompile(`^(Get|List|Describe|GET$)`).MatchString(verb) {
+				t.Errorf("%s: %s changes something", s.Sid, a)
+			}
+		}
+	}
+	for _, a := range []string{"lambda:Get*", "apigateway:GET", "iam:GetRole*", "logs:DescribeLogGroups", "ecr:Describe*", "cloudwatch:DescribeAlarms"} {
+		if !got[a] {
+			t.Errorf("%s is missing", a)
+		}
+	}
+}

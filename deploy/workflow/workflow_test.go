@@ -23,6 +23,8 @@ type workflow struct {
 type job struct {
 	If          string            `yaml:"if"`
 	Needs       string            `yaml:"needs"`
+	Environment string            `yaml:"environment"`
+	Minutes     string            `yaml:"timeout-minutes"`
 	Uses        string            `yaml:"uses"`
 	Permissions map[string]string `yaml:"permissions"`
 	With        map[string]string `yaml:"with"`
@@ -31,9 +33,10 @@ type job struct {
 		Cancel string `yaml:"cancel-in-progress"`
 	} `yaml:"concurrency"`
 	Strategy struct {
-		Matrix map[string][]string `yaml:"matrix"`
+		Matrix map[string]any `yaml:"matrix"`
 	} `yaml:"strategy"`
 	Steps []struct {
+		If   string            `yaml:"if"`
 		Uses string            `yaml:"uses"`
 		Run  string            `yaml:"run"`
 		With map[string]string `yaml:"with"`
@@ -90,17 +93,19 @@ func TestForks(t *testing.T) {
 	}
 }
 
-// TestOrder: tests, then dev, then the preview of prod, then prod behind its approval.
+// TestOrder: tests, then dev, then the preview of prod, then the approval, then prod. What is not named here needs no
+// environment: each role, token and passphrase belongs to one.
 func TestOrder(t *testing.T) {
 	w, _ := load(t, "deploy.yml")
 	for name, want := range map[string]job{
 		"dev":          {Needs: "test", With: map[string]string{"command": "up", "stack": "dev", "environment": "dev"}},
-		"preview-prod": {Needs: "dev", With: map[string]string{"command": "preview", "stack": "prod"}},
-		"prod":         {Needs: "preview-prod", With: map[string]string{"command": "up", "stack": "prod", "environment": "prod"}},
+		"preview-prod": {Needs: "dev", With: map[string]string{"command": "preview", "stack": "prod", "environment": "prod-preview", "plan": "true"}},
+		"approve-prod": {Needs: "preview-prod", Environment: "prod-approval"},
+		"prod":         {Needs: "approve-prod", With: map[string]string{"command": "up", "stack": "prod", "environment": "prod", "plan": "true"}},
 	} {
 		got := w.Jobs[name]
-		if got.Needs != want.Needs {
-			t.Errorf("%s needs %q, want %q", name, got.Needs, want.Needs)
+		if got.Needs != want.Needs || got.Environment != want.Environment {
+			t.Errorf("%s needs %q in environment %q, want %q in %q", name, got.Needs, got.Environment, want.Needs, want.Environment)
 		}
 		for key, value := range want.With {
 			if got.With[key] != value {
@@ -108,6 +113,14 @@ func TestOrder(t *testing.T) {
 			}
 		}
 	}
+	if previewed, updated := w.Jobs["preview-prod"].With["runner"], w.Jobs["prod"].With["runner"]; previewed != updated {
+		t.Errorf("prod is previewed on %s and updated on %s", previewed, updated)
+	}
+}
+
+// TestLocks: two updates of a stack never run at once, none is stopped halfway, and an approval that nobody gives holds
+// none of them up.
+func TestLocks(t *testing.T) {
 	called, _ := load(t, "pulumi.yml")
 	for name, j := range called.Jobs {
 		if strings.Contains(j.Concurrency.Group, "github.run_id") || !strings.Contains(j.Concurrency.Group, "inputs.command == 'up' ||") {
@@ -116,18 +129,69 @@ func TestOrder(t *testing.T) {
 		if !strings.Contains(j.Concurrency.Group, "inputs.stack") || !strings.Contains(j.Concurrency.Cancel, "inputs.command == 'preview'") {
 			t.Errorf("%s: concurrency %+v; updates of a stack wait for each other and are never stopped", name, j.Concurrency)
 		}
+		if j.Minutes != "${{ inputs.command == 'up' && 360 || 45 }}" {
+			t.Errorf("%s: a limit of %s minutes stops an update", name, j.Minutes)
+		}
+	}
+	deploy, _ := load(t, "deploy.yml")
+	if approval := deploy.Jobs["approve-prod"]; approval.Concurrency.Group == "" || approval.Concurrency.Cancel != "true" {
+		t.Errorf("an approval nobody gives is not replaced by the next: %+v", approval.Concurrency)
+	}
+	environments, _ := load(t, "environment.yml")
+	for name, j := range environments.Jobs {
+		if !strings.Contains(j.Concurrency.Group, "pull_request.number") || j.Concurrency.Cancel != "false" || j.Minutes != "360" {
+			t.Errorf("%s: concurrency %+v, %s minutes; updates of an environment wait for each other", name, j.Concurrency, j.Minutes)
+		}
 	}
 }
 
-// TestNames: the stacks have settings, the runner fits the architecture and the CLI is the tested one.
-func TestNames(t *testing.T) {
-	preview, _ := load(t, "preview.yml")
-	stacks := preview.Jobs["preview"].Strategy.Matrix["stack"]
-	if !slices.Equal(stacks, []string{"dev", "prod"}) {
-		t.Errorf("previews of %v", stacks)
+// TestPlanHandedOn: the plan that a preview saved is the one the update is given, without the registry's password.
+func TestPlanHandedOn(t *testing.T) {
+	w, _ := load(t, "pulumi.yml")
+	var done []string
+	for _, s := range w.Jobs["pulumi"].Steps {
+		switch action, _, _ := strings.Cut(s.Uses, "@"); {
+		case action == "actions/download-artifact", action == "actions/upload-artifact":
+			done = append(done, action+" "+s.With["name"]+" if "+s.If)
+		case action == "pulumi/actions":
+			done = append(done, "pulumi "+s.With["plan"])
+		case strings.Contains(s.Run, "deploy/plan"):
+			done = append(done, s.Run+" if "+s.If)
+		}
 	}
+	want := []string{
+		"actions/download-artifact plan-${{ inputs.stack }} if inputs.plan && inputs.command == 'up'",
+		"pulumi ${{ inputs.plan && format('{0}/plan/plan.json', github.workspace) || '' }}",
+		"go run ./deploy/plan plan/plan.json if inputs.plan && inputs.command == 'preview'",
+		"actions/upload-artifact plan-${{ inputs.stack }} if inputs.plan && inputs.command == 'preview'",
+	}
+	if !slices.Equal(done, want) {
+		t.Errorf("the steps are\n%s\nwant\n%s", strings.Join(done, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestPullRequests: what runs for one has an environment of its own, which holds nothing of prod unless somebody says so.
+func TestPullRequests(t *testing.T) {
+	preview, _ := load(t, "preview.yml")
+	j := preview.Jobs["preview"]
+	if j.With["environment"] != "preview" || j.With["command"] != "preview" {
+		t.Errorf("pull requests run %v", j.With)
+	}
+	if stacks := j.Strategy.Matrix["stack"]; stacks != `${{ fromJSON(vars.PREVIEW_STACKS || '["dev"]') }}` {
+		t.Errorf("pull requests preview %v", stacks)
+	}
+	environment, _ := load(t, "environment.yml")
+	if name := environment.Jobs["environment"].Environment; name != "review" {
+		t.Errorf("environments of pull requests are made in %q", name)
+	}
+}
+
+// TestNames: the stacks have settings, the runner fits the architecture, the CLI is the tested one and the Go toolchain
+// the one of go.mod.
+func TestNames(t *testing.T) {
 	deploy, _ := load(t, "deploy.yml")
-	for _, stack := range stacks {
+	drift, _ := load(t, "drift.yml")
+	for _, stack := range []string{"dev", "prod"} {
 		settings, err := os.ReadFile(filepath.Join(root, "Pulumi."+stack+".yaml"))
 		if err != nil {
 			t.Error(err)
@@ -136,14 +200,33 @@ func TestNames(t *testing.T) {
 		if runner := deploy.Jobs[stack].With["runner"]; strings.HasSuffix(runner, "-arm") != arm {
 			t.Errorf("%s is built on %q; for arm64: %t", stack, runner, arm)
 		}
+		if stacks, _ := drift.Jobs["drift"].Strategy.Matrix["stack"].([]any); !slices.Contains(stacks, any(stack)) {
+			t.Errorf("nobody looks for drift of %s", stack)
+		}
 	}
-	module, err := os.ReadFile(filepath.Join(root, "tools/pulumi/go.mod"))
+	cli := version(t, "tools/pulumi/go.mod", `pulumi/pkg/v3 v(\S+)`)
+	toolchain := version(t, "go.mod", `(?m)^toolchain go(\S+)$`)
+	for _, name := range []string{"pulumi.yml", "drift.yml", "environment.yml"} {
+		_, text := load(t, name)
+		if !strings.Contains(text, "pulumi-version: "+cli+"\n") {
+			t.Errorf("%s uses another Pulumi CLI than the one tested, %s", name, cli)
+		}
+		if !regexp.MustCompile(`go-version: ` + regexp.QuoteMeta(toolchain) + `\s`).MatchString(text) {
+			t.Errorf("%s uses another Go toolchain than go.mod, %s", name, toolchain)
+		}
+	}
+}
+
+// version is what the expression finds in a file.
+func version(t *testing.T, file, expression string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(root, file))
 	if err != nil {
 		t.Fatal(err)
 	}
-	tested := regexp.MustCompile(`pulumi/pkg/v3 v(\S+)`).FindSubmatch(module)
-	_, text := load(t, "pulumi.yml")
-	if tested == nil || !strings.Contains(text, "pulumi-version: "+string(tested[1])+"\n") {
-		t.Errorf("the workflows use another Pulumi CLI than the one tested, %s", tested)
+	found := regexp.MustCompile(expression).FindSubmatch(text)
+	if found == nil {
+		t.Fatalf("%s says nothing of %s", file, expression)
 	}
+	return string(found[1])
 }

@@ -44,7 +44,12 @@ func newCommands(t *testing.T, p project, cloud *standin.Cloud) commands {
 
 // try runs a command and returns what it prints.
 func (c commands) try(args ...string) (string, error) {
-	command := exec.Command(c.cli, append(args, "--non-interactive")...)
+	return c.execute(c.cli, append(args, "--non-interactive")...)
+}
+
+// execute runs any program where the project is.
+func (c commands) execute(program string, args ...string) (string, error) {
+	command := exec.Command(program, args...)
 	command.Dir = c.root
 	command.Env = c.env
 	output, err := command.CombinedOutput()

@@ -31,6 +31,9 @@ func cli(t testing.TB) string {
 // built once for all tests.
 var repository, program string
 
+// goTool is the real Go command, which a project hides.
+var goTool, _ = exec.LookPath("go")
+
 func TestMain(m *testing.M) {
 	if os.Getenv("LAMBDA_WEB_PULUMI") != "" {
 		if err := build(); err != nil {

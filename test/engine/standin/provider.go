@@ -2,6 +2,8 @@ package standin
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net"
 	"slices"
@@ -113,7 +115,7 @@ func (p *server) Check(_ context.Context, r *pulumirpc.CheckRequest) (*pulumirpc
 		return nil, err
 	}
 	if k.named != "" && !news.HasValue(resource.PropertyKey(k.named)) {
-		p.cloud.giveName(resource.PropertyKey(k.named), urn.Name(), olds, news)
+		giveName(resource.PropertyKey(k.named), urn.Name(), r.RandomSeed, olds, news)
 	}
 	if k.check != nil {
 		if err := k.check(p.cloud, news); err != nil {
@@ -127,16 +129,16 @@ func (p *server) Check(_ context.Context, r *pulumirpc.CheckRequest) (*pulumirpc
 // defaults is where the AWS provider notes which inputs it filled in itself.
 const defaults = "__defaults"
 
-// giveName fills a name in: the old one, or the logical name with seven random digits.
-func (c *Cloud) giveName(key resource.PropertyKey, name string, olds, news resource.PropertyMap) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
+// giveName fills a name in: the old one, or the logical name with seven digits drawn from the engine's seed, which is the
+// one of the preview when its plan is carried out.
+func giveName(key resource.PropertyKey, name string, seed []byte, olds, news resource.PropertyMap) {
 	news[defaults] = resource.NewArrayProperty([]resource.PropertyValue{resource.NewStringProperty(string(key))})
 	if olds.HasValue(key) && olds.HasValue(defaults) {
 		news[key] = olds[key]
 		return
 	}
-	news[key] = resource.NewStringProperty(name + "-" + c.serial(7))
+	digits := sha256.Sum256(seed)
+	news[key] = resource.NewStringProperty(name + "-" + hex.EncodeToString(digits[:])[:7])
 }
 
 func (p *server) Diff(_ context.Context, r *pulumirpc.DiffRequest) (*pulumirpc.DiffResponse, error) {
