@@ -41,7 +41,7 @@ build: tools ## Build the adapter, the Pulumi program and the local cloud
 ALONE := ^lambda-web/test/(bench|conformance|cloud)$$
 # These link the Pulumi SDK, which takes minutes to compile: they share the build of "make build".
 # The race detector is for what has goroutines of its own.
-PULUMI_SDK := ^lambda-web/(infra|examples/embed|test/engine)(/|$$)
+PULUMI_SDK := ^lambda-web/(infra|infra/webapp|examples/embed|test/engine|test/engine/standin)$$
 
 .PHONY: test
 test: build test-app ## Run the tests
