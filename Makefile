@@ -28,6 +28,10 @@ help: ## List the targets
 local: build ## Run the app behind a local REST API and Lambda sandbox
 	@LAMBDA_WEB_STOP_WITH_PARENT=1 exec $(LOCAL) -port $(PORT)
 
+.PHONY: dockerfile
+dockerfile: tools ## Write a Dockerfile for the app in APP, which has none
+	@go run ./dockerfile "$(APP)"
+
 .PHONY: smoke
 smoke: build ## Start it on a free port, call the sample app's routes, stop it
 	@go run ./test/smoke $(LOCAL) -port 0
@@ -65,7 +69,7 @@ $(APP_TESTS)/installed: app/requirements.txt app/requirements-dev.txt | tools
 	@touch $@
 
 FUZZTIME ?= 20s
-FUZZ     ?= adapter local infra
+FUZZ     ?= adapter dockerfile local infra
 
 .PHONY: fuzz
 fuzz: tools ## Fuzz every parser for FUZZTIME each (20s), in the folders of FUZZ
