@@ -1,9 +1,10 @@
 // Command policy writes the IAM policy of whoever deploys: the rights for the resources the Pulumi program makes, and
 // no others.
 //
-//	go run ./deploy/policy -account 123456789012 [-region eu-central-1] [-name lambda-web] [-boundary ARN] [-plain] [-read] > policy.json
+//	go run ./deploy/policy -account 123456789012 [-region eu-central-1] [-name lambda-web] [-boundary ARN] [-part PART] > policy.json
 //
-// -plain leaves out what only optional settings need, -read all that changes something.
+// There are two parts, since a managed policy has 6144 characters at the most: core, for a web app without optional
+// settings, and options, for what these need beyond it. A third, read, is for whoever searches for drift.
 package main
 
 import (
@@ -33,15 +34,18 @@ func run(args []string, w io.Writer) error {
 	flags.StringVar(&d.Partition, "partition", "aws", "aws, aws-cn or aws-us-gov")
 	flags.StringVar(&d.Name, "name", "lambda-web", "the project's `NAME` in Pulumi.yaml, or project and stack, such as lambda-web-dev")
 	flags.StringVar(&d.Boundary, "boundary", "", "`ARN` of the permissions boundary that every role has to have (setting permissionsBoundaryArn)")
-	flags.BoolVar(&d.Plain, "plain", false, "leave out what only optional settings need")
-	flags.BoolVar(&d.Read, "read", false, "only what looks and changes nothing, for whoever searches for drift")
+	part := flags.String("part", "core", "core, options for what optional settings need beyond it, or read for only what looks and changes nothing")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if err := d.Check(); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(d.Policy(), "", "  ")
+	parts := map[string]func() rights.Policy{"core": d.Core, "options": d.Options, "read": d.Read}
+	if parts[*part] == nil {
+		return fmt.Errorf("part %q is not one of core, options and read", *part)
+	}
+	text, err := json.MarshalIndent(parts[*part](), "", "  ")
 	if err != nil {
 		return err
 	}

@@ -8,6 +8,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"lambda-web/infra/webapp/names"
 )
 
 // Deployer is whom a policy is for.
@@ -17,8 +19,6 @@ type Deployer struct {
 	Partition string // aws, aws-cn or aws-us-gov
 	Name      string // what the names of the resources start with: project, or project and stack
 	Boundary  string // ARN of the permissions boundary every role has to have; empty for none
-	Plain     bool   // leave out what only optional settings need
-	Read      bool   // only what looks and changes nothing
 }
 
 // Types are the types of resources that the rights are for.
@@ -32,6 +32,7 @@ func Types(plain bool) []string {
 var (
 	accountAllowed = regexp.MustCompile(`^\d{12}$`)
 	nameAllowed    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]*$`)
+	regionAllowed  = regexp.MustCompile(`^(\*|[a-z]{2,4}(-[a-z]+)+-\d)$`)
 )
 
 // Check says what is wrong with the fields, all of it.
@@ -40,8 +41,14 @@ func (d Deployer) Check() error {
 	if !accountAllowed.MatchString(d.Account) {
 		mistakes = append(mistakes, fmt.Errorf("account %q is not an account id; use its 12 digits", d.Account))
 	}
-	if !nameAllowed.MatchString(d.Name) {
-		mistakes = append(mistakes, fmt.Errorf("name %q is not a project's name", d.Name))
+	if !nameAllowed.MatchString(d.Name) || len(d.Name) > names.Longest {
+		mistakes = append(mistakes, fmt.Errorf("name %q is not a project's name, or a project's and a stack's, of %d characters at the most", d.Name, names.Longest))
+	}
+	if !regionAllowed.MatchString(d.Region) {
+		mistakes = append(mistakes, fmt.Errorf("region %q is not a region; use a name such as eu-central-1, or * for all", d.Region))
+	}
+	if !slices.Contains([]string{"aws", "aws-cn", "aws-us-gov"}, d.Partition) {
+		mistakes = append(mistakes, fmt.Errorf("partition %q is not one of aws, aws-cn and aws-us-gov", d.Partition))
 	}
 	if d.Boundary != "" && !strings.Contains(d.Boundary, ":policy/") {
 		mistakes = append(mistakes, fmt.Errorf("boundary %q is not the ARN of a policy", d.Boundary))
@@ -73,26 +80,52 @@ var plainTypes = []string{
 	"aws:apigateway/restApi:RestApi", "aws:apigateway/deployment:Deployment", "aws:apigateway/stage:Stage",
 }
 
-// Policy brings the rights of all types together, one statement for each sid.
-func (d Deployer) Policy() Policy {
+// Core is the policy for a web app without optional settings. Options is what these need beyond it. They are two because
+// a managed policy has 6144 characters at the most
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+func (d Deployer) Core() Policy {
+	return d.policy(func(token string, r right) bool { return isCore(token, r) })
+}
+
+// Options is the policy for what optional settings need beyond Core.
+func (d Deployer) Options() Policy {
+	return d.policy(func(token string, r right) bool { return !isCore(token, r) })
+}
+
+// Read is the policy of whoever only looks, for a search for drift.
+func (d Deployer) Read() Policy {
+	p := d.policy(func(string, right) bool { return true })
+	for i := range p.Statement {
+		p.Statement[i].Action = slices.DeleteFunc(p.Statement[i].Action, func(action string) bool { return !looks.MatchString(action) })
+	}
+	p.Statement = slices.DeleteFunc(p.Statement, func(s Statement) bool { return len(s.Action) == 0 })
+	return p
+}
+
+// looks are the actions that change nothing. Those of API Gateway are HTTP methods.
+var looks = regexp.MustCompile(`^apigateway:GET$|:(Get|List|Describe)`)
+
+func isCore(token string, r right) bool { return !r.optional && slices.Contains(plainTypes, token) }
+
+// policy brings the chosen rights of all types together, one statement for each sid.
+func (d Deployer) policy(chosen func(token string, r right) bool) Policy {
 	statements := map[string]*Statement{}
-	for _, token := range Types(d.Plain) {
+	for _, token := range Types(false) {
 		for _, r := range byType[token] {
-			if d.Plain && r.optional {
-				continue
-			}
 			s := statements[r.sid]
 			if s == nil {
 				s = &Statement{Sid: r.sid, Effect: "Allow"}
 				statements[r.sid] = s
 			}
-			s.Action = append(s.Action, d.allowed(r.actions)...)
 			s.Resource = append(s.Resource, d.expand(r.resources)...)
 			if r.condition != nil {
 				s.Condition = d.conditions(r.condition)
 			}
 			if r.roles && d.Boundary != "" {
 				s.Condition = map[string]map[string]any{"ArnEquals": {"iam:PermissionsBoundary": d.Boundary}}
+			}
+			if chosen(token, r) {
+				s.Action = append(s.Action, r.actions...)
 			}
 		}
 	}
@@ -110,26 +143,16 @@ func (d Deployer) Policy() Policy {
 	return p
 }
 
-// looks are the actions that change nothing. Those of API Gateway are HTTP methods.
-var looks = regexp.MustCompile(`^apigateway:GET$|:(Get|List|Describe)`)
-
-func (d Deployer) allowed(actions []string) []string {
-	if !d.Read {
-		return actions
-	}
-	var kept []string
-	for _, a := range actions {
-		if looks.MatchString(a) {
-			kept = append(kept, a)
-		}
-	}
-	return kept
-}
-
+// expand fills the patterns in. A name that the program gives stands alone or, when Name is the project's, at the start.
 func (d Deployer) expand(patterns []string) []string {
-	expanded := make([]string, len(patterns))
-	for i, p := range patterns {
-		expanded[i] = strings.NewReplacer("${PARTITION}", d.Partition, "${REGION}", d.Region, "${ACCOUNT}", d.Account, "${NAME}", d.Name).Replace(p)
+	fill := strings.NewReplacer("${PARTITION}", d.Partition, "${REGION}", d.Region, "${ACCOUNT}", d.Account,
+		"${NAME}", d.Name, "${name}", strings.ToLower(d.Name)).Replace
+	var expanded []string
+	for _, p := range patterns {
+		if strings.Contains(p, "${GIVEN}") {
+			expanded = append(expanded, fill(strings.ReplaceAll(p, "${GIVEN}", names.Generated("${NAME}"))))
+		}
+		expanded = append(expanded, fill(strings.ReplaceAll(p, "${GIVEN}", "${NAME}")))
 	}
 	return expanded
 }

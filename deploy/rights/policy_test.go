@@ -7,22 +7,31 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"lambda-web/infra/webapp/names"
 )
 
 var deployer = Deployer{Account: "123456789012", Region: "*", Partition: "aws", Name: "lambda-web"}
 
-// TestDocumentedPolicy: docs/deployer-policy.json is what the command writes.
-func TestDocumentedPolicy(t *testing.T) {
-	text, err := os.ReadFile("../../docs/deployer-policy.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := json.MarshalIndent(deployer.Policy(), "", "  ")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if string(text) != string(want)+"\n" {
-		t.Error("docs/deployer-policy.json is out of date; run: go run ./deploy/policy -account 123456789012 > docs/deployer-policy.json")
+// parts are the policies of a deployer by the name that the command has for them.
+func parts(d Deployer) map[string]Policy {
+	return map[string]Policy{"core": d.Core(), "options": d.Options()}
+}
+
+// TestDocumentedPolicies: docs/deployer-policy-*.json are what the command writes.
+func TestDocumentedPolicies(t *testing.T) {
+	for part, policy := range parts(deployer) {
+		text, err := os.ReadFile("../../docs/deployer-policy-" + part + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := json.MarshalIndent(policy, "", "  ")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(text) != string(want)+"\n" {
+			t.Errorf("docs/deployer-policy-%s.json is out of date; run: go run ./deploy/policy -account 123456789012 -part %s > docs/deployer-policy-%s.json", part, part, part)
+		}
 	}
 }
 
@@ -50,96 +59,138 @@ var unnamed = map[string]string{
 }
 
 // byID are the services that give their objects ids when they are made: a policy cannot name them before.
-var byID = []string{"apigateway", "route53", "wafv2"}
+var byID = []string{"apigateway", "execute-api", "route53", "wafv2"}
 
 var (
 	action   = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z0-9]+\*?$`)
 	readOnly = regexp.MustCompile(`^[a-z0-9-]+:(Get|List|Describe)[A-Za-z]*\*$`)
 )
 
-// TestLeastRights: every action is named, or a prefix of reads; every resource is the project's own, with the
-// exceptions above; and the policy fits a managed policy, which has 6144 characters
-// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
-func TestLeastRights(t *testing.T) {
-	bounded := deployer
-	bounded.Boundary = "arn:aws:iam::123456789012:policy/boundary"
-	for _, d := range []Deployer{deployer, bounded} {
-		p := d.Policy()
-		linked := 0
-		for _, s := range p.Statement {
-			if len(s.Action) == 0 || len(s.Resource) == 0 {
-				t.Errorf("%s: actions %v, resources %v", s.Sid, s.Action, s.Resource)
+// deployers are those with the longest names there can be, and the others that are written in another way.
+func deployers() map[string]Deployer {
+	all := map[string]Deployer{"of the project": deployer}
+	d := deployer
+	d.Name, d.Region = "lambda-web-prod", "eu-central-1"
+	all["of one environment"] = d
+	d.Name = "Shop-Prod"
+	all["with capitals"] = d
+	d.Boundary = "arn:aws:iam::123456789012:policy/boundary"
+	all["with a boundary"] = d
+	d.Name, d.Partition, d.Region = strings.Repeat("Name", names.Longest/4), "aws-us-gov", "us-gov-west-1"
+	d.Boundary = "arn:aws-us-gov:iam::123456789012:policy/" + strings.Repeat("p", 128)
+	all["with the longest names"] = d
+	return all
+}
+
+// managedPolicy and inlinePolicies are how many characters AWS takes in a managed policy, and in all inline policies of
+// a role together, white space not counted (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
+const (
+	managedPolicy  = 6144
+	inlinePolicies = 10240
+)
+
+// TestSizes: each part is a managed policy, and both together are inline policies of one role.
+func TestSizes(t *testing.T) {
+	for name, d := range deployers() {
+		if err := d.Check(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		both := 0
+		for part, policy := range parts(d) {
+			text, err := json.Marshal(policy)
+			if err != nil {
+				t.Fatal(err)
 			}
-			for _, a := range s.Action {
-				if !action.MatchString(a) || strings.HasSuffix(a, "*") && !readOnly.MatchString(a) {
-					t.Errorf("%s: %s is not an action of its own", s.Sid, a)
-				}
-				service, _, _ := strings.Cut(a, ":")
-				for _, r := range s.Resource {
-					own := strings.Contains(r, "lambda-web-*") || slices.Contains(byID, service) && r != "*"
-					if !own && unnamed[a] == "" && s.Sid != "FindLogs" && s.Sid != "LinkedRoles" {
-						t.Errorf("%s: %s on %s is wider than it has to be", s.Sid, a, r)
-					}
-					if own && unnamed[a] != "" {
-						t.Errorf("%s: %s is narrow, take it off the exceptions", s.Sid, a)
-					}
-					if strings.Contains(r, "${") {
-						t.Errorf("%s: %s is not filled in", s.Sid, r)
-					}
-				}
-			}
-			if s.Sid == "HandOverTheRole" && s.Condition["StringEquals"]["iam:PassedToService"] == nil {
-				t.Error("roles can be handed to any service")
-			}
-			for _, a := range s.Action {
-				if a == "iam:CreateServiceLinkedRole" {
-					services, _ := s.Condition["StringEquals"]["iam:AWSServiceName"].([]string)
-					for _, r := range s.Resource {
-						if !slices.ContainsFunc(services, func(service string) bool { return strings.Contains(r, "/"+service+"/") }) {
-							t.Errorf("%s: %s on %s is for no service of %v", s.Sid, a, r, services)
-						}
-					}
-					linked += len(s.Resource)
-				}
-			}
-			if s.Sid == "MakeRoles" && (s.Condition != nil) != (d.Boundary != "") {
-				t.Errorf("boundary %q, condition %v", d.Boundary, s.Condition)
+			if both += len(text); len(text) > managedPolicy {
+				t.Errorf("%s: the part %s has %d characters; AWS takes %d", name, part, len(text), managedPolicy)
 			}
 		}
-		if linked != 2 {
-			t.Errorf("roles of %d services may be made, want those of scaling and of API Gateway, whose first domain needs it", linked)
+		if text, err := json.Marshal(d.Read()); err != nil || len(text) > managedPolicy {
+			t.Errorf("%s: the part read has %d characters (%v); AWS takes %d", name, len(text), err, managedPolicy)
 		}
-		text, err := json.Marshal(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if len(text) > 6144 {
-			t.Errorf("the policy has %d characters; AWS takes 6144", len(text))
+		if both > inlinePolicies {
+			t.Errorf("%s: the parts have %d characters; AWS takes %d", name, both, inlinePolicies)
 		}
 	}
 }
 
-// TestPlain has fewer rights, and none that the whole policy has not.
-func TestPlain(t *testing.T) {
-	plain := deployer
-	plain.Plain = true
-	all := map[string]bool{}
-	for _, s := range deployer.Policy().Statement {
-		for _, a := range s.Action {
-			all[s.Sid+a] = true
+// TestLeastRights: every action is named, or a prefix of reads; every resource is the project's own, with the
+// exceptions above.
+func TestLeastRights(t *testing.T) {
+	for name, d := range deployers() {
+		linked := 0
+		for part, p := range parts(d) {
+			for _, s := range p.Statement {
+				where := name + ", " + part + ", " + s.Sid
+				leastRights(t, where, d, s)
+				if slices.Contains(s.Action, "iam:CreateServiceLinkedRole") {
+					linked += linkedServices(t, where, s)
+				}
+			}
+		}
+		if linked != 2 {
+			t.Errorf("%s: roles of %d services may be made, want those of scaling and of API Gateway, whose first domain needs it", name, linked)
 		}
 	}
-	count := 0
-	for _, s := range plain.Policy().Statement {
-		for _, a := range s.Action {
-			count++
-			if !all[s.Sid+a] {
-				t.Errorf("%s: %s is not in the whole policy", s.Sid, a)
+}
+
+func leastRights(t *testing.T, where string, d Deployer, s Statement) {
+	t.Helper()
+	if len(s.Action) == 0 || len(s.Resource) == 0 {
+		t.Errorf("%s: actions %v, resources %v", where, s.Action, s.Resource)
+	}
+	for _, a := range s.Action {
+		if !action.MatchString(a) || strings.HasSuffix(a, "*") && !readOnly.MatchString(a) {
+			t.Errorf("%s: %s is not an action of its own", where, a)
+		}
+		service, _, _ := strings.Cut(a, ":")
+		for _, r := range s.Resource {
+			own := strings.Contains(strings.ToLower(r), strings.ToLower(d.Name)) || slices.Contains(byID, service) && r != "*"
+			if !own && unnamed[a] == "" && !slices.Contains([]string{"FindLogs", "LinkedRoles", "ScalingAlarms"}, s.Sid) {
+				t.Errorf("%s: %s on %s is wider than it has to be", where, a, r)
+			}
+			if own && unnamed[a] != "" {
+				t.Errorf("%s: %s is narrow, take it off the exceptions", where, a)
+			}
+			if strings.Contains(r, "${") || !strings.HasPrefix(r, "arn:"+d.Partition+":") && r != "*" {
+				t.Errorf("%s: %s is not filled in", where, r)
 			}
 		}
 	}
-	if count == 0 || count >= len(all) {
-		t.Errorf("%d of %d rights", count, len(all))
+	if s.Sid == "HandOverTheRole" && s.Condition["StringEquals"]["iam:PassedToService"] == nil {
+		t.Errorf("%s: roles can be handed to any service", where)
+	}
+	if s.Sid == "MakeRoles" && (s.Condition != nil) != (d.Boundary != "") {
+		t.Errorf("%s: boundary %q, condition %v", where, d.Boundary, s.Condition)
+	}
+}
+
+// linkedServices counts the services whose roles may be made, each of which the condition names.
+func linkedServices(t *testing.T, where string, s Statement) int {
+	t.Helper()
+	services, _ := s.Condition["StringEquals"]["iam:AWSServiceName"].([]string)
+	for _, r := range s.Resource {
+		if !slices.ContainsFunc(services, func(service string) bool { return strings.Contains(r, "/"+service+"/") }) {
+			t.Errorf("%s: %s is for no service of %v", where, r, services)
+		}
+	}
+	return len(s.Resource)
+}
+
+// TestParts: no right is in both.
+func TestParts(t *testing.T) {
+	core := map[string]bool{}
+	for _, s := range deployer.Core().Statement {
+		for _, a := range s.Action {
+			core[s.Sid+" "+a] = true
+		}
+	}
+	for _, s := range deployer.Options().Statement {
+		for _, a := range s.Action {
+			if core[s.Sid+" "+a] {
+				t.Errorf("%s %s is in both parts", s.Sid, a)
+			}
+		}
 	}
 }
 
@@ -147,8 +198,8 @@ func TestCheck(t *testing.T) {
 	if err := deployer.Check(); err != nil {
 		t.Error(err)
 	}
-	err := Deployer{Account: "1", Name: "a b", Boundary: "x"}.Check()
-	for _, want := range []string{"use its 12 digits", "is not a project's name", "is not the ARN of a policy"} {
+	err := Deployer{Account: "1", Name: "a b", Boundary: "x", Region: "Frankfurt", Partition: "arn"}.Check()
+	for _, want := range []string{"use its 12 digits", "is not a project's name", "is not the ARN of a policy", "is not a region", "is not one of aws, aws-cn"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
@@ -157,10 +208,8 @@ func TestCheck(t *testing.T) {
 
 // TestRead: who only looks for drift has no action that changes anything, and every look that a deployer has.
 func TestRead(t *testing.T) {
-	reader := deployer
-	reader.Read = true
 	got := map[string]bool{}
-	for _, s := range reader.Policy().Statement {
+	for _, s := range deployer.Read().Statement {
 		for _, a := range s.Action {
 			got[a] = true
 			if verb := strings.SplitN(a, ":", 2)[1]; !regexp.MustCompile(`^(Get|List|Describe|GET$)`).MatchString(verb) {

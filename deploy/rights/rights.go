@@ -1,5 +1,7 @@
 package rights
 
+import "lambda-web/infra/webapp/names"
+
 // right is something that whoever deploys has to be allowed for a type of resource.
 type right struct {
 	sid       string // statement they go into; types may share one
@@ -15,7 +17,7 @@ type right struct {
 // program's own resources where AWS knows a narrower one than *
 // (https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html).
 var byType = map[string][]right{
-	"aws:ecr/repository:Repository": {{sid: "Repository", resources: []string{"arn:${PARTITION}:ecr:${REGION}:${ACCOUNT}:repository/${NAME}-*"},
+	"aws:ecr/repository:Repository": {{sid: "Repository", resources: []string{"arn:${PARTITION}:ecr:${REGION}:${ACCOUNT}:repository/" + names.Repository("${NAME}")},
 		actions: []string{"ecr:CreateRepository", "ecr:DeleteRepository", "ecr:Describe*", "ecr:List*", "ecr:PutImageScanningConfiguration", "ecr:PutImageTagMutability", "ecr:TagResource", "ecr:UntagResource"}}},
 	"aws:ecr/lifecyclePolicy:LifecyclePolicy":   {{sid: "Repository", actions: []string{"ecr:PutLifecyclePolicy", "ecr:GetLifecyclePolicy", "ecr:DeleteLifecyclePolicy"}}},
 	"aws:ecr/repositoryPolicy:RepositoryPolicy": {{sid: "Repository", actions: []string{"ecr:SetRepositoryPolicy", "ecr:GetRepositoryPolicy", "ecr:DeleteRepositoryPolicy"}}},
@@ -26,10 +28,13 @@ var byType = map[string][]right{
 	},
 
 	"aws:cloudwatch/logGroup:LogGroup": {
-		{sid: "Logs", resources: []string{"arn:${PARTITION}:logs:${REGION}:${ACCOUNT}:log-group:/aws/lambda/${NAME}-*", "arn:${PARTITION}:logs:${REGION}:${ACCOUNT}:log-group:/aws/apigateway/${NAME}-*"},
+		{sid: "Logs", resources: []string{logARN + names.Log("${GIVEN}"), logARN + names.AccessLog("${GIVEN}"),
+			// Actions on tags name the group, all others the group and its streams
+			// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html).
+			logARN + names.Log("${NAME}:*"), logARN + names.AccessLog("${NAME}:*")},
 			actions: []string{"logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:PutRetentionPolicy", "logs:DeleteRetentionPolicy", "logs:AssociateKmsKey", "logs:DisassociateKmsKey",
 				"logs:ListTagsForResource", "logs:TagResource", "logs:UntagResource"}},
-		{sid: "FindLogs", resources: []string{"arn:${PARTITION}:logs:${REGION}:${ACCOUNT}:log-group:*"}, actions: []string{"logs:DescribeLogGroups"}},
+		{sid: "FindLogs", resources: []string{logARN + "*"}, actions: []string{"logs:DescribeLogGroups"}},
 	},
 
 	"aws:iam/role:Role": {
@@ -45,7 +50,7 @@ var byType = map[string][]right{
 		condition: map[string]map[string]any{"ArnEquals": {"iam:PolicyARN": "arn:${PARTITION}:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs"}}}},
 
 	"aws:lambda/function:Function": {
-		{sid: "Function", resources: []string{"arn:${PARTITION}:lambda:${REGION}:${ACCOUNT}:function:${NAME}-*"},
+		{sid: "Function", resources: []string{"arn:${PARTITION}:lambda:${REGION}:${ACCOUNT}:function:" + names.Generated("${NAME}")},
 			actions: []string{"lambda:CreateFunction", "lambda:UpdateFunctionCode", "lambda:UpdateFunctionConfiguration", "lambda:PublishVersion", "lambda:DeleteFunction",
 				"lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency", "lambda:Get*", "lambda:List*", "lambda:TagResource", "lambda:UntagResource"}},
 		{sid: "HandOverTheRole", resources: []string{roleARN}, actions: []string{"iam:PassRole"},
@@ -61,15 +66,21 @@ var byType = map[string][]right{
 		{sid: "NoNarrower", resources: []string{"*"}, actions: []string{"application-autoscaling:Describe*", "application-autoscaling:ListTagsForResource", "application-autoscaling:TagResource", "application-autoscaling:UntagResource"}},
 		{sid: "LinkedRoles", resources: []string{linkedRoleARN + "lambda.application-autoscaling.amazonaws.com/*"}, actions: []string{"iam:CreateServiceLinkedRole"}, condition: linkedRoles},
 	},
-	"aws:appautoscaling/policy:Policy":                   {{sid: "Scaling", actions: []string{"application-autoscaling:PutScalingPolicy", "application-autoscaling:DeleteScalingPolicy"}}},
+	// A policy that tracks a target makes alarms under the deployer's rights, which is checked before it is put
+	// (https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_service-with-iam.html).
+	"aws:appautoscaling/policy:Policy": {{sid: "Scaling", actions: []string{"application-autoscaling:PutScalingPolicy", "application-autoscaling:DeleteScalingPolicy"}},
+		{sid: "ScalingAlarms", resources: []string{"arn:${PARTITION}:cloudwatch:${REGION}:${ACCOUNT}:alarm:TargetTracking-*"},
+			actions: []string{"cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms"}}},
 	"aws:appautoscaling/scheduledAction:ScheduledAction": {{sid: "Scaling", actions: []string{"application-autoscaling:PutScheduledAction", "application-autoscaling:DeleteScheduledAction"}}},
 
 	// API Gateway gives APIs their ids when they are made, so a policy written before cannot name them
 	// (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-iam-policy-examples.html).
 	"aws:apigateway/restApi:RestApi": {{sid: "API", resources: []string{apiARN + "/restapis", apiARN + "/restapis/*", apiARN + "/tags/*"},
 		actions: []string{"apigateway:GET", "apigateway:POST", "apigateway:PUT", "apigateway:PATCH", "apigateway:DELETE", "apigateway:UpdateRestApiPolicy"}}},
-	"aws:apigateway/deployment:Deployment":         {{sid: "API"}},
-	"aws:apigateway/stage:Stage":                   {{sid: "API"}},
+	"aws:apigateway/deployment:Deployment": {{sid: "API"}},
+	// Who has deployed looks whether the app answers, signed where the stage asks for it.
+	"aws:apigateway/stage:Stage": {{sid: "API"}, {sid: "CallTheApp", resources: []string{"arn:${PARTITION}:execute-api:${REGION}:${ACCOUNT}:*/*/GET/*"},
+		actions: []string{"execute-api:Invoke"}}},
 	"aws:apigateway/methodSettings:MethodSettings": {{sid: "API"}},
 	"aws:apigateway/account:Account":               {{sid: "APIAccount", resources: []string{apiARN + "/account"}, actions: []string{"apigateway:GET", "apigateway:PATCH"}}},
 	// The first domain in an account makes API Gateway's own role
@@ -85,11 +96,11 @@ var byType = map[string][]right{
 		{sid: "API", actions: []string{"apigateway:SetWebACL"}},
 	},
 
-	"aws:cloudwatch/metricAlarm:MetricAlarm": {{sid: "Alarms", resources: []string{"arn:${PARTITION}:cloudwatch:${REGION}:${ACCOUNT}:alarm:${NAME}-*"},
+	"aws:cloudwatch/metricAlarm:MetricAlarm": {{sid: "Alarms", resources: []string{"arn:${PARTITION}:cloudwatch:${REGION}:${ACCOUNT}:alarm:" + names.Generated("${NAME}")},
 		actions: []string{"cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms", "cloudwatch:ListTagsForResource", "cloudwatch:TagResource", "cloudwatch:UntagResource"}}},
-	"aws:cloudwatch/dashboard:Dashboard": {{sid: "Dashboard", resources: []string{"arn:${PARTITION}:cloudwatch::${ACCOUNT}:dashboard/${NAME}-*"},
+	"aws:cloudwatch/dashboard:Dashboard": {{sid: "Dashboard", resources: []string{"arn:${PARTITION}:cloudwatch::${ACCOUNT}:dashboard/" + names.Dashboard("${GIVEN}")},
 		actions: []string{"cloudwatch:PutDashboard", "cloudwatch:DeleteDashboards", "cloudwatch:GetDashboard"}}},
-	"aws:sns/topic:Topic": {{sid: "AlarmTopic", resources: []string{"arn:${PARTITION}:sns:${REGION}:${ACCOUNT}:${NAME}-*"},
+	"aws:sns/topic:Topic": {{sid: "AlarmTopic", resources: []string{"arn:${PARTITION}:sns:${REGION}:${ACCOUNT}:" + names.Generated("${NAME}")},
 		actions: []string{"sns:CreateTopic", "sns:DeleteTopic", "sns:GetTopicAttributes", "sns:SetTopicAttributes", "sns:ListTagsForResource", "sns:TagResource", "sns:UntagResource"}}},
 	// SNS knows no resources for the two actions on a subscription
 	// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsns.html).
@@ -98,11 +109,13 @@ var byType = map[string][]right{
 }
 
 const (
-	roleARN = "arn:${PARTITION}:iam::${ACCOUNT}:role/${NAME}-*"
-	apiARN  = "arn:${PARTITION}:apigateway:${REGION}::"
+	logARN = "arn:${PARTITION}:logs:${REGION}:${ACCOUNT}:log-group:"
+	apiARN = "arn:${PARTITION}:apigateway:${REGION}::"
 
 	linkedRoleARN = "arn:${PARTITION}:iam::${ACCOUNT}:role/aws-service-role/"
 )
+
+var roleARN = "arn:${PARTITION}:iam::${ACCOUNT}:role/" + names.Generated("${NAME}")
 
 // linkedRoles keeps the right to make roles that belong to AWS to the services that need theirs.
 var linkedRoles = map[string]map[string]any{"StringEquals": {"iam:AWSServiceName": []string{

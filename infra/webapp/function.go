@@ -8,6 +8,8 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"lambda-web/infra/webapp/names"
 )
 
 // Names of the alias callers reach: what it points at changes, its ARN does not. A version answers in
@@ -36,7 +38,7 @@ type appFunction struct {
 func (b builder) function(image *appImage) (*appFunction, error) {
 	// Lambda would make a log group that is kept for ever, so ours comes first.
 	logs, err := cloudwatch.NewLogGroup(b.ctx, b.name, &cloudwatch.LogGroupArgs{
-		Name:            pulumi.String("/aws/lambda/" + b.name),
+		Name:            pulumi.String(names.Log(b.name)),
 		RetentionInDays: pulumi.Int(b.args.LogRetention),
 		KmsKeyId:        optional(b.args.LogsKMSKey),
 	}, b.parent, when(b.args.RetainLogs, pulumi.RetainOnDelete(true)))

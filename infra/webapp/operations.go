@@ -6,6 +6,8 @@ import (
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"lambda-web/infra/webapp/names"
 )
 
 // Metrics of the REST API and the function
@@ -126,7 +128,7 @@ func (b builder) dashboard(fn *appFunction, api *restAPI) error {
 		return dashboardBody(v[0].(string), v[1].(string), v[2].(string), v[3].(string), v[4].(string))
 	}).(pulumi.StringOutput)
 	_, err := cloudwatch.NewDashboard(b.ctx, b.name, &cloudwatch.DashboardArgs{
-		DashboardName: pulumi.String(b.name),
+		DashboardName: pulumi.String(names.Dashboard(b.name)),
 		DashboardBody: body,
 	}, b.parent)
 	if err != nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"lambda-web/infra/webapp/buildcontext"
+	"lambda-web/infra/webapp/names"
 )
 
 var (
@@ -67,13 +68,10 @@ func rules(name string, args Args, places places) mistakes {
 	return found
 }
 
-// maxName leaves room for what is added to it: a role's name has at most 64 characters.
-const maxName = 40
-
 func checkName(name string, found *mistakes) {
-	if len(name) > maxName || !nameAllowed.MatchString(name) {
+	if len(name) > names.Longest || !nameAllowed.MatchString(name) {
 		found.add("name", "%q cannot be the name of AWS resources; use letters, digits and single hyphens, %d at the most, "+
-			"starting with a letter (project and stack name together make it)", name, maxName)
+			"starting with a letter (project and stack name together make it)", name, names.Longest)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
+
+	"lambda-web/infra/webapp/names"
 )
 
 // stage makes the deployment reachable, with all that stands between callers and the app.
@@ -79,7 +81,7 @@ func (b builder) webACL(stage *apigateway.Stage) error {
 func (b builder) accessLog() (apigateway.StageAccessLogSettingsArgs, []pulumi.Resource, error) {
 	var none apigateway.StageAccessLogSettingsArgs
 	logs, err := cloudwatch.NewLogGroup(b.ctx, b.name+"-access", &cloudwatch.LogGroupArgs{
-		Name:            pulumi.String("/aws/apigateway/" + b.name),
+		Name:            pulumi.String(names.AccessLog(b.name)),
 		RetentionInDays: pulumi.Int(b.args.LogRetention),
 		KmsKeyId:        optional(b.args.LogsKMSKey),
 	}, b.parent, when(b.args.RetainLogs, pulumi.RetainOnDelete(true)))
