@@ -96,6 +96,9 @@ func (a *adapter) requestOptions() request.Options {
 func (a *adapter) awaitApp() error {
 	first := a.workers[0]
 	go a.readiness.Run()
+	if a.config.RuntimeAPIProxy != "" {
+		first.runtime.AwaitListener()
+	}
 	var limit time.Time
 	if a.config.AsyncInit {
 		limit = a.started.Add(asyncInitBudget)

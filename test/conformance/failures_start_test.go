@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -217,4 +218,29 @@ func TestRegistersBeforeAnythingElse(t *testing.T) {
 	}
 	close(release)
 	e.awaitNext(1)
+}
+
+// The proxy of another extension may start late, as its own init takes time; it is waited for, and named in the log.
+func TestLateRuntimeAPIProxy(t *testing.T) {
+	t.Parallel()
+	e := newEnvironment(t)
+	proxy := NewRuntimeAPI()
+	t.Cleanup(proxy.Close)
+	e.must(proxy.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", e.freePort())))
+	proxy.Refuse()
+	e.variables["AWS_LWA_LAMBDA_RUNTIME_API_PROXY"] = proxy.Address()
+	e.start()
+	e.logs("WARN", proxy.Address(), "refused")
+	select {
+	case <-e.adapter.Exited():
+		t.Fatal("the adapter did not wait")
+	case <-time.After(6 * time.Second): // longer than a Runtime API may be away later
+	}
+	e.must(proxy.Resume())
+	i := e.invocation(HTTPEvent("GET", "/", ""))
+	proxy.Push(i)
+	e.answered(i).status(200)
+	if lines := e.adapter.Log().Lines("WARN"); len(lines) > 5 {
+		t.Errorf("%d lines about it", len(lines))
+	}
 }

@@ -1,6 +1,7 @@
 package conformance
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -14,13 +15,8 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		"PORT":                                         {"0", "eighty"},
 		"AWS_LWA_HOST":                                 {"a b", "http://127.0.0.1", "[::1", "unix:", "host:80"},
 		"AWS_LWA_READINESS_CHECK_PORT":                 {"0", "70000", "x"},
-		"AWS_LWA_READINESS_CHECK_PROTOCOL":             {"udp", "https"},
 		"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS":       {"600-700", "abc", "299-200", "200-", ",", "20"},
 		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS":      {"-1", "soon", "NaN", "Inf"},
-		"AWS_LWA_ASYNC_INIT":                           {"maybe", "2"},
-		"AWS_LWA_ENABLE_COMPRESSION":                   {"gzip", "yess"},
-		"AWS_LWA_INVOKE_MODE":                          {"stream", "RESPONSE-STREAM"},
-		"AWS_LWA_AUTHORIZATION_SOURCE":                 {"x auth", "x:auth", "é"},
 		"AWS_LWA_ERROR_STATUS_CODES":                   {"5xx", "599-500", "500;501"},
 		"AWS_LWA_LAMBDA_RUNTIME_API_PROXY":             {"127.0.0.1", "https://127.0.0.1:9009", "http://h:9009/path", "h:0"},
 		"AWS_LWA_EXTENSION_REGISTER_BASE_MS":           {"-5", "fast"},
@@ -28,8 +24,6 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		"AWS_LWA_DEADLINE_MARGIN_MS":                   {"-1", "1s"},
 		"AWS_LWA_CONTEXT_HEADERS":                      {"some", "both"},
 		"AWS_LWA_FORWARDED_PREFIX":                     {"true", "/v1"},
-		"ASYNC_INIT":                                   {"perhaps"},
-		"READINESS_CHECK_PROTOCOL":                     {"icmp"},
 		"READINESS_CHECK_PORT":                         {"99999"},
 		"AWS_LWA_READINESS_CHECK_MIN_UNHEALTHY_STATUS": {"99", "many"},
 	}
@@ -53,6 +47,49 @@ func TestSettingsThatAreRefused(t *testing.T) {
 				e.logs(name, value)
 			}
 		})
+	}
+}
+
+// Values that are not allowed, with which the AWS Lambda Web Adapter goes on: so does this one, with a warning that names them.
+func TestSettingsThatAreTolerated(t *testing.T) {
+	t.Parallel()
+	cases := map[string][]string{
+		"AWS_LWA_READINESS_CHECK_PROTOCOL":       {"https", "udp"},
+		"READINESS_CHECK_PROTOCOL":               {"icmp"},
+		"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS": {"200-399,", "200,ok"},
+		"AWS_LWA_ERROR_STATUS_CODES":             {"500,6xx", ",500"},
+		"AWS_LWA_ASYNC_INIT":                     {"maybe", "2"},
+		"ASYNC_INIT":                             {"perhaps"},
+		"AWS_LWA_ENABLE_COMPRESSION":             {"gzip"},
+		"AWS_LWA_INVOKE_MODE":                    {"stream", "RESPONSE-STREAM"},
+		"AWS_LWA_AUTHORIZATION_SOURCE":           {"x auth", "é"},
+		"HOST":                                   {"https://www.example.com", "localhost:3000", "a b"},
+	}
+	for name, values := range cases {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, value := range values {
+				e := newEnvironment(t)
+				e.variables[name] = value
+				e.startReady()
+				e.invoke(HTTPEvent("GET", "/", "")).status(200)
+				e.logs("WARN", name, strings.Trim(fmt.Sprintf("%q", value), `"`), "is not allowed")
+			}
+		})
+	}
+}
+
+// HOST is the app's own word for where it listens: at every address is also at this machine's own.
+func TestHostOfTheApp(t *testing.T) {
+	t.Parallel()
+	for _, host := range []string{"::", "[::]", "0.0.0.0"} {
+		e := newEnvironment(t)
+		e.variables["HOST"] = host
+		e.startReady()
+		e.invoke(HTTPEvent("GET", "/", "")).status(200)
+		if lines := e.finish().Lines("is not allowed"); len(lines) != 0 {
+			t.Errorf("HOST=%s: %v", host, lines)
+		}
 	}
 }
 

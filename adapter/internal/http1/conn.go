@@ -40,10 +40,12 @@ type Conn struct {
 	hasDeadline bool
 }
 
-// Attach takes over an open connection.
+// Attach takes over an open connection, which can take a request then.
 func (c *Conn) Attach(sock Stream) {
 	c.Close()
 	c.sock = newSocket(sock)
+	c.Response.reset()
+	c.KeepAlive, c.finished = true, true
 	c.in, c.next, c.received, c.hasDeadline = c.in[:0], 0, 0, false
 }
 

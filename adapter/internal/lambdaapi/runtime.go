@@ -96,6 +96,21 @@ func (r *Runtime) refused() error {
 
 func (r *Runtime) connect() error { return connect(&r.conn, r.dialer, r.address) }
 
+// AwaitListener waits until somebody listens at the address: the proxy of another extension may start later than this
+// process. There is no limit, as Lambda has one for the init phase.
+func (r *Runtime) AwaitListener() {
+	for failures := 1; ; failures++ {
+		err := r.connect()
+		if err == nil {
+			return
+		}
+		if failures&(failures-1) == 0 { // fewer and fewer lines
+			r.warn(nil, err.Error()+"; waiting for it")
+		}
+		time.Sleep(backOff(failures))
+	}
+}
+
 // Drop closes the connection; the next call opens a new one.
 func (r *Runtime) Drop() { r.conn.Close() }
 

@@ -19,9 +19,9 @@ func Read(environ []string) (s Settings, warnings []string, err error) {
 	r.nameUnknown()
 	r.combine()
 	if len(r.mistakes) > 0 {
-		err = errors.New(strings.Join(r.mistakes, "; "))
+		err = errors.New(strings.Join(append(r.mistakes, r.tolerated...), "; "))
 	}
-	return s, r.warnings, err
+	return s, append(r.warnings, r.tolerated...), err
 }
 
 // relevant keeps the variables that have a value; an empty one counts as not set.
@@ -40,6 +40,7 @@ type reader struct {
 	settings   *Settings
 	values     map[string]string
 	mistakes   []string
+	tolerated  []string // mistakes with which the adapter goes on
 	warnings   []string
 	deprecated []string
 }
@@ -53,19 +54,49 @@ func (r *reader) read(setting *Setting) {
 			r.deprecated = append(r.deprecated, name+" (use "+setting.Name+")")
 		}
 	}
-	if value != "" && !setting.read(r.settings, value) {
-		switch {
-		case name == "RUST_LOG": // may hold a filter in a language of its own
-		case setting.fromLambda:
-			r.warnings = append(r.warnings, mistake(name, value, setting.Accepts)+"; taken as "+setting.fallback())
-		default:
-			r.mistakes = append(r.mistakes, mistake(name, value, setting.Accepts))
+	if value != "" && r.take(setting, name, value) || setting.Default == "" {
+		return
+	}
+	if setting.statuses != nil {
+		*setting.statuses(r.settings), _ = readStatuses(setting.Default)
+		return
+	}
+	setting.read(r.settings, setting.Default)
+}
+
+// take reads a value, and notes what is wrong with it.
+func (r *reader) take(setting *Setting, name, value string) bool {
+	switch {
+	case setting.statuses != nil:
+		return r.takeStatuses(setting, name, value)
+	case name == "HOST":
+		if readOwnHost(&r.settings.Host, value) {
+			return true
 		}
-		value = ""
+		r.tolerated = append(r.tolerated, mistake(name, value, setting.Accepts)+"; the app is expected at "+setting.Default)
+	case setting.read(r.settings, value):
+		return true
+	case name == "RUST_LOG": // may hold a filter in a language of its own
+	case setting.tolerant:
+		r.tolerated = append(r.tolerated, mistake(name, value, setting.Accepts)+"; taken as "+setting.fallback())
+	default:
+		r.mistakes = append(r.mistakes, mistake(name, value, setting.Accepts))
 	}
-	if value == "" && setting.Default != "" {
-		setting.read(r.settings, setting.Default)
+	return false
+}
+
+// takeStatuses takes what there is of a list; one with nothing in it would not be what anybody means.
+func (r *reader) takeStatuses(setting *Setting, name, value string) bool {
+	set, skipped := readStatuses(value)
+	if set.Empty() {
+		r.mistakes = append(r.mistakes, mistake(name, value, setting.Accepts))
+		return false
 	}
+	if len(skipped) > 0 {
+		r.tolerated = append(r.tolerated, mistake(name, value, setting.Accepts)+"; left out: "+strconv.Quote(strings.Join(skipped, ",")))
+	}
+	*setting.statuses(r.settings) = set
+	return true
 }
 
 func mistake(name, value, accepts string) string {
@@ -123,35 +154,27 @@ func isKnown(name string) bool {
 	return slices.ContainsFunc(Table, func(s Setting) bool { return s.Name == name })
 }
 
+// closest is the name with the longest beginning and end in common: a misspelt one differs in between.
 func closest(name string) string {
-	best, least := "", 1<<30
+	best, most := "", -1
 	for i := range Table {
-		if d := distance(name, Table[i].Name); d < least {
-			best, least = Table[i].Name, d
+		if n := common(name, Table[i].Name); n > most {
+			best, most = Table[i].Name, n
 		}
 	}
 	return best
 }
 
-// distance is the number of single-letter changes between two words (Levenshtein).
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
+func common(a, b string) (letters int) {
+	for letters < min(len(a), len(b)) && a[letters] == b[letters] {
+		letters++
 	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := diagonal
-			if a[i] != b[j] {
-				cost++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
-		}
+	a, b = a[letters:], b[letters:]
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+		letters++
 	}
-	return row[len(b)]
+	return letters
 }
 
 // combine settles what depends on two settings.

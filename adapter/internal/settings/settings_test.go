@@ -37,7 +37,14 @@ func TestDefaults(t *testing.T) {
 func TestDefaultsInTheTableAreAllowed(t *testing.T) {
 	for _, setting := range Table {
 		var s Settings
-		if setting.Default != "" && !setting.read(&s, setting.Default) {
+		allowed := func(value string) bool {
+			if setting.statuses == nil {
+				return setting.read(&s, value)
+			}
+			set, skipped := readStatuses(value)
+			return !set.Empty() && skipped == nil
+		}
+		if setting.Default != "" && !allowed(setting.Default) {
 			t.Errorf("%s: its default %q is not allowed", setting.Name, setting.Default)
 		}
 		if setting.Accepts == "" || setting.Meaning == "" {
@@ -86,10 +93,10 @@ func TestAccepted(t *testing.T) {
 func TestRefused(t *testing.T) {
 	for _, entry := range []string{
 		"AWS_LWA_PORT=0", "AWS_LWA_PORT=65536", "PORT=http", "AWS_LWA_HOST=a b", "AWS_LWA_HOST=::1", "AWS_LWA_HOST=unix:app.sock",
-		"AWS_LWA_READINESS_CHECK_PORT=x", "AWS_LWA_READINESS_CHECK_PATH=/a\nb", "AWS_LWA_READINESS_CHECK_PROTOCOL=udp",
-		"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=200,", "AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=99", "AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=-1",
-		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=NaN", "AWS_LWA_ASYNC_INIT=maybe", "AWS_LWA_INVOKE_MODE=stream", "AWS_LWA_ENABLE_COMPRESSION=gzip",
-		"AWS_LWA_AUTHORIZATION_SOURCE=X Auth", "AWS_LWA_ERROR_STATUS_CODES=599-500", "AWS_LWA_ERROR_STATUS_CODES=5xx",
+		"AWS_LWA_READINESS_CHECK_PORT=x", "AWS_LWA_READINESS_CHECK_PATH=/a\nb",
+		"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=,", "AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=99", "AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=-1",
+		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=NaN",
+		"AWS_LWA_ERROR_STATUS_CODES=599-500", "AWS_LWA_ERROR_STATUS_CODES=5xx",
 		"AWS_LWA_DEADLINE_MARGIN_MS=1.5", "AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS=x", "AWS_LWA_CONTEXT_HEADERS=some", "AWS_LWA_FORWARDED_PREFIX=true",
 		"AWS_LWA_LAMBDA_RUNTIME_API_PROXY=localhost", "AWS_LWA_LAMBDA_RUNTIME_API_PROXY=https://a:1", "AWS_LWA_EXTENSION_REGISTER_BASE_MS=-1",
 		"AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH=/\x7f", "AWS_LWA_READINESS_CHECK_MIN_UNHEALTHY_STATUS=100",
@@ -104,10 +111,44 @@ func TestRefused(t *testing.T) {
 
 func TestAllMistakesAtOnce(t *testing.T) {
 	_, _, err := read("AWS_LWA_PORT=0", "AWS_LWA_INVOKE_MODE=stream")
+	// What alone would be a warning is named with the others.
 	want := `AWS_LWA_PORT="0" is not allowed, it must be a whole number from 1 to 65535; ` +
-		`AWS_LWA_INVOKE_MODE="stream" is not allowed, it must be buffered or response_stream`
+		`AWS_LWA_INVOKE_MODE="stream" is not allowed, it must be buffered or response_stream; taken as buffered`
 	if err == nil || err.Error() != want {
 		t.Errorf("%v", err)
+	}
+}
+
+// With these the AWS Lambda Web Adapter goes on, and so does this one, in the same way, with a warning.
+func TestTolerated(t *testing.T) {
+	rows := []struct {
+		entry string
+		check func(s *Settings) bool
+		want  string // part of the warning; empty: there is none
+	}{
+		{"AWS_LWA_READINESS_CHECK_PROTOCOL=https", func(s *Settings) bool { return !s.ReadinessTCP }, "taken as http"},
+		{"READINESS_CHECK_PROTOCOL=udp", func(s *Settings) bool { return !s.ReadinessTCP }, "taken as http"},
+		{"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=200-399,", func(s *Settings) bool { return s.HealthyStatus.Has(399) && !s.HealthyStatus.Has(404) }, `left out: ""`},
+		{"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=200,4xx,600", func(s *Settings) bool { return s.HealthyStatus.Has(200) && !s.HealthyStatus.Has(404) }, `left out: "4xx,600"`},
+		{"AWS_LWA_ERROR_STATUS_CODES=500,599-501", func(s *Settings) bool { return s.ErrorStatus.Has(500) && !s.ErrorStatus.Has(501) }, `left out: "599-501"`},
+		{"AWS_LWA_ASYNC_INIT=maybe", func(s *Settings) bool { return !s.AsyncInit }, "taken as false"},
+		{"AWS_LWA_INVOKE_MODE=stream", func(s *Settings) bool { return !s.Stream }, "taken as buffered"},
+		{"AWS_LWA_ENABLE_COMPRESSION=gzip", func(s *Settings) bool { return !s.Compress }, "taken as false"},
+		{"AWS_LWA_AUTHORIZATION_SOURCE=X Auth", func(s *Settings) bool { return s.AuthorizationSource == "" }, "taken as not set"},
+		{"HOST=https://www.example.com", func(s *Settings) bool { return s.Host == "127.0.0.1" }, "expected at 127.0.0.1"},
+		{"HOST=localhost:3000", func(s *Settings) bool { return s.Host == "127.0.0.1" }, "expected at 127.0.0.1"},
+		{"HOST=::", func(s *Settings) bool { return s.Host == "localhost" }, ""},
+		{"HOST=[::]", func(s *Settings) bool { return s.Host == "localhost" }, ""},
+		{"HOST=0.0.0.0", func(s *Settings) bool { return s.Host == "127.0.0.1" }, ""},
+		{"HOST=::1", func(s *Settings) bool { return s.Host == "[::1]" }, ""},
+	}
+	for _, row := range rows {
+		s, warnings, err := read(row.entry)
+		name, _, _ := strings.Cut(row.entry, "=")
+		warned := strings.Contains(warnings, name+"=") && strings.Contains(warnings, row.want)
+		if err != nil || !row.check(&s) || warned != (row.want != "") {
+			t.Errorf("%s: %v, warnings %q, %+v", row.entry, err, warnings, s)
+		}
 	}
 }
 

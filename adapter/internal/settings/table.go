@@ -8,11 +8,14 @@ type Setting struct {
 	Accepts string // what values are allowed, for a sentence: "must be ..."
 	Meaning string // for docs/adapter.md
 
-	// fromLambda marks variables that Lambda sets. A bad value is not the user's mistake, so it is a warning.
-	fromLambda bool
+	// tolerant marks variables of which a bad value is a warning, and counts as the default: those that Lambda sets, as
+	// that is not the user's mistake, and those with which the AWS Lambda Web Adapter goes on in the same way.
+	tolerant bool
 	// keepsOlder is set if the older name is no worse than the new one.
 	keepsOlder bool
 	read       func(s *Settings, value string) bool
+	// statuses is the set that a list of statuses goes to; read is nil then.
+	statuses func(s *Settings) *StatusSet
 }
 
 const (
@@ -37,17 +40,17 @@ var Table = []Setting{
 	{Name: "AWS_LWA_READINESS_CHECK_PATH", Older: "READINESS_CHECK_PATH", Default: "/", Accepts: aPath,
 		Meaning: "Path of the readiness check, which may hold a query. A missing leading slash is added.",
 		read:    func(s *Settings, v string) bool { return readPath(&s.ReadinessPath, v) }},
-	{Name: "AWS_LWA_READINESS_CHECK_PROTOCOL", Older: "READINESS_CHECK_PROTOCOL", Default: "http",
+	{Name: "AWS_LWA_READINESS_CHECK_PROTOCOL", tolerant: true, Older: "READINESS_CHECK_PROTOCOL", Default: "http",
 		Accepts: "http or tcp",
 		Meaning: "`http`: a GET request must be answered with a healthy status. `tcp`: a connection is enough.",
 		read:    func(s *Settings, v string) bool { return readChoice(&s.ReadinessTCP, v, "http", "tcp") }},
 	{Name: "AWS_LWA_READINESS_CHECK_HEALTHY_STATUS", Default: "100-499", Accepts: statusList,
-		Meaning: "Statuses that mean that the app is ready.",
-		read:    func(s *Settings, v string) bool { return readStatuses(&s.HealthyStatus, v) }},
+		Meaning:  "Statuses that mean that the app is ready.",
+		statuses: func(s *Settings) *StatusSet { return &s.HealthyStatus }},
 	{Name: "AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS", Accepts: "a number of seconds, 0 or more, fractions allowed",
 		Meaning: "The start fails if the app is not ready after this time. Not set, or 0: no limit of its own.",
 		read:    func(s *Settings, v string) bool { return readSeconds(&s.ReadinessTimeout, v) }},
-	{Name: "AWS_LWA_ASYNC_INIT", Older: "ASYNC_INIT", Default: "false", Accepts: booleans,
+	{Name: "AWS_LWA_ASYNC_INIT", tolerant: true, Older: "ASYNC_INIT", Default: "false", Accepts: booleans,
 		Meaning: "Let init end after 9.8 s even if the app is not ready; the first invocation then waits for it.",
 		read:    func(s *Settings, v string) bool { return readBool(&s.AsyncInit, v) }},
 	{Name: "AWS_LWA_REMOVE_BASE_PATH", Older: "REMOVE_BASE_PATH", Accepts: aPath,
@@ -60,19 +63,19 @@ var Table = []Setting{
 	{Name: "AWS_LWA_PASS_THROUGH_PATH", Default: "/events", Accepts: aPath,
 		Meaning: "Path to which events that are not HTTP requests are posted; it may hold a query.",
 		read:    func(s *Settings, v string) bool { return readPath(&s.PassThroughPath, v) }},
-	{Name: "AWS_LWA_INVOKE_MODE", Default: "buffered", Accepts: "buffered or response_stream",
+	{Name: "AWS_LWA_INVOKE_MODE", tolerant: true, Default: "buffered", Accepts: "buffered or response_stream",
 		Meaning: "`response_stream` sends the reply while the app writes it; the function URL or REST API must be " +
 			"configured for it too.",
 		read: func(s *Settings, v string) bool { return readChoice(&s.Stream, v, "buffered", "response_stream") }},
-	{Name: "AWS_LWA_ENABLE_COMPRESSION", Default: "false", Accepts: booleans,
+	{Name: "AWS_LWA_ENABLE_COMPRESSION", tolerant: true, Default: "false", Accepts: booleans,
 		Meaning: "Compress replies with gzip if the client accepts it. No effect with `response_stream`.",
 		read:    func(s *Settings, v string) bool { return readBool(&s.Compress, v) }},
-	{Name: "AWS_LWA_AUTHORIZATION_SOURCE", Accepts: "the name of a header",
+	{Name: "AWS_LWA_AUTHORIZATION_SOURCE", tolerant: true, Accepts: "the name of a header",
 		Meaning: "Header whose value the app sees as `Authorization`.",
 		read:    func(s *Settings, v string) bool { return readHeaderName(&s.AuthorizationSource, v) }},
 	{Name: "AWS_LWA_ERROR_STATUS_CODES", Accepts: statusList,
-		Meaning: "Statuses of the app that make the invocation fail, so that queues and event sources try again.",
-		read:    func(s *Settings, v string) bool { return readStatuses(&s.ErrorStatus, v) }},
+		Meaning:  "Statuses of the app that make the invocation fail, so that queues and event sources try again.",
+		statuses: func(s *Settings) *StatusSet { return &s.ErrorStatus }},
 	{Name: "AWS_LWA_DEADLINE_MARGIN_MS", Default: "0", Accepts: "a whole number of milliseconds, 0 or more",
 		Meaning: "Break off a request this long before Lambda's deadline, with an error that names it. 0: off.",
 		read:    func(s *Settings, v string) bool { return readMilliseconds(&s.DeadlineMargin, v) }},
@@ -95,35 +98,35 @@ var Table = []Setting{
 		Meaning: "Pause before registration is tried a second time; it doubles four times.",
 		read:    func(s *Settings, v string) bool { return readMilliseconds(&s.RegisterBase, v) }},
 
-	{Name: "AWS_LAMBDA_LOG_LEVEL", Older: "RUST_LOG", keepsOlder: true, Default: "INFO", fromLambda: true,
+	{Name: "AWS_LAMBDA_LOG_LEVEL", Older: "RUST_LOG", keepsOlder: true, Default: "INFO", tolerant: true,
 		Accepts: "trace, debug, info, warn, error or fatal",
 		Meaning: "Level of the adapter's own log lines.",
 		read:    readLogLevel},
-	{Name: "AWS_LAMBDA_LOG_FORMAT", Default: "text", fromLambda: true, Accepts: "text or JSON",
+	{Name: "AWS_LAMBDA_LOG_FORMAT", Default: "text", tolerant: true, Accepts: "text or JSON",
 		Meaning: "Form of the adapter's own log lines.",
 		read:    func(s *Settings, v string) bool { return readChoice(&s.LogJSON, v, "text", "json") }},
 	{Name: "AWS_LAMBDA_RUNTIME_API", Accepts: "host:port",
 		Meaning: "Set by Lambda. Where it is missing the adapter says that this is not Lambda, and ends.",
 		read:    func(s *Settings, v string) bool { return readHostPort(&s.RuntimeAPI, v) }},
-	{Name: "AWS_LAMBDA_MAX_CONCURRENCY", Default: "1", fromLambda: true, Accepts: "a whole number, 1 or more",
+	{Name: "AWS_LAMBDA_MAX_CONCURRENCY", Default: "1", tolerant: true, Accepts: "a whole number, 1 or more",
 		Meaning: "Set by Lambda Managed Instances: that many invocations run at once.",
 		read:    func(s *Settings, v string) bool { return readWhole(&s.Concurrency, v, 1, 10000) }},
-	{Name: "AWS_LAMBDA_INITIALIZATION_TYPE", Default: string(OnDemand), fromLambda: true, Accepts: "a word",
+	{Name: "AWS_LAMBDA_INITIALIZATION_TYPE", Default: string(OnDemand), tolerant: true, Accepts: "a word",
 		Meaning: "Set by Lambda. `snap-start` turns on the hooks and the restore handshake.",
 		read:    func(s *Settings, v string) bool { s.InitType = InitType(v); return true }},
-	{Name: "AWS_LAMBDA_FUNCTION_NAME", fromLambda: true, Accepts: "a text",
+	{Name: "AWS_LAMBDA_FUNCTION_NAME", tolerant: true, Accepts: "a text",
 		Meaning: "Set by Lambda; shown to the app in `x-amzn-lambda-context`.",
 		read:    func(s *Settings, v string) bool { s.FunctionName = v; return true }},
-	{Name: "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", fromLambda: true, Accepts: "a whole number",
+	{Name: "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", tolerant: true, Accepts: "a whole number",
 		Meaning: "Set by Lambda, in MB; shown to the app in `x-amzn-lambda-context`.",
 		read:    func(s *Settings, v string) bool { return readWhole(&s.FunctionMemoryMB, v, 0, 1<<30) }},
-	{Name: "AWS_LAMBDA_FUNCTION_VERSION", fromLambda: true, Accepts: "a text",
+	{Name: "AWS_LAMBDA_FUNCTION_VERSION", tolerant: true, Accepts: "a text",
 		Meaning: "Set by Lambda; shown to the app in `x-amzn-lambda-context`.",
 		read:    func(s *Settings, v string) bool { s.FunctionVersion = v; return true }},
-	{Name: "AWS_LAMBDA_LOG_STREAM_NAME", fromLambda: true, Accepts: "a text",
+	{Name: "AWS_LAMBDA_LOG_STREAM_NAME", tolerant: true, Accepts: "a text",
 		Meaning: "Set by Lambda; shown to the app in `x-amzn-lambda-context`.",
 		read:    func(s *Settings, v string) bool { s.LogStream = v; return true }},
-	{Name: "AWS_LAMBDA_LOG_GROUP_NAME", fromLambda: true, Accepts: "a text",
+	{Name: "AWS_LAMBDA_LOG_GROUP_NAME", tolerant: true, Accepts: "a text",
 		Meaning: "Set by Lambda; shown to the app in `x-amzn-lambda-context`.",
 		read:    func(s *Settings, v string) bool { s.LogGroup = v; return true }},
 }

@@ -146,22 +146,39 @@ func readHeaderName(to *string, value string) bool {
 	return true
 }
 
-// readStatuses accepts `200-399,404`.
-func readStatuses(to *StatusSet, value string) bool {
-	var set StatusSet
-	for part := range strings.SplitSeq(value, ",") {
-		from, until, isRange := strings.Cut(strings.TrimSpace(part), "-")
+// readStatuses reads a list such as `200-399,404`. Entries that are none are left out, and named in skipped.
+func readStatuses(list string) (set StatusSet, skipped []string) {
+	for entry := range strings.SplitSeq(list, ",") {
+		entry = strings.TrimSpace(entry)
+		from, until, isRange := strings.Cut(entry, "-")
 		if !isRange {
 			until = from
 		}
 		var first, last int
 		if !readWhole(&first, strings.TrimSpace(from), 100, 599) ||
 			!readWhole(&last, strings.TrimSpace(until), 100, 599) || first > last {
-			return false
+			skipped = append(skipped, entry)
+			continue
 		}
 		set.addRange(first, last)
 	}
-	*to = set
+	return set, skipped
+}
+
+// readOwnHost reads HOST, which is the app's own word for where it listens. Its words for all addresses mean this
+// machine.
+func readOwnHost(to *string, value string) bool {
+	switch value {
+	case "0.0.0.0":
+		*to = "127.0.0.1"
+	case "::", "[::]":
+		*to = "localhost"
+	default:
+		if ip, err := netip.ParseAddr(value); err == nil && ip.Is6() {
+			value = "[" + value + "]"
+		}
+		return readHost(to, value)
+	}
 	return true
 }
 
