@@ -27,6 +27,9 @@ func (b builder) api(fn *appFunction) (*restAPI, error) {
 		Body:                  body,
 		EndpointConfiguration: apigateway.RestApiEndpointConfigurationArgs{Types: pulumi.String("REGIONAL")},
 	}
+	if b.args.DisableExecuteAPI {
+		args.DisableExecuteApiEndpoint = pulumi.Bool(true)
+	}
 	if b.args.guarded() {
 		// The document has it too, but over a change of that the provider writes the policy it knew.
 		args.Policy = fn.alias.Arn.ApplyT(func(aliasARN string) (string, error) {

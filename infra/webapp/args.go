@@ -101,6 +101,7 @@ type Args struct {
 	DomainCertificate   pulumi.StringInput `config:"domainCertificateArn"`
 	DomainHostedZone    pulumi.StringInput `config:"domainHostedZoneId"`
 	DomainBasePath      string             `config:"domainBasePath"`
+	DisableExecuteAPI   bool               `config:"disableExecuteApiEndpoint"`
 
 	// Operations.
 

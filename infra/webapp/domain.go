@@ -2,6 +2,8 @@ package webapp
 
 import (
 	"fmt"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigateway"
@@ -17,8 +19,11 @@ func (b builder) domain(api *restAPI) error {
 	domain, err := apigateway.NewDomainName(b.ctx, b.name, &apigateway.DomainNameArgs{
 		DomainName:             pulumi.String(b.args.DomainName),
 		RegionalCertificateArn: optional(b.args.DomainCertificate),
-		SecurityPolicy:         pulumi.String("TLS_1_2"),
-		EndpointConfiguration:  apigateway.DomainNameEndpointConfigurationArgs{Types: pulumi.String("REGIONAL")},
+		SecurityPolicy:         pulumi.String("TLS_1_2"), // of those the provider takes; it includes TLS 1.3 for regional domains
+		EndpointConfiguration: apigateway.DomainNameEndpointConfigurationArgs{
+			Types:         pulumi.String("REGIONAL"),
+			IpAddressType: pulumi.String(b.args.addresses().kind),
+		},
 	}, b.parent, when(b.args.Protect, pulumi.Protect(true)))
 	if err != nil {
 		return fmt.Errorf("domain: %w", err)
@@ -34,7 +39,7 @@ func (b builder) domain(api *restAPI) error {
 	if b.args.DomainHostedZone == nil {
 		return nil
 	}
-	for _, kind := range []string{"A", "AAAA"} {
+	for _, kind := range b.args.addresses().records {
 		err := b.aliasRecord(b.name+"-"+strings.ToLower(kind), aliasRecord{
 			zone: b.args.DomainHostedZone, name: domain.DomainName, kind: kind,
 			endpoint: domain.RegionalDomainName, endpointZone: domain.RegionalZoneId,
@@ -44,4 +49,19 @@ func (b builder) domain(api *restAPI) error {
 		}
 	}
 	return nil
+}
+
+// addresses are the kind of addresses that a domain is reached at, and the DNS records for them.
+type addresses struct {
+	kind    string
+	records []string
+}
+
+// addresses of the domain: IPv6 too, unless that would turn callers away, whose ranges are all IPv4.
+func (a Args) addresses() addresses {
+	is6 := func(r string) bool { prefix, err := netip.ParsePrefix(r); return err == nil && prefix.Addr().Is6() }
+	if len(a.AllowedSourceRanges) > 0 && !slices.ContainsFunc(a.AllowedSourceRanges, is6) {
+		return addresses{"ipv4", []string{"A"}}
+	}
+	return addresses{"dualstack", []string{"A", "AAAA"}}
 }

@@ -75,11 +75,11 @@ func TestFeatures(t *testing.T) {
 				typeTarget + name + "-live|resourceId":                                            "function:lambda-web-dev-1a2b3c4:live",
 				typeScaling + name + "-live|targetTrackingScalingPolicyConfiguration.targetValue": 0.6}},
 		{"schedules", map[string]string{"provisionedConcurrency": "2",
-			"provisionedSchedule": `[{"schedule":"cron(0 7 ? * MON-FRI *)","timezone":"Europe/Berlin","min":5,"max":10},{"schedule":"cron(0 20 * * ? *)","min":0,"max":1}]`},
+			"provisionedSchedule": `[{"schedule":"cron(0 7 ? * MON-FRI *)","timezone":"Europe/Berlin","min":5,"max":10},{"schedule":"cron(0 20 * * ? *)","min":0,"max":2}]`},
 			[]string{"+" + typeScaling + name + "-live", "+" + typeScheduled + name + "-live-1", "+" + typeScheduled + name + "-live-2",
 				"+" + typeTarget + name + "-live", "+" + typeProvisioned + name + "-live"}, nil,
 			inputs{typeScheduled + name + "-live-1|timezone": "Europe/Berlin", typeScheduled + name + "-live-1|schedule": "cron(0 7 ? * MON-FRI *)",
-				typeScheduled + name + "-live-2|scalableTargetAction": map[string]any{"minCapacity": 0.0, "maxCapacity": 1.0},
+				typeScheduled + name + "-live-2|scalableTargetAction": map[string]any{"minCapacity": 0.0, "maxCapacity": 2.0},
 				typeTarget + name + "-live|maxCapacity":               2.0}},
 		{"access log", map[string]string{"accessLog": "true"}, []string{"+" + typeLogs + name + "-access"}, []string{typeStage + name},
 			inputs{typeLogs + name + "-access|name": "/aws/apigateway/lambda-web-dev", typeLogs + name + "-access|retentionInDays": 14.0,
@@ -106,13 +106,21 @@ func TestFeatures(t *testing.T) {
 				typeWebACL + name + "|resourceArn": "arn:aws:apigateway:eu-central-1::/restapis/id-lambda-web-dev/stages/v1"}},
 		{"domain", map[string]string{"domainName": "api.example.com", "domainCertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/x"},
 			[]string{"+" + typeMapping + name, "+" + typeDomain + name}, nil,
-			inputs{typeDomain + name + "|securityPolicy": "TLS_1_2", typeMapping + name + "|stageName": "v1", typeMapping + name + "|basePath": nil}},
+			inputs{typeDomain + name + "|securityPolicy": "TLS_1_2", typeDomain + name + "|endpointConfiguration.ipAddressType": "dualstack", typeMapping + name + "|stageName": "v1", typeMapping + name + "|basePath": nil}},
 		{"domain with base path and records", map[string]string{"domainName": "api.example.com", "domainBasePath": "shop", "domainHostedZoneId": "Z9",
 			"domainCertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/x"},
 			[]string{"+" + typeMapping + name, "+" + typeDomain + name, "+" + typeRecord + name + "-a", "+" + typeRecord + name + "-aaaa"}, []string{typeFunction + name},
 			inputs{typeMapping + name + "|basePath": "shop", typeFunction + name + "|environment.variables.AWS_LWA_REMOVE_BASE_PATH": "/shop",
 				typeRecord + name + "-aaaa|type": "AAAA", typeRecord + name + "-a|aliases": []any{map[string]any{
 					"name": "d-1.execute-api.eu-central-1.amazonaws.com", "zoneId": "Z1", "evaluateTargetHealth": false}}}},
+		{"domain for IPv4 ranges", map[string]string{"domainName": "api.example.com", "domainHostedZoneId": "Z9", "allowedSourceRanges": `["203.0.113.0/24"]`,
+			"domainCertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/x"},
+			[]string{"+" + typeMapping + name, "+" + typeDomain + name, "+" + typeRecord + name + "-a"}, []string{typeDeployment + name, typeAPI + name},
+			inputs{typeDomain + name + "|endpointConfiguration.ipAddressType": "ipv4"}},
+		{"domain alone", map[string]string{"domainName": "api.example.com", "disableExecuteApiEndpoint": "true",
+			"domainCertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/x"},
+			[]string{"+" + typeMapping + name, "+" + typeDomain + name}, []string{typeDeployment + name, typeAPI + name},
+			inputs{typeAPI + name + "|disableExecuteApiEndpoint": true}},
 		{"alarms to a topic", map[string]string{"alarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:x"}, alarmNames, nil,
 			inputs{typeAlarm + name + "-errors|alarmActions": []any{"arn:aws:sns:eu-central-1:123456789012:x"},
 				typeAlarm + name + "-5xx|threshold": 0.05, typeAlarm + name + "-5xx|dimensions": map[string]any{"ApiName": "lambda-web-dev", "Stage": "v1"},
@@ -237,7 +245,12 @@ func TestAccessLogLine(t *testing.T) {
 	c := p.deployed(t, map[string]string{"accessLog": "true", "accountLogRole": "true"})
 	format := c.one(t, typeStage).input("accessLogSettings.format").(string)
 	var line map[string]string
-	if err := json.Unmarshal([]byte(format), &line); err != nil || strings.Contains(format, "\n") {
+	// API Gateway writes this value with its quotation marks.
+	written := strings.Replace(format, ":$context.error.messageString", `:"$context.error.messageString"`, 1)
+	if written == format {
+		t.Errorf("%s has the error in quotation marks of its own, which those in a message would end", format)
+	}
+	if err := json.Unmarshal([]byte(written), &line); err != nil || strings.Contains(format, "\n") {
 		t.Fatalf("%q is not one line of JSON: %v", format, err)
 	}
 	for name, variable := range line {

@@ -10,6 +10,7 @@ import (
 type openAPI struct {
 	OpenAPI          string              `json:"openapi"`
 	Info             openAPIInfo         `json:"info"`
+	Servers          []server            `json:"servers,omitempty"`
 	Paths            map[string]pathItem `json:"paths"`
 	Components       *components         `json:"components,omitempty"`
 	BinaryMediaTypes []string            `json:"x-amazon-apigateway-binary-media-types"`
@@ -19,6 +20,17 @@ type openAPI struct {
 type openAPIInfo struct {
 	Title   string `json:"title"`
 	Version string `json:"version"`
+}
+
+// server is where the API is reached
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-endpoint-configuration.html).
+type server struct {
+	URL      string          `json:"url"`
+	Endpoint *endpointChoice `json:"x-amazon-apigateway-endpoint-configuration,omitempty"`
+}
+
+type endpointChoice struct {
+	DisableExecuteAPI bool `json:"disableExecuteApiEndpoint"`
 }
 
 type pathItem struct {
@@ -93,6 +105,10 @@ func apiDocument(title, aliasARN, invokeURI string, args Args) (string, error) {
 		Info:    openAPIInfo{Title: title, Version: "1"},
 		// Every body is handed over as the bytes it is.
 		BinaryMediaTypes: []string{"*/*"},
+	}
+	if args.DisableExecuteAPI {
+		// In the document, too: the change is served once the API is deployed anew.
+		doc.Servers = []server{{URL: "/", Endpoint: &endpointChoice{DisableExecuteAPI: true}}}
 	}
 	if args.guarded() {
 		guard := callers(aliasARN, args)

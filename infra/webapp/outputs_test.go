@@ -26,6 +26,10 @@ func TestOutputs(t *testing.T) {
 			"repositoryUrl": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/lambda-web-dev",
 			"curl":          "curl " + url + "/",
 		}},
+		{"at the domain alone", map[string]string{"domainName": "api.example.com", "domainBasePath": "shop", "disableExecuteApiEndpoint": "true",
+			"domainCertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/x"}, map[string]any{
+			"url": "https://api.example.com/shop", "domainUrl": "https://api.example.com/shop", "curl": "curl https://api.example.com/shop/",
+		}},
 		{"signed", map[string]string{"auth": "AWS_IAM"}, map[string]any{
 			"curl": `curl --aws-sigv4 "aws:amz:eu-central-1:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" ` + url + "/",
 		}},

@@ -223,3 +223,27 @@ func TestEveryFailureGetsOut(t *testing.T) {
 		}
 	}
 }
+
+// In GovCloud and in China nothing has the usual partition or region in it.
+func TestPartitions(t *testing.T) {
+	for _, region := range []string{"us-gov-west-1", "cn-northwest-1"} {
+		p := newProject(t)
+		c := &cloud{region: region}
+		config := map[string]string{"aws:region": region}
+		for key, value := range everySetting {
+			config[key] = c.there(value)
+		}
+		must(t, p.run(c, config, nil, func(ctx *pulumi.Context) error { return deploy(ctx, stubCompile("")) }))
+		arns := 0
+		for _, r := range c.records {
+			text := r.text()
+			arns += strings.Count(text, "arn:"+partitionOf(region)+":")
+			if strings.Contains(text, "arn:aws:") || strings.Contains(text, "eu-central-1") {
+				t.Errorf("in %s: %s has %s", region, r, text)
+			}
+		}
+		if arns < 20 {
+			t.Errorf("in %s there are only %d ARNs of its partition", region, arns)
+		}
+	}
+}

@@ -50,6 +50,7 @@ type cloud struct {
 	mu       sync.Mutex
 	records  []record
 	failType string // a type whose registration fails
+	region   string // where it is, if not the usual one
 }
 
 const (
@@ -77,9 +78,28 @@ func (c *cloud) NewResource(args pulumi.MockResourceArgs) (string, resource.Prop
 	}
 	outputs := args.Inputs.Copy()
 	for key, value := range computed(args) {
-		outputs[resource.PropertyKey(key)] = resource.NewStringProperty(value)
+		outputs[resource.PropertyKey(key)] = resource.NewStringProperty(c.there(value))
 	}
 	return "id-" + args.Name, outputs, nil
+}
+
+// there is a text as it is in the cloud's region.
+func (c *cloud) there(text string) string {
+	if c.region == "" {
+		return text
+	}
+	return strings.NewReplacer("arn:aws:", "arn:"+partitionOf(c.region)+":", region, c.region).Replace(text)
+}
+
+// partitionOf: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html
+func partitionOf(region string) string {
+	switch {
+	case strings.HasPrefix(region, "cn-"):
+		return "aws-cn"
+	case strings.HasPrefix(region, "us-gov-"):
+		return "aws-us-gov"
+	}
+	return "aws"
 }
 
 // computed are the outputs AWS makes up.

@@ -27,9 +27,14 @@ var (
 	variableAllowed = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]+$`)
 	regionAllowed   = regexp.MustCompile(`^[a-z]{2,4}(-[a-z]+)+-\d$`)
 
-	accountAllowed  = regexp.MustCompile(`^\d{12}$`)
-	scheduleAllowed = regexp.MustCompile(`^(cron|rate|at)\(.+\)$`)
-	domainAllowed   = regexp.MustCompile(`^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)
+	accountAllowed = regexp.MustCompile(`^\d{12}$`)
+	// actionAllowed: the service is written out, the action may have wildcards.
+	actionAllowed = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z0-9*?]+$`)
+	// scheduleAllowed: https://docs.aws.amazon.com/autoscaling/application/APIReference/API_PutScheduledAction.html
+	scheduleAllowed = regexp.MustCompile(`^(cron\([^ ()]+( [^ ()]+){5}\)|rate\([1-9]\d* (minute|hour|day)s?\)|at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\))$`)
+	// zoneAllowed: https://docs.aws.amazon.com/Route53/latest/APIReference/API_GetHostedZone.html
+	zoneAllowed   = regexp.MustCompile(`^Z[A-Z0-9]{1,31}$`)
+	domainAllowed = regexp.MustCompile(`^(\*\.)?([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}$`)
 	// basePathAllowed: https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-mappings.html;
 	// the mappings of REST APIs have one segment (https://github.com/hashicorp/terraform-provider-aws/issues/21986).
 	basePathAllowed = regexp.MustCompile(`^[A-Za-z0-9$_.+!*'()-]+$`)
@@ -125,6 +130,8 @@ func checkEnvironment(args Args, found *mistakes) {
 			found.add("environment", "%s is set by lambda-web; use the setting %s", key, setting.key)
 		case slices.Contains(reserved, key), strings.HasPrefix(key, reservedPrefix) && !slices.Contains(settable, key):
 			found.add("environment", "%s belongs to Lambda, which refuses it; use another name", key)
+		case misspelt(key) != "":
+			found.add("environment", "%s", misspelt(key))
 		case !variableAllowed.MatchString(key):
 			found.add("environment", "%q is not a name Lambda accepts; use letters, digits and _, at least two, starting with a letter", key)
 		}
@@ -164,13 +171,29 @@ func checkFunction(args Args, found *mistakes) {
 		if len(s.Actions) == 0 || len(s.Resources) == 0 {
 			found.add("iamStatements", "number %d has no actions or no resources; name both", i+1)
 		}
-		if slices.Contains(s.Actions, "*") {
-			found.add("iamStatements", "number %d allows every action; name those the app needs, such as s3:GetObject", i+1)
-		}
+		checkStatement(i+1, s, found)
 	}
 	checkARN("permissionsBoundaryArn", "iam", "policy/", args.PermissionsBoundary, found)
 	checkARN("environmentKmsKeyArn", "kms", "key/", args.EnvironmentKMSKey, found)
 	checkARN("repositoryKmsKeyArn", "kms", "key/", args.RepositoryKMSKey, found)
+}
+
+// checkStatement finds what IAM would refuse, or what allows all there is
+// (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_action.html).
+func checkStatement(number int, s Statement, found *mistakes) {
+	for _, action := range s.Actions {
+		switch service, name, _ := strings.Cut(action, ":"); {
+		case strings.Trim(service+name, "*") == "":
+			found.add("iamStatements", "number %d allows every action; name those the app needs, such as s3:GetObject", number)
+		case !actionAllowed.MatchString(action):
+			found.add("iamStatements", "number %d: %q is not an action; use a service and its action, such as s3:GetObject", number, action)
+		}
+	}
+	for _, resource := range s.Resources {
+		if resource != "*" && !strings.HasPrefix(resource, "arn:") {
+			found.add("iamStatements", "number %d: %q is not a resource; use an ARN, such as arn:aws:s3:::my-bucket/*, or *", number, resource)
+		}
+	}
 }
 
 func checkIDs(key, prefix string, ids pulumi.StringArray, found *mistakes) {
@@ -190,6 +213,8 @@ func checkARN(key, service, kind string, value pulumi.StringInput, found *mistak
 	}
 	if !strings.HasPrefix(string(arn), "arn:") || cutARN(string(arn), arnService) != service || !strings.HasPrefix(cutARN(string(arn), arnResource), kind) {
 		found.add(key, "%q is not an ARN of the kind that is needed; use one such as arn:aws:%s:...:%s...", arn, service, kind)
+	} else if id := cutARN(string(arn), arnAccount); !accountAllowed.MatchString(id) && id != "aws" {
+		found.add(key, "%q has the account %q; an account id has 12 digits", arn, id)
 	}
 }
 
@@ -207,10 +232,13 @@ func checkConcurrency(args Args, found *mistakes) {
 	}
 	for i, s := range args.ProvisionedSchedule {
 		if !scheduleAllowed.MatchString(s.Schedule) {
-			found.add("provisionedSchedule", "number %d: %q is not a schedule; use cron(...), rate(...) or at(...)", i+1, s.Schedule)
+			found.add("provisionedSchedule", "number %d: %q is not a schedule; use cron(...) with six fields, rate(1 day) or at(2030-01-31T08:00:00)", i+1, s.Schedule)
 		}
 		if s.Min < 0 || s.Max < max(s.Min, 1) {
 			found.add("provisionedSchedule", "number %d: min %d and max %d are no bounds; use 0 <= min <= max and a max of 1 or more", i+1, s.Min, s.Max)
+		}
+		if s.Max < low {
+			found.add("provisionedSchedule", "number %d: max %d is less than provisionedConcurrency (%d), with which the started environments begin; use %d or more", i+1, s.Max, low, low)
 		}
 		if args.ReservedConcurrency > 0 && s.Max > args.ReservedConcurrency {
 			found.add("provisionedSchedule", "number %d: max %d is more than reservedConcurrency (%d)", i+1, s.Max, args.ReservedConcurrency)
@@ -225,9 +253,15 @@ func checkConcurrency(args Args, found *mistakes) {
 	}
 }
 
+// testStage: https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-test-method.html
+const testStage = "test-invoke-stage"
+
 func checkAPI(args Args, found *mistakes) {
 	if !stageAllowed.MatchString(args.Stage) {
 		found.add("stage", "%q is not allowed; use 1 to 128 letters, digits, hyphens and underscores", args.Stage)
+	}
+	if args.Stage == testStage {
+		found.add("stage", "%q belongs to API Gateway, whose console calls methods under it; use another name", args.Stage)
 	}
 	if args.InvokeMode == Buffered && args.APITimeout > raisedTimeout {
 		found.add("apiTimeout", "%d s is more than API Gateway allows for buffered answers; use %d or less (more than %d needs a raised quota), or invokeMode response_stream",
@@ -253,6 +287,8 @@ func checkCallers(args Args, found *mistakes) {
 		switch {
 		case cutARN(p, arnService) == "sts" && strings.HasPrefix(cutARN(p, arnResource), "assumed-role/"):
 			found.add("allowedPrincipals", "%q is a session, and AWS compares the role it belongs to; use the role's ARN (arn:aws:iam::...:role/...)", p)
+		case strings.HasPrefix(p, "arn:") && cutARN(p, arnResource) != "" && !accountAllowed.MatchString(cutARN(p, arnAccount)):
+			found.add("allowedPrincipals", "%q has the account %q; an account id has 12 digits", p, cutARN(p, arnAccount))
 		case !accountAllowed.MatchString(p) && !slices.Contains([]string{"iam", "sts"}, cutARN(p, arnService)):
 			found.add("allowedPrincipals", "%q is neither an account id (12 digits) nor the ARN of a role or a user", p)
 		}
@@ -262,12 +298,31 @@ func checkCallers(args Args, found *mistakes) {
 			found.add("allowedSourceRanges", "%q is not an address range; use one such as 203.0.113.0/24", r)
 		}
 	}
+	checkCallersSize(args, found)
+}
+
+// callersSize: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+const callersSize = 8192
+
+// checkCallersSize counts with an alias whose ARN is as long as it can be.
+func checkCallersSize(args Args, found *mistakes) {
+	if !args.guarded() {
+		return
+	}
+	text, err := document(callers("arn:aws-us-gov:lambda:ap-southeast-1:123456789012:function:name:live", args).Statement...)
+	if err == nil && len(text) > callersSize {
+		found.add("allowedSourceRanges", "who may call makes a policy of %d characters and API Gateway takes %d; "+
+			"use fewer and wider ranges and principals, or a web ACL with an IP set (webAclArn)", len(text), callersSize)
+	}
 }
 
 func checkDomain(args Args, found *mistakes) {
 	if args.DomainName == "" {
 		if args.DomainCertificate != nil || args.DomainHostedZone != nil || args.DomainBasePath != "" {
 			found.add("domainName", "is not set, but a certificate, a hosted zone or a base path is; set it, or leave those out")
+		}
+		if args.DisableExecuteAPI {
+			found.add("disableExecuteApiEndpoint", "true leaves no way to the app without a domain; set domainName, or leave this out")
 		}
 		return
 	}
@@ -278,6 +333,9 @@ func checkDomain(args Args, found *mistakes) {
 		found.add("domainCertificateArn", "is not set; a domain needs the ARN of its ACM certificate in the API's region")
 	}
 	checkARN("domainCertificateArn", "acm", "certificate/", args.DomainCertificate, found)
+	if zone, known := args.DomainHostedZone.(pulumi.String); known && !zoneAllowed.MatchString(string(zone)) {
+		found.add("domainHostedZoneId", "%q is not a zone's id; use the one Route 53 gave it, such as Z0123456789ABCDEFGHIJ", zone)
+	}
 	if args.DomainBasePath != "" && !basePathAllowed.MatchString(args.DomainBasePath) {
 		found.add("domainBasePath", "%q is not allowed; use one segment of letters, digits and $-_.+!*'(), without slashes", args.DomainBasePath)
 	}
@@ -307,10 +365,30 @@ func checkPlace(s Settings, found *mistakes) {
 			found.add(field.Tag.Get("config"), "%q is in %s, and the web app goes to %s (aws:region); use one of that region", arn, there, s.Region)
 		}
 	})
-	for _, key := range sortedKeys(s.Tags) {
-		// https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html
-		if key == "" || len(key) > 128 || strings.HasPrefix(strings.ToLower(key), "aws:") || len(s.Tags[key]) > 256 {
+	checkStackTags(s.Tags, found)
+}
+
+// ownTags are those the program puts on everything, and mostTags how many a resource can have
+// (https://docs.aws.amazon.com/tag-editor/latest/userguide/tagging.html).
+var ownTags = []string{"Project", "Stack"}
+
+const mostTags = 50
+
+func checkStackTags(tags map[string]string, found *mistakes) {
+	seen := map[string]string{}
+	for _, key := range ownTags {
+		seen[strings.ToLower(key)] = key
+	}
+	for _, key := range sortedKeys(tags) {
+		if key == "" || len(key) > 128 || strings.HasPrefix(strings.ToLower(key), "aws:") || len(tags[key]) > 256 {
 			found.add("tags", "%q is not allowed; a name has 1 to 128 characters and does not start with aws:, a value has at most 256", cmp.Or(key, "(empty)"))
 		}
+		if other, taken := seen[strings.ToLower(key)]; taken && other != key {
+			found.add("tags", "%q and %q are one name to IAM, which does not tell capitals from small letters; use one of them", other, key)
+		}
+		seen[strings.ToLower(key)] = key
+	}
+	if len(seen) > mostTags {
+		found.add("tags", "with %s there are %d, and AWS takes %d on a resource; use %d or fewer", strings.Join(ownTags, " and "), len(seen), mostTags, mostTags-len(ownTags))
 	}
 }

@@ -1,7 +1,9 @@
 package webapp
 
 import (
+	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,6 +12,26 @@ import (
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
+
+// fiftyOne is a map of as many names.
+func fiftyOne(prefix string) string {
+	m := map[string]string{}
+	for i := range 51 {
+		m[fmt.Sprint(prefix, i)] = "v"
+	}
+	text, _ := json.Marshal(m)
+	return string(text)
+}
+
+// ranges are a list of n address ranges.
+func ranges(n int) string {
+	var list []string
+	for i := range n {
+		list = append(list, fmt.Sprintf("203.0.%d.%d/32", 100+i/100, 100+i%100))
+	}
+	text, _ := json.Marshal(list)
+	return string(text)
+}
 
 func TestMistakes(t *testing.T) {
 	p := newProject(t)
@@ -62,6 +84,20 @@ func TestMistakes(t *testing.T) {
 		{"iamStatements", `[{"actions":["s3:GetObject"],"resource":["*"]}]`, "is not a list of objects with actions, resources"},
 		{"iamStatements", `[{"actions":["s3:GetObject"]}]`, "number 1 has no actions or no resources"},
 		{"iamStatements", `[{"actions":["*"],"resources":["*"]}]`, "number 1 allows every action"},
+		{"iamStatements", `[{"actions":["*:*"],"resources":["*"]}]`, "number 1 allows every action"},
+		{"iamStatements", `[{"actions":["GetObject"],"resources":["*"]}]`, `number 1: "GetObject" is not an action; use a service and its action`},
+		{"iamStatements", `[{"actions":["s3:"],"resources":["*"]}]`, `number 1: "s3:" is not an action`},
+		{"iamStatements", `[{"actions":["*:GetObject"],"resources":["*"]}]`, `number 1: "*:GetObject" is not an action`},
+		{"iamStatements", `[{"actions":["s3:Get*"],"resources":["bucket"]}]`, `number 1: "bucket" is not a resource; use an ARN`},
+		{"permissionsBoundaryArn", "arn:aws:iam::1:policy/b", `has the account "1"; an account id has 12 digits`},
+		{"permissionsBoundaryArn", "arn:aws:iam::aws:policy/b", ""},
+		{"environment", `{"AWS_LWA_READYNESS_CHECK_TIMEOUT_SECONDS":"5"}`, "AWS_LWA_READYNESS_CHECK_TIMEOUT_SECONDS is not a variable of the adapter; did you mean AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS?"},
+		{"environment", `{"AWS_LWA_X":"5"}`, "AWS_LWA_X is not a variable of the adapter; "},
+		{"environment", `{"aws_lwa_enable_compression":"true"}`, "did you mean AWS_LWA_ENABLE_COMPRESSION?"},
+		{"stage", "test-invoke-stage", `"test-invoke-stage" belongs to API Gateway`},
+		{"tags", fiftyOne("k"), "tags: with Project and Stack there are 53, and AWS takes 50 on a resource; use 48 or fewer"},
+		{"tags", `{"project":"x"}`, `"Project" and "project" are one name to IAM`},
+		{"tags", `{"Project":"x"}`, ""},
 		{"permissionsBoundaryArn", "arn:aws:s3:::x", `"arn:aws:s3:::x" is not an ARN of the kind that is needed; use one such as arn:aws:iam:...:policy/...`},
 		{"repositoryKmsKeyArn", "alias/x", `use one such as arn:aws:kms:...:key/...`},
 		{"environmentKmsKeyArn", "arn:aws:kms", "use one such as arn:aws:kms:...:key/..."},
@@ -86,6 +122,7 @@ func TestMistakes(t *testing.T) {
 		{"accountLogRole", "true", "is of no use without accessLog"},
 		{"domainName", "example", `"example" is not a domain name`},
 		{"domainName", "api.example.com", "domainCertificateArn: is not set"},
+		{"disableExecuteApiEndpoint", "true", "true leaves no way to the app without a domain"},
 		{"domainBasePath", "shop", "domainName: is not set, but a certificate, a hosted zone or a base path is"},
 		{"alarmEmail", "me", `"me" is not an e-mail address`},
 		{"stage", "v 1", `"v 1" is not allowed; use 1 to 128 letters`},
@@ -97,6 +134,10 @@ func TestMistakes(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.key+"="+tt.value, func(t *testing.T) {
+			if tt.want == "" {
+				newProject(t).deployed(t, map[string]string{tt.key: tt.value})
+				return
+			}
 			err := p.refused(t, map[string]string{tt.key: tt.value})
 			if len(err.Mistakes) > 1 && tt.value != "example" {
 				t.Errorf("%d mistakes, want one: %v", len(err.Mistakes), err)
@@ -143,6 +184,19 @@ func TestCombinations(t *testing.T) {
 			`number 1: "daily" is not a schedule`},
 		{"a schedule with bounds upside down", map[string]string{"provisionedConcurrency": "2",
 			"provisionedSchedule": `[{"schedule":"rate(1 day)","min":3,"max":2}]`}, "number 1: min 3 and max 2 are no bounds"},
+		{"a schedule of fortnights", map[string]string{"provisionedConcurrency": "1", "provisionedSchedule": `[{"schedule":"rate(1 fortnight)","min":1,"max":2}]`},
+			`number 1: "rate(1 fortnight)" is not a schedule`},
+		{"a schedule of five fields", map[string]string{"provisionedConcurrency": "1", "provisionedSchedule": `[{"schedule":"cron(0 8 * * ?)","min":1,"max":2}]`},
+			`number 1: "cron(0 8 * * ?)" is not a schedule`},
+		{"a schedule at a time", map[string]string{"provisionedConcurrency": "1", "provisionedSchedule": `[{"schedule":"at(2030-01-31T08:00:00)","min":1,"max":2}]`}, ""},
+		{"a schedule below what is started", map[string]string{"provisionedConcurrency": "5", "provisionedSchedule": `[{"schedule":"rate(1 day)","min":0,"max":1}]`},
+			"number 1: max 1 is less than provisionedConcurrency (5)"},
+		{"a caller of an account that is none", map[string]string{"auth": "AWS_IAM", "allowedPrincipals": `["arn:aws:iam::1:role/x"]`},
+			`allowedPrincipals: "arn:aws:iam::1:role/x" has the account "1"; an account id has 12 digits`},
+		{"many ranges", map[string]string{"allowedSourceRanges": ranges(300)}, ""},
+		{"too many ranges", map[string]string{"allowedSourceRanges": ranges(500)}, "allowedSourceRanges: who may call makes a policy of "},
+		{"a zone's name", map[string]string{"domainName": domain, "domainCertificateArn": certificate, "domainHostedZoneId": "example.com"},
+			`domainHostedZoneId: "example.com" is not a zone's id`},
 		{"a canary", map[string]string{"liveVersion": "3", "canaryWeight": "10"}, ""},
 		{"a canary and provisioned concurrency", map[string]string{"liveVersion": "3", "canaryWeight": "10", "provisionedConcurrency": "1"},
 			"or set provisionedConcurrency to 0, deploy that, and then start the rollout"},
@@ -160,8 +214,8 @@ func TestCombinations(t *testing.T) {
 		{"a base path twice", map[string]string{"domainName": domain, "domainCertificateArn": certificate, "domainBasePath": "shop",
 			"environment": `{"AWS_LWA_REMOVE_BASE_PATH":"/other"}`}, "AWS_LWA_REMOVE_BASE_PATH is set by lambda-web; use the setting domainBasePath"},
 		{"the adapter's base path alone", map[string]string{"environment": `{"AWS_LWA_REMOVE_BASE_PATH":"/other"}`}, ""},
-		{"a certificate of something else", map[string]string{"domainName": domain, "domainCertificateArn": "arn:aws:iam::1:server-certificate/x"},
-			"domainCertificateArn: \"arn:aws:iam::1:server-certificate/x\" is not an ARN of the kind that is needed; use one such as arn:aws:acm"},
+		{"a certificate of something else", map[string]string{"domainName": domain, "domainCertificateArn": "arn:aws:iam::123456789012:server-certificate/x"},
+			"domainCertificateArn: \"arn:aws:iam::123456789012:server-certificate/x\" is not an ARN of the kind that is needed; use one such as arn:aws:acm"},
 		{"a certificate of another region", map[string]string{"domainName": domain, "domainCertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/x"},
 			`domainCertificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/x" is in us-east-1, and the web app goes to eu-central-1 (aws:region)`},
 		{"a key's alias", map[string]string{"environmentKmsKeyArn": "arn:aws:kms:eu-central-1:123456789012:alias/x"},

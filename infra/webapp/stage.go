@@ -3,6 +3,7 @@ package webapp
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigateway"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
@@ -88,15 +89,15 @@ func (b builder) accessLog() (apigateway.StageAccessLogSettingsArgs, []pulumi.Re
 	if err != nil {
 		return none, nil, fmt.Errorf("access log: %w", err)
 	}
-	format, err := json.Marshal(accessLine)
+	format, err := accessFormat()
 	if err != nil {
 		return none, nil, fmt.Errorf("access log: %w", err)
 	}
-	settings := apigateway.StageAccessLogSettingsArgs{DestinationArn: logs.Arn, Format: pulumi.String(string(format))}
+	settings := apigateway.StageAccessLogSettingsArgs{DestinationArn: logs.Arn, Format: pulumi.String(format)}
 	if !b.args.AccountLogRole {
 		return settings, nil, nil
 	}
-	account, err := b.accountLogRole()
+	account, err := b.accountLogRole(arnField(logs.Arn, arnPartition))
 	if err != nil {
 		return none, nil, fmt.Errorf("the account's role for API Gateway logs: %w", err)
 	}
@@ -118,13 +119,22 @@ var accessLine = map[string]string{
 	"latency":            "$context.responseLatency",
 	"integrationLatency": "$context.integrationLatency",
 	"integrationStatus":  "$context.integration.status",
-	"error":              "$context.error.message",
+	"error":              quotedError,
 	"lambdaRequestId":    "$context.integration.requestId",
+}
+
+// quotedError is the one variable that comes with quotation marks around it and those within escaped.
+const quotedError = "$context.error.messageString"
+
+// accessFormat is accessLine as JSON in which API Gateway writes the values.
+func accessFormat() (string, error) {
+	format, err := json.Marshal(accessLine)
+	return strings.Replace(string(format), `"`+quotedError+`"`, quotedError, 1), err
 }
 
 // accountLogRole gives API Gateway the role it writes logs under, once for the whole account and
 // region. Other stacks may come to rely on it, so it stays when this one goes.
-func (b builder) accountLogRole() (*apigateway.Account, error) {
+func (b builder) accountLogRole(partition pulumi.StringOutput) (*apigateway.Account, error) {
 	trust, err := document(statement{
 		Effect:    "Allow",
 		Principal: map[string]string{"Service": "apigateway.amazonaws.com"},
@@ -143,7 +153,7 @@ func (b builder) accountLogRole() (*apigateway.Account, error) {
 	}
 	push, err := iam.NewRolePolicyAttachment(b.ctx, b.name+"-apigateway", &iam.RolePolicyAttachmentArgs{
 		Role:      role.Name,
-		PolicyArn: iam.ManagedPolicyAmazonAPIGatewayPushToCloudWatchLogs,
+		PolicyArn: pulumi.Sprintf("arn:%s:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs", partition),
 	}, b.parent, pulumi.RetainOnDelete(true))
 	if err != nil {
 		return nil, err

@@ -35,7 +35,7 @@ const Type = "lambda-web:index:WebApp"
 type WebApp struct {
 	pulumi.ResourceState
 
-	URL           pulumi.StringOutput // the stage's invoke URL, without a slash at the end
+	URL           pulumi.StringOutput // the stage's invoke URL, or the domain's if that alone answers, without a slash at the end
 	DomainURL     pulumi.StringOutput // the URL on the domain of one's own; unset without one
 	APIID         pulumi.StringOutput
 	Stage         pulumi.StringOutput
@@ -110,6 +110,9 @@ func (w *WebApp) register(ctx *pulumi.Context, name string, args Args, staged st
 		return fmt.Errorf("operations of %s: %w", name, err)
 	}
 	w.URL = api.stage.InvokeUrl
+	if args.DisableExecuteAPI {
+		w.URL = api.domainURL // the stage's own answers nobody
+	}
 	w.DomainURL = api.domainURL
 	w.APIID = api.api.ID().ToStringOutput()
 	w.Stage = api.stage.StageName

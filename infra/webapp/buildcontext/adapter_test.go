@@ -25,6 +25,17 @@ func TestCompileAdapterShowsTheCompilersWords(t *testing.T) {
 	}
 }
 
+// hostile makes an environment, and a file of `go env -w`, that would change what is compiled.
+func hostile(t *testing.T) {
+	t.Helper()
+	written := filepath.Join(t.TempDir(), "env")
+	must(t, os.WriteFile(written, []byte("GOFLAGS=-tags=purego -gcflags=all=-N\nGOAMD64=v3\nGOARM64=v8.1,lse\nGOEXPERIMENT=nogreenteagc\nGOFIPS140=latest\n"), 0o600))
+	t.Setenv("GOENV", written)
+	t.Setenv("GOFLAGS", "-tags=other")
+	t.Setenv("GODEBUG", "gotypesalias=0")
+	t.Setenv("CGO_ENABLED", "1")
+}
+
 // The adapter is static and the same bytes each time, whatever the caller's environment says.
 func TestCompileAdapter(t *testing.T) {
 	if testing.Short() {
@@ -34,8 +45,7 @@ func TestCompileAdapter(t *testing.T) {
 		t.Run(architecture, func(t *testing.T) {
 			first, second := filepath.Join(t.TempDir(), "first"), filepath.Join(t.TempDir(), "second")
 			must(t, CompileAdapter(t.Context(), architecture, first))
-			t.Setenv("GOFLAGS", "-tags=other")
-			t.Setenv("GOAMD64", "v3")
+			hostile(t)
 			must(t, CompileAdapter(t.Context(), architecture, second))
 			file, err := elf.Open(first)
 			must(t, err)
