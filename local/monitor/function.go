@@ -138,6 +138,7 @@ func (c *Cloud) functionConfig(ctx context.Context, d *Deployment, r *Resource) 
 		Extensions:             app.extensions,
 		AppPort:                appPort(env),
 		MaxConcurrency:         maxConcurrency(r, provisioned(d, r)),
+		Blocked:                reserved(r) == 0,
 		ProvisionedConcurrency: provisioned(d, r),
 		Freeze:                 c.settings.Freeze,
 		LogFormat:              sandbox.LogFormat(text(object(r.Inputs, "loggingConfig"), "logFormat")),
@@ -156,10 +157,16 @@ func provisioned(d *Deployment, function *Resource) int {
 	return total
 }
 
+// reserved is the function's reserved concurrency: -1 is none, 0 throttles every invocation.
+// https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
+func reserved(r *Resource) int {
+	return int(number(r.Inputs, "reservedConcurrentExecutions", -1))
+}
+
 // maxConcurrency is the number of sandboxes a function may have at once, 0 for the default.
 func maxConcurrency(r *Resource, provisioned int) int {
-	if reserved := int(number(r.Inputs, "reservedConcurrentExecutions", -1)); reserved > 0 {
-		return max(reserved, provisioned)
+	if n := reserved(r); n > 0 {
+		return max(n, provisioned)
 	}
 	return 0
 }

@@ -7,17 +7,35 @@ import (
 	"strconv"
 )
 
-// PeakResident is the most memory a process has had resident, in bytes; 0 for one that has ended.
-func PeakResident(pid int) int64 {
-	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+// PeakMemory is the most memory a process has had resident, in bytes, with the pages that it shares counted by its
+// share of them (PSS), so that the sum over workers counts each page once; 0 for a process that has ended.
+// Where the kernel does not tell the shares, shared pages count whole.
+// https://docs.kernel.org/filesystems/proc.html
+func PeakMemory(pid int) int64 {
+	folder := "/proc/" + strconv.Itoa(pid)
+	status, err := os.ReadFile(folder + "/status")
 	if err != nil {
 		return 0
 	}
-	_, rest, found := bytes.Cut(status, []byte("\nVmHWM:"))
-	if !found {
+	peak, now := kilobytes(status, "VmHWM:"), kilobytes(status, "VmRSS:")
+	if peak == 0 {
 		return 0 // it has ended and waits for its parent
+	}
+	rollup, err := os.ReadFile(folder + "/smaps_rollup")
+	share := kilobytes(rollup, "Pss:")
+	if err != nil || share == 0 {
+		return peak << 10
+	}
+	return (share + max(0, peak-now)) << 10
+}
+
+// kilobytes is the number behind a name at the beginning of a line, or 0.
+func kilobytes(text []byte, name string) int64 {
+	_, rest, found := bytes.Cut(text, []byte("\n"+name))
+	if !found {
+		return 0
 	}
 	number, _, _ := bytes.Cut(bytes.TrimSpace(rest), []byte(" "))
 	kB, _ := strconv.ParseInt(string(number), 10, 64)
-	return kB << 10
+	return kB
 }

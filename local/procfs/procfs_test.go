@@ -1,22 +1,24 @@
 package procfs
 
 import (
+	"bufio"
 	"os"
 	"os/exec"
 	"runtime"
+	"strconv"
 	"testing"
 )
 
-func TestPeakResident(t *testing.T) {
+func TestPeakMemory(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("this package reads /proc, which only Linux has; elsewhere the sandbox asks ps")
 	}
-	before := PeakResident(os.Getpid())
+	before := PeakMemory(os.Getpid())
 	block := make([]byte, 64<<20)
 	for i := range block {
 		block[i] = 1
 	}
-	if after := PeakResident(os.Getpid()); before <= 0 || after < before || after < int64(len(block)) {
+	if after := PeakMemory(os.Getpid()); before <= 0 || after < before || after < int64(len(block)) {
 		t.Errorf("%d bytes, and %d after taking %d", before, after, len(block))
 	}
 	runtime.KeepAlive(block)
@@ -24,7 +26,49 @@ func TestPeakResident(t *testing.T) {
 	if err := command.Run(); err != nil {
 		t.Fatal(err)
 	}
-	if peak := PeakResident(command.Process.Pid); peak != 0 {
+	if peak := PeakMemory(command.Process.Pid); peak != 0 {
 		t.Errorf("a process that has ended: %d bytes", peak)
+	}
+}
+
+// Workers share most of their memory: each page counts once in their sum.
+func TestSharedPagesCountOnce(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("this package reads /proc, which only Linux has; elsewhere the sandbox asks ps")
+	}
+	const workers, block = 4, 64 << 20
+	script := "import os, sys\nblock = b'x' * " + strconv.Itoa(block) + "\n" +
+		"for _ in range(" + strconv.Itoa(workers) + "):\n" +
+		"    if os.fork() == 0:\n        print(os.getpid(), flush=True)\n        sys.stdin.read()\n        os._exit(0)\n" +
+		"print(os.getpid(), flush=True)\nsys.stdin.read()"
+	command := exec.Command("python3", "-c", script)
+	in, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Skip("this test needs Python 3: ", err)
+	}
+	defer command.Wait()
+	defer in.Close()
+	var sum int64
+	lines := bufio.NewScanner(out)
+	var pids []int
+	for len(pids) <= workers && lines.Scan() {
+		pid, err := strconv.Atoi(lines.Text())
+		if err != nil {
+			t.Fatal(err)
+		}
+		pids = append(pids, pid)
+	}
+	for _, pid := range pids {
+		sum += PeakMemory(pid)
+	}
+	if sum < block || sum > 2*block {
+		t.Errorf("%d processes that share %d bytes have %d together", len(pids), block, sum)
 	}
 }

@@ -15,10 +15,11 @@ import (
 type Alias struct {
 	name string
 
-	mu     sync.RWMutex
-	routes []*route      // the primary version first
-	paused chan struct{} // not nil while invocations wait for an update
-	closed bool
+	mu       sync.RWMutex
+	routes   []*route      // the primary version first
+	paused   chan struct{} // not nil while invocations wait for an update
+	closed   bool
+	retiring []*retirement // oldest first
 
 	updating sync.Mutex // one Update or Close at a time
 }
@@ -49,12 +50,17 @@ func (a *Alias) Invoke(ctx context.Context, in Invocation) (Result, error) {
 	if in.Qualifier == "" {
 		in.Qualifier = a.name
 	}
-	to, err := a.enter(ctx)
-	if err != nil {
-		return Result{}, err
+	for {
+		to, err := a.enter(ctx)
+		if err != nil {
+			return Result{}, err
+		}
+		result, err := to.Function.Invoke(ctx, in)
+		to.calls.Done()
+		if !errors.Is(err, errSuspended) {
+			return result, err
+		}
 	}
-	defer to.calls.Done()
-	return to.Function.Invoke(ctx, in)
 }
 
 // enter chooses the version for an invocation and counts it in.
@@ -85,9 +91,9 @@ func (a *Alias) enter(ctx context.Context) (*route, error) {
 }
 
 // Update moves the alias. It warms the versions that are new (one sandbox at least, so that a version
-// that cannot start never replaces one that can), sends new invocations to them, waits until the
-// versions that are gone have finished theirs, and closes them. If a new version does not start, the
-// alias stays as it is and the new version is closed. The context cuts waiting short.
+// that cannot start never replaces one that can) and sends new invocations to them. The versions that are
+// gone finish their invocations and end later: Update does not wait for them. If a new version does not
+// start, the alias stays as it is and the new version is closed.
 func (a *Alias) Update(ctx context.Context, routes ...Route) error {
 	if err := validateRoutes(routes); err != nil {
 		return fmt.Errorf("update the alias %s: %w", a.name, err)
@@ -100,8 +106,8 @@ func (a *Alias) Update(ctx context.Context, routes ...Route) error {
 			continue
 		}
 		err := r.Function.warm(ctx)
-		if err != nil && ctx.Err() == nil && a.holdsPort() {
-			err = a.takePort(ctx, r.Function)
+		if failed := (*startError)(nil); errors.As(err, &failed) && failed.wantedPort && a.holdsPort() {
+			err = a.handOver(ctx, r.Function)
 		}
 		if err != nil {
 			for _, started := range routes[:i+1] {
@@ -114,30 +120,40 @@ func (a *Alias) Update(ctx context.Context, routes ...Route) error {
 	}
 	gone := a.swap(routes)
 	a.resume()
-	return a.retire(ctx, gone)
+	for _, r := range gone {
+		a.retire(r)
+	}
+	return nil
 }
 
-// holdsPort is true when a version behind the alias may keep an app that ignores PORT from starting.
+// holdsPort is true when a version behind the alias listens on a port that a new one may want.
 func (a *Alias) holdsPort() bool {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	return slices.ContainsFunc(a.routes, func(r *route) bool { return r.Function.pool.holdsPort() })
 }
 
-// takePort warms a version whose app may know no port but the declared one: invocations wait while
-// the versions behind the alias give it up. They start over if the new version cannot start.
-func (a *Alias) takePort(ctx context.Context, f *Function) error {
+// handOver warms a version that got as far as its port, which the versions behind the alias hold: new
+// invocations wait, those in progress have a moment to end, and then the port changes hands. If the new
+// version cannot start all the same, the old ones start over.
+func (a *Alias) handOver(ctx context.Context, f *Function) error {
 	a.mu.Lock()
 	a.paused = make(chan struct{})
 	routes := a.routes
 	a.mu.Unlock()
+	moment, cancel := context.WithTimeout(ctx, f.cfg.Limits.HandOver)
+	defer cancel()
 	for _, r := range routes {
-		if err := r.drain(ctx); err != nil {
-			return err
-		}
+		r.drain(moment) // what is still open then is cut off
 		r.Function.pool.suspend()
 	}
-	return f.warm(ctx)
+	err := f.warm(ctx)
+	if err != nil {
+		for _, r := range routes {
+			r.Function.pool.resume()
+		}
+	}
+	return err
 }
 
 // resume lets invocations go on.
@@ -186,17 +202,39 @@ func (a *Alias) swap(routes []Route) (gone []*route) {
 	return gone
 }
 
-// retire drains and closes versions.
-func (a *Alias) retire(ctx context.Context, routes []*route) error {
-	var errs []error
-	for _, r := range routes {
-		errs = append(errs, r.drain(ctx), r.Function.Close(ctx))
+// maxRetiring is how many old versions may finish their invocations at once: each has processes.
+const maxRetiring = 2
+
+// retirement is an old version that finishes its invocations.
+type retirement struct {
+	cutShort context.CancelFunc
+	over     chan struct{}
+}
+
+// retire lets a version finish its invocations, each of which ends with the function's timeout at the latest, and
+// then ends it. It does not wait. Too many such versions at once cut the oldest short.
+func (a *Alias) retire(r *route) {
+	ctx, cancel := context.WithCancel(context.Background())
+	this := &retirement{cutShort: cancel, over: make(chan struct{})}
+	a.mu.Lock()
+	a.retiring = append(a.retiring, this)
+	for _, old := range a.retiring[:max(0, len(a.retiring)-maxRetiring)] {
+		old.cutShort()
 	}
-	return errors.Join(errs...)
+	a.mu.Unlock()
+	go func() {
+		defer cancel()
+		r.drain(ctx)
+		r.Function.Close(context.Background())
+		a.mu.Lock()
+		a.retiring = slices.DeleteFunc(a.retiring, func(other *retirement) bool { return other == this })
+		a.mu.Unlock()
+		close(this.over)
+	}()
 }
 
 // drain waits for the invocations on their way into the function and then for those in it.
-func (r *route) drain(ctx context.Context) error {
+func (r *route) drain(ctx context.Context) {
 	entered := make(chan struct{})
 	go func() {
 		r.calls.Wait()
@@ -204,23 +242,35 @@ func (r *route) drain(ctx context.Context) error {
 	}()
 	select {
 	case <-entered:
-		return r.Function.Drain(ctx)
+		r.Function.Drain(ctx)
 	case <-ctx.Done():
-		return ctx.Err()
 	}
 }
 
-// Close refuses new invocations and closes the versions; invocations in progress are answered with
-// ErrClosed.
+// Close refuses new invocations and closes the versions, also those that are about to end; invocations in
+// progress are answered with ErrClosed.
 func (a *Alias) Close(ctx context.Context) error {
 	a.mu.Lock()
 	a.closed = true
 	a.mu.Unlock()
 	a.updating.Lock()
 	defer a.updating.Unlock()
+	a.mu.Lock()
+	retiring := slices.Clone(a.retiring)
+	a.mu.Unlock()
+	for _, old := range retiring {
+		old.cutShort()
+	}
 	var errs []error
 	for _, r := range a.routes {
 		errs = append(errs, r.Function.Close(ctx))
+	}
+	for _, old := range retiring {
+		select {
+		case <-old.over:
+		case <-ctx.Done():
+			errs = append(errs, ctx.Err())
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -21,6 +21,10 @@ func (sb *sandbox) boot(limit time.Duration) *failure {
 		f = sb.tryBoot(limit)
 	}
 	sb.initDuration = time.Since(sb.initBegan)
+	if f != nil {
+		sb.drainOutput() // what its processes said is of interest to whoever decides what follows
+	}
+	sb.booting.over.Store(true)
 	sb.peakMB() // measured while the processes are there
 	if f != nil {
 		sb.observeChange(Failed, f)
@@ -43,6 +47,9 @@ func (sb *sandbox) tryBoot(limit time.Duration) *failure {
 	}
 	if f := sb.startApp(); f != nil {
 		return sb.abort(f)
+	}
+	if m := sb.machine(); m != nil {
+		go m.followPort(sb.settled)
 	}
 	return sb.await(nil, timer, limit)
 }
@@ -68,23 +75,11 @@ func (sb *sandbox) open() error {
 	return nil
 }
 
-// launch makes the host. On a network with others only the first sandbox may have the declared port.
 func (sb *sandbox) launch() (Host, error) {
 	if sb.cfg.ownNetworks() {
 		return sb.cfg.Launcher.Launch(sb.cfg, sb.number)
 	}
-	preferred := 0
-	if sb.number == 1 {
-		preferred = sb.cfg.AppPort
-	}
-	m, err := newMachine(preferred)
-	if err != nil {
-		return nil, err
-	}
-	if preferred != 0 && m.port != preferred {
-		sb.log.printf("port %d is in use on this machine; the app is told PORT=%d", preferred, m.port)
-	}
-	return m, nil
+	return newMachine(sb.cfg.AppPort)
 }
 
 // appPort is 0 before boot.
@@ -95,6 +90,14 @@ func (sb *sandbox) appPort() int {
 		return 0
 	}
 	return sb.host.AppPort()
+}
+
+// machine is the host where the sandboxes share this machine, or nil.
+func (sb *sandbox) machine() *machine {
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	m, _ := sb.host.(*machine)
+	return m
 }
 
 func (sb *sandbox) environment() environment {
@@ -117,7 +120,7 @@ func (sb *sandbox) start(path string, args []string, variables map[string]string
 		return nil, errEnds
 	}
 	g, err := sb.host.Start(Command{
-		Path: path, Args: args, Dir: sb.cfg.Dir, Env: environ(variables), Output: &splitter{lines: sb.log},
+		Path: path, Args: args, Dir: sb.cfg.Dir, Env: environ(variables), Output: &splitter{lines: sb.log, booting: &sb.booting},
 	}, sb.exited)
 	if err == nil {
 		sb.groups = append(sb.groups, g)

@@ -33,11 +33,12 @@ type Config struct {
 	// (/opt/extensions/NAME on Lambda).
 	Extensions []string
 
-	// AppPort is the port the app is set to. The first sandbox gets it if it is free on this machine,
-	// each further one a free port, told through PORT and AWS_LWA_PORT. 0 is 8080.
+	// AppPort is the port the app is set to. On this machine each sandbox gets a free port instead, told through
+	// PORT and AWS_LWA_PORT; an app that listens on AppPort all the same is reached there. 0 is 8080.
 	AppPort int
 
 	MaxConcurrency         int           // sandboxes at once; 0 is 10
+	Blocked                bool          // reserved concurrency of 0: each invocation is throttled
 	ProvisionedConcurrency int           // sandboxes that Start warms and that never expire
 	IdleExpiry             time.Duration // how long a sandbox may idle before spin-down; 0 is never
 	Freeze                 bool          // stop all processes between invocations, as Lambda does
@@ -71,6 +72,7 @@ type Limits struct {
 	InternalShutdown time.Duration // the same when only internal extensions are registered: 500 ms
 	QueueWait        time.Duration // wait for a sandbox when no more may be started: 10 s, then ErrThrottled
 	FinishWait       time.Duration // wait for a sandbox that has answered and is about to be free: 20 ms
+	HandOver         time.Duration // for invocations in progress when a new version needs the port of the old one: 2 s
 	Response         int           // bytes of a buffered response: 6291556
 	StreamedResponse int           // bytes of a streamed response: 200 MiB
 }
@@ -103,6 +105,7 @@ func (c Config) withDefaults() Config {
 	l.InternalShutdown = either(l.InternalShutdown, 500*time.Millisecond)
 	l.QueueWait = either(l.QueueWait, defaultQueueWait)
 	l.FinishWait = either(l.FinishWait, 20*time.Millisecond)
+	l.HandOver = either(l.HandOver, 2*time.Second)
 	l.Response = either(l.Response, maxEvent)
 	l.StreamedResponse = either(l.StreamedResponse, 200<<20)
 	return c

@@ -225,7 +225,7 @@ func TestEnvironment(t *testing.T) {
 		c.Env["AWS_EXECUTION_ENV"] = "x"
 	}, extensionScripts{"lambda-adapter": "env;register;events"}, "env", "serve")
 	f.invoke(t, `{}`)
-	port := strconv.Itoa(f.cfg.AppPort)
+	port := f.log.await(t, ` actor: env PORT=(\d+)$`)[1]
 	for _, c := range []struct{ variable, app, extension string }{
 		{"AWS_LAMBDA_FUNCTION_NAME", "hello", "hello"},
 		{"AWS_LAMBDA_FUNCTION_VERSION", "3", "3"},

@@ -56,12 +56,9 @@ func (f *Function) Version() string { return f.cfg.Version }
 // Stats counts now.
 func (f *Function) Stats() Stats { return f.pool.stats() }
 
-// Start warms the provisioned sandboxes and returns when all are ready. If the function cannot
-// start, it says why and leaves nothing running.
+// Start warms the provisioned sandboxes, or a single one if there are none, and returns when all are
+// ready. If the function cannot start, it says why and leaves nothing running.
 func (f *Function) Start(ctx context.Context) error {
-	if f.cfg.ProvisionedConcurrency == 0 {
-		return nil
-	}
 	err := f.warm(ctx)
 	if err != nil {
 		f.pool.stopAll()
@@ -69,9 +66,11 @@ func (f *Function) Start(ctx context.Context) error {
 	return err
 }
 
-// warm boots the provisioned sandboxes, or a single one if there are none. It may be repeated after
-// an error, unless the context has ended: that closes the function.
+// warm may be repeated after an error, unless the context has ended: that closes the function.
 func (f *Function) warm(ctx context.Context) error {
+	if f.cfg.Blocked {
+		return nil
+	}
 	stop := context.AfterFunc(ctx, f.pool.stopAll)
 	defer stop()
 	err := f.warmAll(max(1, f.cfg.ProvisionedConcurrency), f.cfg.ProvisionedConcurrency > 0)
@@ -84,8 +83,8 @@ func (f *Function) warm(ctx context.Context) error {
 	return nil
 }
 
-// warmAll boots the first sandbox alone, so that an app that ignores its PORT has it, and then the
-// others together.
+// warmAll boots the first sandbox alone, so that it is known where the app listens, and then the others
+// together.
 func (f *Function) warmAll(n int, provisioned bool) error {
 	if err := f.pool.warm(provisioned); err != nil {
 		return err

@@ -1,9 +1,6 @@
 package sandbox
 
-import (
-	"errors"
-	"time"
-)
+import "time"
 
 // How a pool grows: which sandboxes boot, when, and what follows when one cannot.
 
@@ -96,14 +93,15 @@ func (p *pool) booted(sb *sandbox) {
 
 func (p *pool) works(sb *sandbox) {
 	sb.place.works = true
-	if sb.appPort() != p.cfg.AppPort {
-		p.portKnown = true // the app listens where PORT says
-		p.limit = p.cfg.MaxConcurrency
+	if m := sb.machine(); m != nil && m.ignoresPort() && p.limit > 1 {
+		p.limit = 1
+		sb.log.printf("the app listens on port %d, although PORT is %d: it can run only once on this machine, so that requests wait for "+
+			"each other. Let it listen on $PORT to have them handled in parallel.", m.declared, m.port)
 	}
 }
 
-// openGate lets the further sandboxes boot once the first one has its port, so that an app which
-// ignores PORT runs in the sandbox that expects it on the declared port. It takes no lock.
+// openGate lets the further sandboxes boot once the first one works, and so it is known where its app
+// listens. It takes no lock.
 func (p *pool) openGate(sb *sandbox) {
 	if sb.number == 1 {
 		p.opened.Do(func() { close(p.first) })
@@ -119,31 +117,37 @@ func (p *pool) bootFailed(sb *sandbox, f *failure) {
 		return
 	}
 	sb.logInit("init", f)
-	if p.ignoresPort(sb, f) {
-		return
+	if !p.collides(sb) {
+		p.succeed(sb)
 	}
-	p.succeed(sb)
 }
 
-// ignoresPort handles an app that works in one sandbox and cannot start in another one: then the
-// pool stays as it is and the invocations wait for each other.
-func (p *pool) ignoresPort(sb *sandbox, f *failure) bool {
-	working := 0
-	for _, other := range p.sandboxes {
-		if other != sb && other.place.works {
-			working++
-		}
-	}
-	if p.portKnown || working == 0 {
+// collides handles a sandbox that could not start because an address was in use, beside one whose app
+// listens on a port that it was not told: the pool stays as it is and the invocations wait for each other.
+func (p *pool) collides(sb *sandbox) bool {
+	port := p.fixedPort(sb)
+	if port == 0 || !sb.booting.inUse.Load() {
 		return false
 	}
 	delete(p.sandboxes, sb.number)
-	if p.limit > working {
-		p.limit = working
-		sb.log.printf("the app does not listen on $PORT: it could not start here beside the one that works (%s); "+
-			"requests are handled one at a time. Let the app listen on $PORT to have them handled in parallel.", f)
+	if p.limit > 1 {
+		p.limit = 1
+		sb.log.printf("the app listens on port %d in every sandbox: it can run only once on this machine, so that requests wait for each "+
+			"other. Let it choose that port by $PORT, or not at all, to have them handled in parallel.", port)
 	}
 	return true
+}
+
+// fixedPort is a port on which the app of a sandbox that works listens without being told, or 0.
+func (p *pool) fixedPort(but *sandbox) int {
+	for _, other := range p.sandboxes {
+		if m := other.machine(); other != but && other.place.works && m != nil {
+			if ports := m.fixedPorts(); len(ports) > 0 {
+				return ports[0]
+			}
+		}
+	}
+	return 0
 }
 
 // succeed replaces a sandbox that has ended by its successor.
@@ -178,7 +182,14 @@ func (p *pool) warm(provisioned bool) error {
 	sb := p.add()
 	sb.warmed, sb.provisioned = true, provisioned
 	p.mu.Unlock()
-	f := p.boot(sb, p.cfg.Limits.ProvisionedInit) // the limit of an init that no invocation waits for
+	limit := p.cfg.Limits.Init
+	if provisioned {
+		limit = p.cfg.Limits.ProvisionedInit
+	}
+	f := p.boot(sb, limit)
+	if f != nil && f.errorType == timedOut && !provisioned {
+		sb, f = p.warmAgain(sb, f)
+	}
 	switch f {
 	case nil:
 		if provisioned {
@@ -197,9 +208,34 @@ func (p *pool) warm(provisioned bool) error {
 		return ErrClosed
 	}
 	sb.logInit("init", f)
-	if p.ignoresPort(sb, f) {
+	if p.collides(sb) {
 		return nil
 	}
 	delete(p.sandboxes, sb.number)
-	return errors.New(f.String())
+	return &startError{failure: f, wantedPort: sb.booting.wantedPort()}
 }
+
+// warmAgain is what Lambda does with the first invocation after an init that took too long: the init runs again, for as
+// long as the function may. It takes the lock.
+func (p *pool) warmAgain(sb *sandbox, f *failure) (*sandbox, *failure) {
+	sb.logInit("init", f)
+	next := sb.successor()
+	next.warmed, next.suppressed = true, false
+	p.mu.Lock()
+	if p.closed || p.sandboxes[sb.number] != sb {
+		p.mu.Unlock()
+		return sb, closedFailure
+	}
+	p.sandboxes[sb.number] = next
+	p.mu.Unlock()
+	next.log.printf("on Lambda the first request waits for a second init, of up to %s", p.cfg.Timeout)
+	return next, p.boot(next, p.cfg.Timeout)
+}
+
+// startError says why a version cannot start.
+type startError struct {
+	*failure
+	wantedPort bool // perhaps because a port was taken
+}
+
+func (e *startError) Error() string { return e.failure.String() }

@@ -163,7 +163,7 @@ type extensionScripts map[string]string
 // freeAppPort is a declared port that nothing else on the machine uses.
 func freeAppPort(t *testing.T) int {
 	t.Helper()
-	port, err := leasePort(0)
+	port, err := leasePort()
 	if err != nil {
 		t.Fatal(err)
 	}

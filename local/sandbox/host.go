@@ -28,7 +28,7 @@ type Host interface {
 	Start(c Command, exited func(Group)) (Group, error)
 	// Drain returns when all that the processes have written until now has been passed on.
 	Drain()
-	// PeakMemory is the sum of the peak resident set sizes of the processes, in bytes.
+	// PeakMemory is the peak memory of the processes together, in bytes; what they share counts once.
 	PeakMemory() int64
 	// Close ends what is left, also processes that left their group, and gives everything back.
 	Close()

@@ -11,26 +11,29 @@ import (
 // given a port of its own.
 type machine struct {
 	listener net.Listener
-	port     int
+	port     int  // that the app is told
+	declared int  // that the function's environment says
+	vacant   bool // nobody had the declared port before the app started
 
 	mu        sync.Mutex
 	processes []*process // all
+	forward   *forward   // where the app listens on the declared port instead
 }
 
 var _ Host = (*machine)(nil)
 
-// newMachine opens the listener and chooses the app's port: the preferred one, if it is not 0, when it is free.
-func newMachine(preferred int) (*machine, error) {
+// newMachine opens the listener and chooses the app's port.
+func newMachine(declared int) (*machine, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("serve the Runtime API: %w", err)
 	}
-	port, err := leasePort(preferred)
+	port, err := leasePort()
 	if err != nil {
 		listener.Close()
 		return nil, err
 	}
-	return &machine{listener: listener, port: port}, nil
+	return &machine{listener: listener, port: port, declared: declared, vacant: vacant(declared)}, nil
 }
 
 func (m *machine) Listener() net.Listener { return m.listener }
@@ -75,6 +78,11 @@ func (m *machine) Close() {
 		p.out.drain()
 		p.out.file.Close() // also when descendants that left their group keep it open
 		guard.remove(p.pid)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.forward != nil {
+		m.forward.close()
 	}
 	releasePort(m.port)
 }

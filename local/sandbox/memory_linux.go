@@ -12,17 +12,25 @@ import (
 // memoryInterval is how long a measurement counts as fresh: it costs some reads of /proc.
 const memoryInterval = 100 * time.Millisecond
 
-// peakMemory is the sum of the peak resident set sizes, in bytes, of the processes in the given
-// groups. It finds them as descendants of the group leaders, which are in the same group unless
-// they became daemons.
+// peakMemory is the peak memory, in bytes, of the processes in the given groups; what they share counts once.
 func peakMemory(groups []int) int64 {
 	var sum int64
-	for len(groups) > 0 {
-		pid := groups[len(groups)-1]
-		groups = append(groups[:len(groups)-1], children(pid)...)
-		sum += procfs.PeakResident(pid)
+	for _, pid := range descendants(groups) {
+		sum += procfs.PeakMemory(pid)
 	}
 	return sum
+}
+
+// descendants are the given processes and those below them, which are in the same groups unless they became
+// daemons.
+func descendants(pids []int) []int {
+	var all []int
+	for left := pids; len(left) > 0; {
+		pid := left[len(left)-1]
+		all = append(all, pid)
+		left = append(left[:len(left)-1:len(left)-1], children(pid)...)
+	}
+	return all
 }
 
 // children of all threads of a process.

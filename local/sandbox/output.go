@@ -74,8 +74,9 @@ const longestLine = 256 << 10
 
 // splitter passes on the whole lines of a text that comes in pieces.
 type splitter struct {
-	lines *lineWriter
-	rest  []byte // the unfinished line
+	lines   *lineWriter
+	booting *bootOutput
+	rest    []byte // the unfinished line
 }
 
 var _ io.WriteCloser = (*splitter)(nil)
@@ -102,6 +103,7 @@ func (s *splitter) pass(end []byte) {
 		s.rest = append(s.rest, end...)
 		end = s.rest
 	}
+	s.booting.hear(end)
 	s.lines.output(end)
 	s.rest = s.rest[:0]
 }

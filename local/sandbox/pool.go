@@ -2,6 +2,7 @@ package sandbox
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"slices"
 	"sync"
@@ -23,8 +24,8 @@ type pool struct {
 	starting  int
 	finishing int // have answered and are about to be free
 	out       int // handed to an invocation
-	portKnown bool
 	closed    bool
+	suspended bool
 	drained   []chan struct{}
 	expiry    *time.Timer // while an idle sandbox may expire
 
@@ -44,7 +45,7 @@ type place struct {
 }
 
 type waiter struct {
-	ready chan *sandbox // closed when the pool closes
+	ready chan *sandbox // closed when there will be none
 }
 
 var _ owner = (*pool)(nil)
@@ -53,17 +54,19 @@ func (p *pool) init(cfg *Config, log *logWriter) {
 	p.cfg, p.log = cfg, log
 	p.sandboxes = map[int]*sandbox{}
 	p.limit = cfg.MaxConcurrency
-	p.portKnown = cfg.ownNetworks()
 	p.closing, p.first = make(chan struct{}), make(chan struct{})
 	p.boots = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
 }
 
 // acquire returns a sandbox that is ready, or one whose init is due within the invocation.
 func (p *pool) acquire(ctx context.Context) (*sandbox, error) {
+	if p.cfg.Blocked {
+		return nil, ErrThrottled
+	}
 	p.mu.Lock()
-	if p.closed {
+	if err := p.refusal(); err != nil {
 		p.mu.Unlock()
-		return nil, ErrClosed
+		return nil, err
 	}
 	if sb := p.pick(); sb != nil {
 		p.handOut(sb)
@@ -79,6 +82,20 @@ func (p *pool) acquire(ctx context.Context) (*sandbox, error) {
 	return p.wait(ctx, w)
 }
 
+// errSuspended: the sandboxes have made room for another version, to which the alias takes the invocation.
+var errSuspended = errors.New("the version has made room for another one")
+
+// refusal is why the pool takes no invocation now, or nil. It needs the lock.
+func (p *pool) refusal() error {
+	switch {
+	case p.closed:
+		return ErrClosed
+	case p.suspended:
+		return errSuspended
+	}
+	return nil
+}
+
 func (p *pool) wait(ctx context.Context, w *waiter) (*sandbox, error) {
 	finish, queue := time.NewTimer(p.cfg.Limits.FinishWait), time.NewTimer(p.cfg.Limits.QueueWait)
 	defer finish.Stop()
@@ -86,10 +103,12 @@ func (p *pool) wait(ctx context.Context, w *waiter) (*sandbox, error) {
 	for {
 		select {
 		case sb, open := <-w.ready:
-			if !open {
-				return nil, ErrClosed
+			if open {
+				return sb, nil
 			}
-			return sb, nil
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return nil, either(p.refusal(), errSuspended)
 		case <-ctx.Done():
 			if sb := p.leave(w); sb != nil {
 				p.returned(sb)
@@ -129,8 +148,8 @@ func (p *pool) leave(w *waiter) *sandbox {
 	}
 }
 
-// giveUp throttles a waiter, unless it should wait again: a sandbox is on its way, or the app can
-// serve no more than it does because it ignores its port.
+// giveUp throttles a waiter, unless it should wait again: a sandbox is on its way, or the app can run
+// only once on this machine.
 func (p *pool) giveUp(w *waiter) (sb *sandbox, again time.Duration) {
 	p.mu.Lock()
 	if p.starting > 0 || p.limit < p.cfg.MaxConcurrency {
@@ -236,7 +255,7 @@ func (p *pool) lost(sb *sandbox) {
 	defer p.mu.Unlock()
 	p.settle(sb)
 	p.idle = slices.DeleteFunc(p.idle, func(other *sandbox) bool { return other == sb })
-	if p.has(sb) {
+	if p.has(sb) && !p.collides(sb) {
 		p.succeed(sb)
 	}
 	p.checkDrained()

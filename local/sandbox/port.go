@@ -9,7 +9,8 @@ import (
 )
 
 // On Lambda every sandbox has a network of its own; here all share the one of this machine, so each
-// app needs a port of its own.
+// app needs a port of its own. None is given the declared port: an app that listens there was not told to,
+// and so knows no other.
 
 // Free ports are taken from below the ranges that operating systems use for outgoing connections,
 // so that no such connection can take the port while the app still boots.
@@ -24,16 +25,12 @@ var leases = struct {
 	taken map[int]bool
 }{taken: map[int]bool{}}
 
-// leasePort gives the preferred port to one sandbox if it is not 0 and free on this machine, else any
-// free one. Nothing listens on it until the app does: whoever waits for the app would take that for
-// the app. If another program takes the port in that moment, the init fails and is repeated with
-// another port.
-func leasePort(preferred int) (int, error) {
+// leasePort gives a free port to one sandbox. Nothing listens on it until the app does: whoever waits for
+// the app would take that for the app. If another program takes the port in that moment, the init fails
+// and is repeated with another port.
+func leasePort() (int, error) {
 	leases.Lock()
 	defer leases.Unlock()
-	if preferred != 0 && tryPort(preferred) {
-		return preferred, nil
-	}
 	for range 1000 {
 		if port := firstFreePort + rand.IntN(lastFreePort-firstFreePort+1); tryPort(port) {
 			return port, nil

@@ -48,6 +48,7 @@ type sandbox struct {
 	frozen       bool
 	memory       memoryGauge
 
+	booting      bootOutput // of the processes, until the init is over
 	initBegan    time.Time
 	initDuration time.Duration
 	initReported atomic.Bool // a REPORT line has told it

@@ -41,31 +41,45 @@ func (p *pool) expire() {
 	p.armExpiry()
 }
 
-// holdsPort is true when a sandbox has the declared port and the app may be one that knows no other.
-// It takes the lock.
+// holdsPort is true when the app listens on a port that another version of it may want. It takes the lock.
 func (p *pool) holdsPort() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, sb := range p.sandboxes {
-		if sb.appPort() == p.cfg.AppPort && !p.portKnown {
-			return true
-		}
-	}
-	return false
+	return p.fixedPort(nil) != 0
 }
 
-// suspend ends all sandboxes; the next invocation starts over. Nothing may be in progress. It takes
-// the lock.
+// suspend ends all sandboxes and turns invocations away until resume. Those in progress are answered with
+// ErrClosed, those that wait go back to the alias. It takes the lock.
 func (p *pool) suspend() {
 	p.mu.Lock()
 	all := slices.Collect(maps.Values(p.sandboxes))
 	p.sandboxes, p.idle, p.reset = map[int]*sandbox{}, nil, nil
+	p.suspended = true
+	for _, sb := range all {
+		p.settle(sb)
+	}
+	p.dismiss()
 	p.mu.Unlock()
 	var stops sync.WaitGroup
 	for _, sb := range all {
 		stops.Go(func() { sb.stop(spindown) })
 	}
 	stops.Wait()
+}
+
+// resume lets invocations start over. It takes the lock.
+func (p *pool) resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.suspended = false
+}
+
+// dismiss sends away all who wait for a sandbox. It needs the lock.
+func (p *pool) dismiss() {
+	for _, w := range p.waiters {
+		close(w.ready)
+	}
+	p.waiters = nil
 }
 
 // stopAll takes the lock and returns when no process is left.
@@ -92,10 +106,8 @@ func (p *pool) close() []*sandbox {
 		if p.expiry != nil {
 			p.expiry.Stop()
 		}
-		for _, w := range p.waiters {
-			close(w.ready)
-		}
-		p.waiters, p.idle = nil, nil
+		p.dismiss()
+		p.idle = nil
 	}
 	return slices.Collect(maps.Values(p.sandboxes))
 }

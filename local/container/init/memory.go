@@ -7,13 +7,13 @@ import (
 	"lambda-web/local/procfs"
 )
 
-// peakMemory is the sum of the peak resident set sizes, in bytes, of all processes but this one.
+// peakMemory is the sum of the peak memory, in bytes, of all processes but this one.
 func peakMemory() int64 {
 	entries, _ := os.ReadDir("/proc")
 	var sum int64
 	for _, entry := range entries {
 		if id, err := strconv.Atoi(entry.Name()); err == nil && id != os.Getpid() {
-			sum += procfs.PeakResident(id)
+			sum += procfs.PeakMemory(id)
 		}
 	}
 	return sum

@@ -18,6 +18,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -65,12 +66,19 @@ func play(verb string, args []string) {
 		code := 0
 		fmt.Sscan(arg, &code)
 		os.Exit(code)
+	case "exits": // after a step
+		play(args[0], args[1:])
+		os.Exit(1)
 	case "block":
 		select {}
 	case "once": // stop here unless the file exists already
 		if _, err := os.Stat(args[0]); err != nil {
 			os.WriteFile(args[0], nil, 0o600)
 			play(args[1], args[2:])
+		}
+	case "nth": // N FILE STEP: only in the nth process that comes by
+		if strconv.Itoa(count(args[1])) == args[0] {
+			play(args[2], args[3:])
 		}
 	case "gate":
 		gate(arg)
@@ -102,24 +110,25 @@ func play(verb string, args []string) {
 		probe(args)
 	case "serve":
 		serve()
-	case "workers": // as many runtimes at once
-		n := 0
-		fmt.Sscan(arg, &n)
-		for range n {
-			go serve()
-		}
-		select {}
-	case "deserter": // a worker that polls, passes a gate and closes its connection
-		c, _ := net.Dial("tcp", api)
-		io.WriteString(c, "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: x\r\n\r\n")
-		gate(arg)
-		c.Close()
 	case "front":
 		front()
 	default:
 		say("unknown step %s", verb)
 		os.Exit(99)
 	}
+}
+
+// count adds a process to a file and returns how many came by.
+func count(file string) int {
+	f, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		say("%v", err)
+		return 0
+	}
+	defer f.Close()
+	f.WriteString("x")
+	info, _ := f.Stat()
+	return int(info.Size())
 }
 
 // env says all variables, or those that are named.
