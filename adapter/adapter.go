@@ -139,13 +139,13 @@ func (a *adapter) serve() error {
 	return <-ended
 }
 
-// noteOutage takes notice of how an invocation that came at began has ended. An error means that the app is dead.
-func (a *adapter) noteOutage(began time.Time, f *failure.Failure) error {
+// noteOutage takes notice of how an invocation ended for the app that was asked. An error means that the app is dead.
+func (a *adapter) noteOutage(app *webapp.Client, f *failure.Failure) error {
 	if f == nil || f.Type != failure.AppConnect {
 		a.outage.over()
 		return nil
 	}
-	lasted := a.outage.add(began, time.Now())
+	lasted := a.outage.add(app.Tried())
 	if lasted < longestOutage {
 		return nil
 	}

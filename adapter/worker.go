@@ -4,7 +4,6 @@ import (
 	"errors"
 	"runtime/debug"
 	"strconv"
-	"time"
 
 	"lambda-web/adapter/internal/event"
 	"lambda-web/adapter/internal/failure"
@@ -73,11 +72,10 @@ func (w *worker) run() error {
 // serveOne sees to it that the invocation gets exactly one answer. An error means that no other invocation can be
 // served.
 func (w *worker) serveOne() error {
-	began := time.Now()
 	w.state = unanswered
 	err := w.recovered()
 	if err == nil {
-		return w.noteOutage(began, nil)
+		return w.noteOutage(w.app, nil)
 	}
 	f, ok := errors.AsType[*failure.Failure](err)
 	if ok {
@@ -91,7 +89,7 @@ func (w *worker) serveOne() error {
 	if ok && f.Type == failure.AppNotReady && w.readiness.Failed() {
 		return errors.New("exiting, so that Lambda starts a new environment: " + f.Message)
 	}
-	return w.noteOutage(began, f)
+	return w.noteOutage(w.app, f)
 }
 
 // recovered runs the exchange; a panic in it is this one invocation's failure.

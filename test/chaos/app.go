@@ -7,11 +7,11 @@ import (
 	"strings"
 	"time"
 
-	"lambda-web/test/conformance"
+	"lambda-web/test/lambda"
 )
 
 // serve is the application of a lane.
-func (l *lane) serve(x *conformance.Exchange) {
+func (l *lane) serve(x *lambda.Exchange) {
 	n, err := strconv.Atoi(strings.TrimPrefix(x.Path(), "/n/"))
 	if err != nil {
 		l.finding("the application was asked for %s", x.Target)
@@ -53,7 +53,7 @@ func (l *lane) serve(x *conformance.Exchange) {
 }
 
 // misbehave replies as the fault says.
-func (l *lane) misbehave(x *conformance.Exchange, p plan, fault appFault) {
+func (l *lane) misbehave(x *lambda.Exchange, p plan, fault appFault) {
 	reply := l.replyTo(p, "")
 	head := strings.Index(reply, "\r\n\r\n") + 4
 	switch fault {
@@ -104,7 +104,7 @@ func (l *lane) replyTo(p plan, more string) string {
 	}
 	head := "HTTP/1.1 200 OK\r\nContent-Type: " + kind + "\r\n" + more
 	if p.chunked && p.app != appHalfBody {
-		return head + "Transfer-Encoding: chunked\r\n\r\n" + conformance.Chunked(p.reply, 1000)
+		return head + "Transfer-Encoding: chunked\r\n\r\n" + lambda.Chunked(p.reply, 1000)
 	}
 	return fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(p.reply), p.reply)
 }

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"lambda-web/test/conformance"
+	"lambda-web/test/lambda"
 )
 
 // lane is one adapter with its own Runtime API, application and part of the schedule.
@@ -22,11 +23,11 @@ type lane struct {
 	workers int
 	race    bool // the adapter has the race detector
 
-	api     *conformance.RuntimeAPI
+	api     *lambda.RuntimeAPI
 	app     *conformance.WebApp
 	adapter *conformance.Process
 	polls   atomic.Int32 // that wait now
-	again   chan *conformance.Invocation
+	again   chan *lambda.Invocation
 	still   sync.Mutex // held while the adapter is frozen
 
 	mu       sync.Mutex
@@ -43,7 +44,7 @@ type lane struct {
 }
 
 func newLane(seed uint64, number int, name string, count int) *lane {
-	l := &lane{name: name, seed: seed, number: number, count: count, workers: 1, again: make(chan *conformance.Invocation, 16), events: make(chan struct{}),
+	l := &lane{name: name, seed: seed, number: number, count: count, workers: 1, again: make(chan *lambda.Invocation, 16), events: make(chan struct{}),
 		records: map[int]*record{}, unseen: map[int]bool{}, outcomes: map[string]int{}, faults: map[string]int{}, usage: usage{heap: [4]int{-1, -1, -1, -1}}}
 	if name == "concurrent" {
 		l.workers = 4
@@ -112,7 +113,7 @@ func (l *lane) dead() bool {
 }
 
 func (l *lane) open(binary string) error {
-	l.api, l.app = conformance.NewRuntimeAPI(), conformance.NewWebApp()
+	l.api, l.app = lambda.NewRuntimeAPI(), conformance.NewWebApp()
 	l.api.Intercept(l.intercept)
 	l.app.OnHead(l.serve)
 	l.api.Forget()
@@ -161,7 +162,7 @@ func (l *lane) invoke(n int) {
 	if l.workers == 1 && (p.before != beforeNothing || p.freeze == freezeIdle || p.freeze == freezeClosed) {
 		l.prepare(p)
 	}
-	i := conformance.NewInvocation(strconv.Itoa(n), []byte(l.event(n, p)), time.Now().Add(deadlineOf(p)))
+	i := lambda.NewInvocation(strconv.Itoa(n), []byte(l.event(n, p)), time.Now().Add(deadlineOf(p)))
 	i.Chunked = p.chunked
 	l.api.Push(i)
 	select {

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"lambda-web/test/conformance"
+	"lambda-web/test/lambda"
 )
 
 // lost is the outcome of an answer that the Runtime API refused to read.
@@ -18,7 +18,7 @@ var errorTypes = []string{"Function.AppConnectError", "Function.AppBadResponse",
 	"Function.HttpStatusError", "Function.BadEvent", "Function.ResponseSizeTooLarge", "Runtime.AdapterError"}
 
 // outcome judges an answer: what kind it is, and whether its bytes are those that the application sent.
-func (l *lane) outcome(n int, p plan, kind string, answer *conformance.Request) string {
+func (l *lane) outcome(n int, p plan, kind string, answer *lambda.Request) string {
 	if kind == "error" {
 		return l.errorType(n, answer.Header.Get("Lambda-Runtime-Function-Error-Type"), answer.Body)
 	}
@@ -45,7 +45,7 @@ func (l *lane) outcome(n int, p plan, kind string, answer *conformance.Request) 
 	return served
 }
 
-func (l *lane) streamed(n int, p plan, answer *conformance.Request) string {
+func (l *lane) streamed(n int, p plan, answer *lambda.Request) string {
 	if kind := answer.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
 		report, err := base64.StdEncoding.DecodeString(answer.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
 		if err != nil {

@@ -1,6 +1,8 @@
 package main
 
-import "lambda-web/test/conformance"
+import (
+	"lambda-web/test/lambda"
+)
 
 // record is what was seen of one invocation.
 type record struct {
@@ -86,9 +88,9 @@ func (l *lane) handedOut(n int) <-chan struct{} {
 }
 
 // giveAgain keeps an invocation whose poll failed for the next poll; takeAgain returns it.
-func (l *lane) giveAgain(i *conformance.Invocation) { l.again <- i }
+func (l *lane) giveAgain(i *lambda.Invocation) { l.again <- i }
 
-func (l *lane) takeAgain() *conformance.Invocation {
+func (l *lane) takeAgain() *lambda.Invocation {
 	select {
 	case i := <-l.again:
 		return i

@@ -6,16 +6,16 @@ import (
 	"strings"
 	"time"
 
-	"lambda-web/test/conformance"
+	"lambda-web/test/lambda"
 )
 
 // intercept is the Runtime API of a lane where it departs from the well-behaved one.
-func (l *lane) intercept(x *conformance.Exchange) bool {
+func (l *lane) intercept(x *lambda.Exchange) bool {
 	switch {
-	case x.Path() == conformance.PathNext:
+	case x.Path() == lambda.PathNext:
 		l.next(x)
 		return true
-	case strings.HasPrefix(x.Path(), conformance.PathInvocation):
+	case strings.HasPrefix(x.Path(), lambda.PathInvocation):
 		l.take(x)
 		return true
 	}
@@ -23,7 +23,7 @@ func (l *lane) intercept(x *conformance.Exchange) bool {
 }
 
 // next answers a poll with the next invocation, or with the fault that the plan has for its first poll.
-func (l *lane) next(x *conformance.Exchange) {
+func (l *lane) next(x *lambda.Exchange) {
 	i := l.takePolled(x)
 	if i == nil {
 		return
@@ -68,7 +68,7 @@ func (l *lane) next(x *conformance.Exchange) {
 
 // takePolled waits for an invocation to answer a poll with. The poll is over when there is one: what the adapter does with the answer
 // it may have done before this goroutine goes on.
-func (l *lane) takePolled(x *conformance.Exchange) *conformance.Invocation {
+func (l *lane) takePolled(x *lambda.Exchange) *lambda.Invocation {
 	l.polls.Add(1)
 	l.happen()
 	defer l.happen()
@@ -88,8 +88,8 @@ func number(id string) int {
 }
 
 // take receives an answer, or breaks its upload.
-func (l *lane) take(x *conformance.Exchange) {
-	id, kind, _ := strings.Cut(strings.TrimPrefix(x.Path(), conformance.PathInvocation), "/")
+func (l *lane) take(x *lambda.Exchange) {
+	id, kind, _ := strings.Cut(strings.TrimPrefix(x.Path(), lambda.PathInvocation), "/")
 	n, err := strconv.Atoi(id)
 	if err != nil || kind != "response" && kind != "error" {
 		l.finding("the Runtime API was asked for %s %s", x.Method, x.Target)

@@ -104,7 +104,7 @@ func TestUnixSocketWithAFullQueue(t *testing.T) {
 			t.Errorf("accept at last: %v", err)
 			return
 		}
-		e.app.accept(listener)
+		e.app.Serve(listener)
 	})
 	e.answered(i).status(200)
 	if n := len(e.app.Served()); n != 1 {

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"lambda-web/test/lambda"
 )
 
 // randomBytes returns n bytes that are the same in every run.
@@ -58,10 +60,10 @@ func TestBodiesAreExact(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
-			e.app.OnRequest(func(x *Exchange) {
+			e.app.OnRequest(func(x *lambda.Exchange) {
 				kind := x.Header.Get("x-kind")
 				if x.Path() == "/chunked" {
-					_ = x.Write("HTTP/1.1 200 OK\r\nContent-Type: " + kind + "\r\nTransfer-Encoding: chunked\r\n\r\n" + Chunked(x.Body, 8191))
+					_ = x.Write("HTTP/1.1 200 OK\r\nContent-Type: " + kind + "\r\nTransfer-Encoding: chunked\r\n\r\n" + lambda.Chunked(x.Body, 8191))
 					return
 				}
 				x.Reply(200, []string{"Content-Type: " + kind}, x.Body)
@@ -147,7 +149,7 @@ func TestBase64Bodies(t *testing.T) {
 func TestSizesInTurn(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
-	e.app.OnRequest(func(x *Exchange) { x.Reply(200, []string{"Content-Type: application/octet-stream"}, x.Body) })
+	e.app.OnRequest(func(x *lambda.Exchange) { x.Reply(200, []string{"Content-Type: application/octet-stream"}, x.Body) })
 	e.startReady()
 	all := randomBytes(3 << 20)
 	for _, size := range []int{0, 3 << 20, 1, 65536, 2 << 20, 0, 65535, 65537, 10, 1 << 20, 3} {
@@ -168,7 +170,7 @@ const latticeEvent = `{"version":"2.0","path":"/shop/a%2Fb","method":"POST","hea
 func TestLattice(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
-	e.app.OnRequest(func(x *Exchange) {
+	e.app.OnRequest(func(x *lambda.Exchange) {
 		x.Reply(201, []string{"Content-Type: text/plain", "Vary: a", "Vary: b"}, []byte("made"))
 	})
 	e.startReady()
@@ -237,7 +239,7 @@ func TestForgedHeaders(t *testing.T) {
 		t.Errorf("the application got %q", call.Head)
 	}
 	i = e.invocation(event)
-	i.Header = append(i.Header, Field{"Lambda-Runtime-Aws-Tenant-Id", "blue"})
+	i.Header = append(i.Header, lambda.Field{Name: "Lambda-Runtime-Aws-Tenant-Id", Value: "blue"})
 	e.run(i).status(200)
 	if got := e.app.Served()[1].Header.Values("x-amz-tenant-id"); fmt.Sprint(got) != "[blue]" {
 		t.Errorf("tenant %q", got)
@@ -251,7 +253,7 @@ func TestContextIsASCII(t *testing.T) {
 	e.startReady()
 	event := strings.Replace(HTTPEvent("GET", "/", ""), `"userAgent":"t"`, `"userAgent": "é 🎉 \u0041 \\ \"", "number": 1.00, "del":"`+"\x7f"+`"`, 1)
 	i := e.invocation(event)
-	i.Header = append(i.Header, Field{"Lambda-Runtime-Client-Context", `{"custom": {"k": "ü🎉"}}`})
+	i.Header = append(i.Header, lambda.Field{Name: "Lambda-Runtime-Client-Context", Value: `{"custom": {"k": "ü🎉"}}`})
 	e.run(i).status(200)
 	call := e.app.Served()[0]
 	if got, want := call.Header.Get("x-amzn-request-context"), requestContext(t, []byte(event)); got != want {
@@ -268,7 +270,7 @@ func TestWebSocketReply(t *testing.T) {
 	event := `{"requestContext":{"routeKey":"$connect","eventType":"CONNECT","connectionId":"c=","apiId":"w"},"isBase64Encoded":false}`
 	for body, want := range map[string]string{`no`: `{"statusCode":403,"body":"no"}`, `{"statusCode":200}`: `{"statusCode":200}`, ``: `{"statusCode":403,"body":""}`} {
 		e := newEnvironment(t)
-		e.app.OnRequest(func(x *Exchange) { x.Reply(403, []string{"Content-Type: application/json"}, []byte(body)) })
+		e.app.OnRequest(func(x *lambda.Exchange) { x.Reply(403, []string{"Content-Type: application/json"}, []byte(body)) })
 		e.startReady()
 		got := e.invoke(event)
 		if got.isError() {
@@ -307,7 +309,7 @@ func TestConnectionReuse(t *testing.T) {
 			if c.idle != "" {
 				e.variables["AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS"] = c.idle
 			}
-			e.app.OnRequest(func(x *Exchange) {
+			e.app.OnRequest(func(x *lambda.Exchange) {
 				var lines []string
 				if c.header != "" {
 					lines = append(lines, c.header)

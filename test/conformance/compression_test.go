@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"testing"
+
+	"lambda-web/test/lambda"
 )
 
 // long is worth compressing.
@@ -46,7 +48,7 @@ func TestCompression(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
 			e.variables["AWS_LWA_ENABLE_COMPRESSION"] = "true"
-			e.app.OnRequest(func(x *Exchange) {
+			e.app.OnRequest(func(x *lambda.Exchange) {
 				raw := fmt.Sprintf("HTTP/1.1 200 OK\r\n%s\r\nContent-Length: %d\r\n\r\n", c.header, len(c.body))
 				if c.method != "HEAD" {
 					raw += c.body
@@ -79,7 +81,7 @@ func TestCompression(t *testing.T) {
 		e := newEnvironment(t)
 		e.variables["AWS_LWA_ENABLE_COMPRESSION"] = "true"
 		e.variables["AWS_LWA_INVOKE_MODE"] = "response_stream"
-		e.app.OnRequest(func(x *Exchange) { x.Reply(200, []string{"Content-Type: text/html"}, []byte(long)) })
+		e.app.OnRequest(func(x *lambda.Exchange) { x.Reply(200, []string{"Content-Type: text/html"}, []byte(long)) })
 		e.startReady()
 		e.logs("WARN", "AWS_LWA_ENABLE_COMPRESSION")
 		event := strings.Replace(URLEvent("GET", "/", ""), `"headers":{`, `"headers":{"accept-encoding":"gzip",`, 1)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"lambda-web/test/lambda"
 )
 
 // Eight workers, each with a poll, a Runtime API connection and an application connection of its own.
@@ -15,7 +17,7 @@ func TestConcurrency(t *testing.T) {
 	e.variables["AWS_LAMBDA_MAX_CONCURRENCY"] = fmt.Sprint(workers)
 	var arrived sync.WaitGroup
 	arrived.Add(workers)
-	e.app.OnRequest(func(x *Exchange) {
+	e.app.OnRequest(func(x *lambda.Exchange) {
 		if x.Path() == "/together" {
 			arrived.Done()
 			arrived.Wait()
@@ -25,13 +27,13 @@ func TestConcurrency(t *testing.T) {
 	e.start()
 	e.awaitNext(workers)
 	polls := map[int]bool{}
-	for _, call := range e.api.Calls(PathNext) {
+	for _, call := range e.api.Calls(lambda.PathNext) {
 		polls[call.Conn] = true
 	}
 	if len(polls) != workers {
 		t.Errorf("%d polls on %d connections", workers, len(polls))
 	}
-	var pushed []*Invocation
+	var pushed []*lambda.Invocation
 	for n := range workers + invocations {
 		path := "/"
 		if n < workers {
@@ -66,10 +68,10 @@ func TestConcurrentWorkersComeBack(t *testing.T) {
 	e.variables["AWS_LAMBDA_MAX_CONCURRENCY"] = fmt.Sprint(workers)
 	var mu sync.Mutex
 	failed := map[int]bool{}
-	e.api.Intercept(func(x *Exchange) bool {
+	e.api.Intercept(func(x *lambda.Exchange) bool {
 		mu.Lock()
 		defer mu.Unlock()
-		if x.Path() != PathNext || failed[x.Conn] || len(failed) >= 12 {
+		if x.Path() != lambda.PathNext || failed[x.Conn] || len(failed) >= 12 {
 			return false
 		}
 		failed[x.Conn] = true

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"lambda-web/test/lambda"
 )
 
 func TestNextWithOddHeaders(t *testing.T) {
@@ -20,7 +22,7 @@ func TestNextWithOddHeaders(t *testing.T) {
 			i := e.invocation(HTTPEvent("GET", "/", ""))
 			i.Header = i.Header[1:]
 			for _, value := range values {
-				i.Header = append(i.Header, Field{"Lambda-Runtime-Deadline-Ms", value})
+				i.Header = append(i.Header, lambda.Field{Name: "Lambda-Runtime-Deadline-Ms", Value: value})
 			}
 			e.run(i).status(200)
 		})
@@ -54,7 +56,7 @@ func TestEventDelivery(t *testing.T) {
 	t.Run("byte by byte", func(t *testing.T) {
 		t.Parallel()
 		e := newEnvironment(t)
-		e.deliverBy(func(x *Exchange, wire string) {
+		e.deliverBy(func(x *lambda.Exchange, wire string) {
 			for _, b := range []byte(wire) {
 				_ = x.Write(string([]byte{b}))
 			}
@@ -70,7 +72,7 @@ func TestEventDelivery(t *testing.T) {
 	t.Run("pieces and pauses", func(t *testing.T) {
 		t.Parallel()
 		e := newEnvironment(t)
-		e.deliverBy(func(x *Exchange, wire string) {
+		e.deliverBy(func(x *lambda.Exchange, wire string) {
 			for piece := range slices.Chunk([]byte(wire), 7001) {
 				_ = x.Write(string(piece))
 				time.Sleep(time.Millisecond)
@@ -82,7 +84,7 @@ func TestEventDelivery(t *testing.T) {
 	})
 }
 
-func checkBody(t testing.TB, r *Request, want string) {
+func checkBody(t testing.TB, r *lambda.Request, want string) {
 	t.Helper()
 	if string(r.Body) != want {
 		t.Errorf("the application got %d bytes %.60q, want %d bytes %.60q", len(r.Body), r.Body, len(want), want)
@@ -138,10 +140,10 @@ func TestNothingIsSmuggled(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
-			e.app.OnRequest(func(x *Exchange) { x.Reply(200, nil, nil) })
+			e.app.OnRequest(func(x *lambda.Exchange) { x.Reply(200, nil, nil) })
 			e.startReady()
 			i := e.invocation(event)
-			i.Header = append(i.Header, Field{"Lambda-Runtime-Client-Context", `{"a":"\r\ninjected: 1"}`})
+			i.Header = append(i.Header, lambda.Field{Name: "Lambda-Runtime-Client-Context", Value: `{"a":"\r\ninjected: 1"}`})
 			got := e.run(i)
 			if got.isError() {
 				got.failed("Function.BadEvent")
@@ -172,9 +174,9 @@ func TestRuntimeAPIByName(t *testing.T) {
 }
 
 // deliverBy hands out invocations by writing them in a way of its own.
-func (e *environment) deliverBy(write func(x *Exchange, wire string)) {
-	e.api.Intercept(func(x *Exchange) bool {
-		if x.Path() != PathNext {
+func (e *environment) deliverBy(write func(x *lambda.Exchange, wire string)) {
+	e.api.Intercept(func(x *lambda.Exchange) bool {
+		if x.Path() != lambda.PathNext {
 			return false
 		}
 		if i := e.api.Take(x); i != nil {

@@ -1,10 +1,9 @@
 // Package conformance holds the adapter to its contract from outside: it starts the real binary, stands on both of its sides with
 // real sockets, and compares bytes.
 //
-// On Lambda's side is RuntimeAPI, a Runtime and Extensions API whose every answer can be replaced by a fault. On the application's
-// side is WebApp, an HTTP/1.1 server that records what it was sent, byte for byte, and replies with whatever bytes a test scripts.
-// Both are a Server, which reads requests more strictly than most servers do and reports what it had to refuse as a violation.
-// Between them runs Process, the adapter.
+// On Lambda's side is package lambda. On the application's side is WebApp, an HTTP/1.1 server that records what it was sent, byte for
+// byte, and replies with whatever bytes a test scripts. Both report what is malformed as a violation. Between them runs Process, the
+// adapter.
 //
 // The tests are tables of the contract: testdata/adapter-vectors.jsonl row by row (vectors_test.go), the failure table
 // (failures_*_test.go), readiness (readiness_test.go), what events and settings promise beyond the vectors, and real web servers

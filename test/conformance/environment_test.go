@@ -13,6 +13,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"lambda-web/test/lambda"
 )
 
 // patience is how long a test waits for something that happens within milliseconds on an idle machine; where forty tasks share a
@@ -22,7 +24,7 @@ const patience = 3 * time.Minute
 // environment is one Lambda execution environment: the two APIs, an application, and the adapter between them.
 type environment struct {
 	testing.TB
-	api     *RuntimeAPI
+	api     *lambda.RuntimeAPI
 	app     *WebApp
 	adapter *Process
 
@@ -36,7 +38,7 @@ type environment struct {
 // newEnvironment prepares an environment in which the application listens, and nothing is started.
 func newEnvironment(t testing.TB) *environment {
 	t.Helper()
-	e := &environment{TB: t, api: NewRuntimeAPI(), app: NewWebApp()}
+	e := &environment{TB: t, api: lambda.NewRuntimeAPI(), app: NewWebApp()}
 	e.must(e.api.Listen("tcp", "127.0.0.1:0"))
 	var err error = syscall.EADDRINUSE // by a test that resumes at a port that was free for the moment
 	for tries := 0; errors.Is(err, syscall.EADDRINUSE) && tries < 10; tries++ {
@@ -79,7 +81,7 @@ func (e *environment) startReady() {
 // awaitNext waits until invocation/next was asked for n times.
 func (e *environment) awaitNext(n int) {
 	e.Helper()
-	e.must(e.api.Await(patience, fmt.Sprintf("poll %d of invocation/next", n), func() bool { return len(e.api.Calls(PathNext)) >= n }))
+	e.must(e.api.Await(patience, fmt.Sprintf("poll %d of invocation/next", n), func() bool { return len(e.api.Calls(lambda.PathNext)) >= n }))
 }
 
 // awaitNextOrExit waits until invocation/next was asked for n times, or the adapter has ended.
@@ -87,7 +89,7 @@ func (e *environment) awaitNextOrExit(n int) {
 	e.Helper()
 	polled := make(chan error, 1)
 	go func() {
-		polled <- e.api.Await(patience, fmt.Sprintf("poll %d of invocation/next", n), func() bool { return len(e.api.Calls(PathNext)) >= n })
+		polled <- e.api.Await(patience, fmt.Sprintf("poll %d of invocation/next", n), func() bool { return len(e.api.Calls(lambda.PathNext)) >= n })
 	}()
 	select {
 	case err := <-polled:
@@ -123,9 +125,9 @@ func (e *environment) checkLog(log string) {
 }
 
 // invocation makes the next invocation with a far deadline.
-func (e *environment) invocation(event string) *Invocation {
+func (e *environment) invocation(event string) *lambda.Invocation {
 	e.count++
-	return NewInvocation(fmt.Sprintf("id%d", e.count), []byte(event), time.Now().Add(time.Minute))
+	return lambda.NewInvocation(fmt.Sprintf("id%d", e.count), []byte(event), time.Now().Add(time.Minute))
 }
 
 // invoke hands out an event and returns the one answer to it.
@@ -135,14 +137,14 @@ func (e *environment) invoke(event string) answer {
 }
 
 // run hands out an invocation and returns the one answer to it.
-func (e *environment) run(i *Invocation) answer {
+func (e *environment) run(i *lambda.Invocation) answer {
 	e.Helper()
 	e.api.Push(i)
 	return e.answered(i)
 }
 
 // answered waits for the answer to an invocation that was handed out.
-func (e *environment) answered(i *Invocation) answer {
+func (e *environment) answered(i *lambda.Invocation) answer {
 	e.Helper()
 	select {
 	case request := <-i.Answers:
@@ -202,7 +204,7 @@ func (e *environment) appAddress() string { return net.JoinHostPort("127.0.0.1",
 // answer is what the adapter posted for an invocation.
 type answer struct {
 	e *environment
-	*Request
+	*lambda.Request
 }
 
 // isError tells /error from /response.
@@ -252,7 +254,7 @@ func (a answer) failed(errorType string, parts ...string) failure {
 }
 
 // checkFailure checks an error report to any of the APIs: the header and the body must agree.
-func checkFailure(t testing.TB, report *Request, errorType string, parts ...string) failure {
+func checkFailure(t testing.TB, report *lambda.Request, errorType string, parts ...string) failure {
 	t.Helper()
 	var f failure
 	if err := json.Unmarshal(report.Body, &f); err != nil {

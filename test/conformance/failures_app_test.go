@@ -6,6 +6,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"lambda-web/test/lambda"
 )
 
 // The failure table, second part: the application. After every failure the next invocation must succeed.
@@ -47,7 +49,7 @@ func TestBadReplies(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
-			e.app.OnRequest(func(x *Exchange) {
+			e.app.OnRequest(func(x *lambda.Exchange) {
 				if x.Path() == "/good" {
 					x.Reply(200, []string{"Content-Type: text/plain"}, []byte("good"))
 					return
@@ -84,7 +86,7 @@ func TestConnectionResets(t *testing.T) {
 	t.Run("before the request is read", func(t *testing.T) {
 		t.Parallel()
 		e := newEnvironment(t)
-		e.app.OnHead(func(x *Exchange) { x.Reset() })
+		e.app.OnHead(func(x *lambda.Exchange) { x.Reset() })
 		e.startReady()
 		e.invoke(HTTPEvent("POST", "/", strings.Repeat("x", 300000))).failed("Function.AppBadResponse", e.appAddress())
 		if n := len(e.app.Served()); n != 1 {
@@ -94,7 +96,7 @@ func TestConnectionResets(t *testing.T) {
 	t.Run("in the middle of the reply", func(t *testing.T) {
 		t.Parallel()
 		e := newEnvironment(t)
-		e.app.OnRequest(func(x *Exchange) { _ = x.Write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal"); x.Reset() })
+		e.app.OnRequest(func(x *lambda.Exchange) { _ = x.Write("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhal"); x.Reset() })
 		e.startReady()
 		for _, method := range []string{"GET", "POST"} { // some bytes have come, so no method is sent again
 			e.invoke(HTTPEvent(method, "/", "")).failed("Function.AppBadResponse", e.appAddress())
@@ -128,7 +130,7 @@ func TestConnectionResets(t *testing.T) {
 func TestReplyBeforeTheBodyWasRead(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
-	e.app.OnHead(func(x *Exchange) {
+	e.app.OnHead(func(x *lambda.Exchange) {
 		if x.Path() == "/large" {
 			x.Reply(413, []string{"Connection: close", "Content-Type: text/plain"}, []byte("too large"))
 			x.Close()
@@ -165,7 +167,7 @@ func TestLeftOverBytesAreNeverTheNextReply(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
-			e.app.OnRequest(func(x *Exchange) {
+			e.app.OnRequest(func(x *lambda.Exchange) {
 				if x.Path() == "/first" {
 					_ = x.Write(raw)
 					return
@@ -204,7 +206,7 @@ func TestLeftOverBytesAreNeverTheNextReply(t *testing.T) {
 func TestInterimRepliesAreSkipped(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
-	e.app.OnRequest(func(x *Exchange) {
+	e.app.OnRequest(func(x *lambda.Exchange) {
 		_ = x.Write("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a.css>\r\n\r\n")
 		x.Reply(200, []string{"Content-Type: text/plain"}, []byte("final"))
 	})
@@ -231,7 +233,7 @@ func TestDeadlineMargin(t *testing.T) {
 			e := newEnvironment(t)
 			e.variables["AWS_LWA_DEADLINE_MARGIN_MS"] = "300"
 			closed := make(chan struct{})
-			e.app.OnRequest(func(x *Exchange) {
+			e.app.OnRequest(func(x *lambda.Exchange) {
 				if x.Path() != "/slow/report" {
 					x.Reply(200, nil, nil)
 					return
@@ -305,7 +307,7 @@ func TestManyInvocationsDuringARestart(t *testing.T) {
 	e.app.Refuse()
 	e.app.CloseIdle()
 	for range 3 { // each invocation is tried for 2 s, or until its deadline
-		var failing []*Invocation
+		var failing []*lambda.Invocation
 		for range workers {
 			i := e.invocation(HTTPEvent("GET", "/", ""))
 			i.Header[0].Value = fmt.Sprint(time.Now().Add(time.Second).UnixMilli())

@@ -8,6 +8,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"lambda-web/test/lambda"
 )
 
 // The failure table, third part: the Runtime API, signals, and clients that leave.
@@ -16,11 +18,11 @@ func TestNextFailsForGood(t *testing.T) {
 	t.Parallel()
 	for _, status := range []int{403, 500} {
 		e := newEnvironment(t)
-		e.api.Intercept(func(x *Exchange) bool {
-			if x.Path() == PathNext {
+		e.api.Intercept(func(x *lambda.Exchange) bool {
+			if x.Path() == lambda.PathNext {
 				x.Reply(status, nil, []byte(`{"errorMessage":"the state is wrong","errorType":"Some.Reason"}`))
 			}
-			return x.Path() == PathNext
+			return x.Path() == lambda.PathNext
 		})
 		e.startReady()
 		e.exits(1)
@@ -30,24 +32,27 @@ func TestNextFailsForGood(t *testing.T) {
 
 func TestNextFailsForAWhile(t *testing.T) {
 	t.Parallel()
-	faults := map[string]func(*Exchange){
-		"reset":         func(x *Exchange) { x.Reset() },
-		"closed":        func(x *Exchange) { x.Close() },
-		"503":           func(x *Exchange) { x.Reply(503, nil, nil) },
-		"404":           func(x *Exchange) { x.Reply(404, nil, []byte("not found")) },
-		"half a head":   func(x *Exchange) { _ = x.Write("HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Req"); x.Close() },
-		"half an event": func(x *Exchange) { _ = x.Write(halfEvent("Content-Length: 9000") + `{"version"`); x.Close() },
-		"half a chunk":  func(x *Exchange) { _ = x.Write(halfEvent("Transfer-Encoding: chunked") + "a\r\n{\"v"); x.Reset() },
-		"garbage":       func(x *Exchange) { _ = x.Write("garbage\r\n\r\n"); x.Close() },
-		"no length":     func(x *Exchange) { _ = x.Write("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"); x.Close() },
+	faults := map[string]func(*lambda.Exchange){
+		"reset":         func(x *lambda.Exchange) { x.Reset() },
+		"closed":        func(x *lambda.Exchange) { x.Close() },
+		"503":           func(x *lambda.Exchange) { x.Reply(503, nil, nil) },
+		"404":           func(x *lambda.Exchange) { x.Reply(404, nil, []byte("not found")) },
+		"half a head":   func(x *lambda.Exchange) { _ = x.Write("HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Req"); x.Close() },
+		"half an event": func(x *lambda.Exchange) { _ = x.Write(halfEvent("Content-Length: 9000") + `{"version"`); x.Close() },
+		"half a chunk": func(x *lambda.Exchange) {
+			_ = x.Write(halfEvent("Transfer-Encoding: chunked") + "a\r\n{\"v")
+			x.Reset()
+		},
+		"garbage":   func(x *lambda.Exchange) { _ = x.Write("garbage\r\n\r\n"); x.Close() },
+		"no length": func(x *lambda.Exchange) { _ = x.Write("HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n"); x.Close() },
 	}
 	for name, fault := range faults {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
 			var polls atomic.Int32
-			e.api.Intercept(func(x *Exchange) bool {
-				failing := x.Path() == PathNext && polls.Add(1)%4 != 0
+			e.api.Intercept(func(x *lambda.Exchange) bool {
+				failing := x.Path() == lambda.PathNext && polls.Add(1)%4 != 0
 				if failing {
 					fault(x)
 				}
@@ -85,21 +90,23 @@ func TestNextWithoutRequestID(t *testing.T) {
 // A Runtime API connection that ends between event and answer costs no invocation: the answer goes out once, on a new connection.
 func TestRuntimeConnectionEndsBeforeTheAnswer(t *testing.T) {
 	t.Parallel()
-	ends := map[string]func(*Exchange, *Invocation){
-		"announced": func(x *Exchange, i *Invocation) { i.Header = append(i.Header, Field{"Connection", "close"}) },
-		"FIN":       func(*Exchange, *Invocation) {},
+	ends := map[string]func(*lambda.Exchange, *lambda.Invocation){
+		"announced": func(x *lambda.Exchange, i *lambda.Invocation) {
+			i.Header = append(i.Header, lambda.Field{Name: "Connection", Value: "close"})
+		},
+		"FIN": func(*lambda.Exchange, *lambda.Invocation) {},
 	}
 	for name, prepare := range ends {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
 			closed := make(chan struct{}, 1)
-			e.app.OnRequest(func(x *Exchange) {
+			e.app.OnRequest(func(x *lambda.Exchange) {
 				<-closed // an answer that crosses the FIN may be lost, and that is another story
 				x.Reply(200, nil, nil)
 			})
-			e.api.Intercept(func(x *Exchange) bool {
-				if x.Path() != PathNext {
+			e.api.Intercept(func(x *lambda.Exchange) bool {
+				if x.Path() != lambda.PathNext {
 					return false
 				}
 				if i := e.api.Take(x); i != nil {
@@ -126,39 +133,42 @@ func TestRuntimeConnectionEndsBeforeTheAnswer(t *testing.T) {
 // An upload that breaks is not repeated, because the API may have taken it; the adapter asks for the next event.
 func TestAnswerUploadBreaks(t *testing.T) {
 	t.Parallel()
-	faults := map[string]func(*Exchange){
-		"before the body":    func(x *Exchange) { x.Reset() },
-		"after the body":     func(x *Exchange) { _ = x.ReadBody(); x.Reset() },
-		"instead of a reply": func(x *Exchange) { _ = x.ReadBody(); x.Close() },
-		"half a reply":       func(x *Exchange) { _ = x.ReadBody(); _ = x.Write("HTTP/1.1 202 Acc"); x.Close() },
-		"500":                func(x *Exchange) { _ = x.ReadBody(); x.Reply(500, nil, nil) },
-		"400":                func(x *Exchange) { _ = x.ReadBody(); x.Reply(400, nil, []byte(`{"errorType":"InvalidRequestID"}`)) },
-		"413":                func(x *Exchange) { _ = x.ReadBody(); x.Reply(413, nil, nil) },
+	faults := map[string]func(*lambda.Exchange){
+		"before the body":    func(x *lambda.Exchange) { x.Reset() },
+		"after the body":     func(x *lambda.Exchange) { _ = x.ReadBody(); x.Reset() },
+		"instead of a reply": func(x *lambda.Exchange) { _ = x.ReadBody(); x.Close() },
+		"half a reply":       func(x *lambda.Exchange) { _ = x.ReadBody(); _ = x.Write("HTTP/1.1 202 Acc"); x.Close() },
+		"500":                func(x *lambda.Exchange) { _ = x.ReadBody(); x.Reply(500, nil, nil) },
+		"400": func(x *lambda.Exchange) {
+			_ = x.ReadBody()
+			x.Reply(400, nil, []byte(`{"errorType":"InvalidRequestID"}`))
+		},
+		"413": func(x *lambda.Exchange) { _ = x.ReadBody(); x.Reply(413, nil, nil) },
 	}
 	for name, fault := range faults {
 		for _, size := range []int{10, 3 << 20} {
 			t.Run(fmt.Sprintf("%s %d", name, size), func(t *testing.T) {
 				t.Parallel()
 				e := newEnvironment(t)
-				e.api.Intercept(func(x *Exchange) bool {
-					broken := strings.HasPrefix(x.Path(), PathInvocation+"broken/")
+				e.api.Intercept(func(x *lambda.Exchange) bool {
+					broken := strings.HasPrefix(x.Path(), lambda.PathInvocation+"broken/")
 					if broken {
 						fault(x)
 					}
 					return broken
 				})
-				e.app.OnRequest(func(x *Exchange) { x.Reply(200, nil, []byte(strings.Repeat("a", size))) })
+				e.app.OnRequest(func(x *lambda.Exchange) { x.Reply(200, nil, []byte(strings.Repeat("a", size))) })
 				e.startReady()
 				i := e.invocation(HTTPEvent("GET", "/", ""))
 				i.ID = "broken"
 				e.api.Push(i)
 				if name == "500" { // fatal: to go on and to let the environment be rebuilt are both right
-					e.must(e.api.Await(patience, "the answer", func() bool { return len(e.api.Calls(PathInvocation+"broken/response")) > 0 }))
+					e.must(e.api.Await(patience, "the answer", func() bool { return len(e.api.Calls(lambda.PathInvocation+"broken/response")) > 0 }))
 					e.awaitNextOrExit(2)
 				} else {
 					e.invoke(HTTPEvent("GET", "/", "")).status(200)
 				}
-				if n := len(e.api.Calls(PathInvocation + "broken/response")); n != 1 {
+				if n := len(e.api.Calls(lambda.PathInvocation + "broken/response")); n != 1 {
 					t.Errorf("the answer was posted %d times", n)
 				}
 			})
@@ -171,7 +181,7 @@ func TestForbiddenAfterABrokenUpload(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
 	var wedged atomic.Bool
-	e.api.Intercept(func(x *Exchange) bool {
+	e.api.Intercept(func(x *lambda.Exchange) bool {
 		switch {
 		case strings.HasSuffix(x.Path(), "/response"):
 			wedged.Store(true)
@@ -205,7 +215,7 @@ func TestSIGTERM(t *testing.T) {
 		e := newEnvironment(t)
 		e.app.Refuse()
 		e.start()
-		e.must(e.api.Await(patience, "event/next", func() bool { return len(e.api.Calls(PathEventNext)) > 0 }))
+		e.must(e.api.Await(patience, "event/next", func() bool { return len(e.api.Calls(lambda.PathEventNext)) > 0 }))
 		e.must(e.adapter.Signal(syscall.SIGTERM))
 		e.exits(0)
 	})
@@ -213,7 +223,7 @@ func TestSIGTERM(t *testing.T) {
 		t.Parallel()
 		e := newEnvironment(t)
 		called, finish := make(chan struct{}), make(chan struct{})
-		e.app.OnRequest(func(x *Exchange) {
+		e.app.OnRequest(func(x *lambda.Exchange) {
 			close(called)
 			<-finish
 			x.Reply(200, nil, []byte("done"))
@@ -229,7 +239,7 @@ func TestSIGTERM(t *testing.T) {
 			t.Errorf("body %q", reply.Body)
 		}
 		e.exits(0)
-		if polls := len(e.api.Calls(PathNext)); polls != 1 {
+		if polls := len(e.api.Calls(lambda.PathNext)); polls != 1 {
 			t.Errorf("asked %d times for an invocation, want once", polls)
 		}
 	})
@@ -241,14 +251,14 @@ func TestSIGTERM(t *testing.T) {
 		var called sync.WaitGroup
 		called.Add(workers)
 		finish := make(chan struct{})
-		e.app.OnRequest(func(x *Exchange) {
+		e.app.OnRequest(func(x *lambda.Exchange) {
 			called.Done()
 			<-finish
 			x.Reply(200, nil, nil)
 		})
 		e.start()
 		e.awaitNext(workers)
-		var running []*Invocation
+		var running []*lambda.Invocation
 		for range workers {
 			i := e.invocation(HTTPEvent("GET", "/", ""))
 			e.api.Push(i)
@@ -262,7 +272,7 @@ func TestSIGTERM(t *testing.T) {
 			e.answered(i).status(200)
 		}
 		e.exits(0)
-		if polls := len(e.api.Calls(PathNext)); polls != workers {
+		if polls := len(e.api.Calls(lambda.PathNext)); polls != workers {
 			t.Errorf("asked %d times for an invocation, want %d", polls, workers)
 		}
 	})
@@ -278,7 +288,7 @@ func TestClientLeavesWhileStreaming(t *testing.T) {
 			e := newEnvironment(t)
 			e.variables["AWS_LWA_INVOKE_MODE"] = "response_stream"
 			appStopped := make(chan struct{})
-			e.app.OnRequest(func(x *Exchange) {
+			e.app.OnRequest(func(x *lambda.Exchange) {
 				if x.Path() != "/endless" {
 					x.Reply(200, nil, []byte("short"))
 					return
@@ -290,10 +300,10 @@ func TestClientLeavesWhileStreaming(t *testing.T) {
 				close(appStopped)
 				x.Close()
 			})
-			e.api.Intercept(func(x *Exchange) bool {
-				left := strings.HasPrefix(x.Path(), PathInvocation+"left/")
+			e.api.Intercept(func(x *lambda.Exchange) bool {
+				left := strings.HasPrefix(x.Path(), lambda.PathInvocation+"left/")
 				if left {
-					_, _ = x.conn.in.Discard(200000)
+					_, _ = x.Reader().Discard(200000)
 					if how == "RST" {
 						x.Reset()
 					}

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"lambda-web/test/lambda"
 )
 
 // secrets are put into every place of an exchange that must never be logged.
@@ -32,7 +34,7 @@ func TestNoSecretsInTheLog(t *testing.T) {
 				e.variables["AWS_LAMBDA_LOG_LEVEL"] = level
 				e.variables["AWS_LWA_ERROR_STATUS_CODES"] = "500"
 				e.variables["AWS_LWA_AUTHORIZATION_SOURCE"] = "x-auth"
-				e.app.OnRequest(func(x *Exchange) {
+				e.app.OnRequest(func(x *lambda.Exchange) {
 					switch x.Path() {
 					case "/bad":
 						_ = x.Write("HTTP/1.1 200 OK\r\nSet-Cookie: " + secrets["set-cookie"] + "\r\nContent-Length: 99\r\n\r\n" + secrets["response body"])
@@ -48,8 +50,8 @@ func TestNoSecretsInTheLog(t *testing.T) {
 						secrets["proxyauthorization"]+`","x-auth":"`+secrets["x-auth"]+`","cookie":"`+secrets["cookie"]+`","bad name":"topsecret-bad-name",`, 1)
 					event = strings.Replace(event, `"stage":`, `"authorizer":{"lambda":{"claim":"`+secrets["context"]+`"}},"stage":`, 1)
 					i := e.invocation(event)
-					i.Header = append(i.Header, Field{"Lambda-Runtime-Client-Context", `{"custom":{"k":"` + secrets["client context"] + `"}}`},
-						Field{"Lambda-Runtime-Cognito-Identity", `not JSON topsecret-identity`})
+					i.Header = append(i.Header, lambda.Field{Name: "Lambda-Runtime-Client-Context", Value: `{"custom":{"k":"` + secrets["client context"] + `"}}`},
+						lambda.Field{Name: "Lambda-Runtime-Cognito-Identity", Value: `not JSON topsecret-identity`})
 					e.run(i)
 				}
 				e.invoke(strings.Replace(binaryEvent("POST", "/", nil), `"body":""`, `"body":"*topsecret-base64"`, 1)).status(400)
@@ -78,7 +80,7 @@ func TestJSONLogs(t *testing.T) {
 	e.variables["AWS_LAMBDA_LOG_FORMAT"] = "json"
 	e.variables["AWS_LAMBDA_LOG_LEVEL"] = "debug"
 	e.variables["READINESS_CHECK_PATH"] = `/"quoted"\é`
-	e.app.OnRequest(func(x *Exchange) { _ = x.Write("bad \"reply\" \x01\xff\r\n\r\n"); x.Close() })
+	e.app.OnRequest(func(x *lambda.Exchange) { _ = x.Write("bad \"reply\" \x01\xff\r\n\r\n"); x.Close() })
 	e.startReady()
 	e.invoke(HTTPEvent("POST", `/pa"th`, "")).failed("Function.AppBadResponse")
 	withID := 0
@@ -112,7 +114,7 @@ func TestJSONLogs(t *testing.T) {
 func TestTextLogsHaveLevelAndRequestID(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
-	e.app.OnRequest(func(x *Exchange) { x.Close() })
+	e.app.OnRequest(func(x *lambda.Exchange) { x.Close() })
 	e.startReady()
 	i := e.invocation(HTTPEvent("POST", "/", ""))
 	i.ID = "0f6c1f6e-request"
@@ -142,7 +144,7 @@ func TestLogLevels(t *testing.T) {
 			for name, value := range c.variables {
 				e.variables[name] = value
 			}
-			e.app.OnRequest(func(x *Exchange) { x.Reply(500, nil, nil) })
+			e.app.OnRequest(func(x *lambda.Exchange) { x.Reply(500, nil, nil) })
 			e.startReady()
 			e.invoke(`{"Records":[]}`) // a 500 for a queue is worth a warning
 			e.invoke(HTTPEvent("GET", "/visible-path", ""))

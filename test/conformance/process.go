@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// errNotSeen is returned when a time to wait is over.
+var errNotSeen = errors.New("did not happen")
+
 // Process is a running adapter, or an application that runs as a process of its own.
 type Process struct {
 	Started time.Time

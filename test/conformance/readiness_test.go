@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"lambda-web/test/lambda"
 )
 
 func TestReadyAppIsProbedOnce(t *testing.T) {
@@ -16,7 +18,7 @@ func TestReadyAppIsProbedOnce(t *testing.T) {
 	replies := map[string]string{
 		"empty":   "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
 		"body":    "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + strings.Repeat("a", 200000),
-		"chunked": "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n" + Chunked([]byte("nobody here"), 4),
+		"chunked": "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n" + lambda.Chunked([]byte("nobody here"), 4),
 		"interim": "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
 	}
 	for name, raw := range replies {
@@ -24,7 +26,7 @@ func TestReadyAppIsProbedOnce(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
 			e.variables["AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS"] = "600"
-			e.app.OnReadiness(func(x *Exchange) { _ = x.Write(raw) })
+			e.app.OnReadiness(func(x *lambda.Exchange) { _ = x.Write(raw) })
 			e.start()
 			e.invoke(HTTPEvent("POST", "/", "x")).status(200)
 			probes, calls := e.app.Probes(), e.app.Served()
@@ -32,7 +34,7 @@ func TestReadyAppIsProbedOnce(t *testing.T) {
 				t.Fatalf("%d probes and %d requests", len(probes), len(calls))
 			}
 			// A machine so busy that the page took half a second leaves the adapter free to give its connection up.
-			if took := e.api.Calls(PathNext)[0].At.Sub(probes[0].At); took > 450*time.Millisecond {
+			if took := e.api.Calls(lambda.PathNext)[0].At.Sub(probes[0].At); took > 450*time.Millisecond {
 				t.Skipf("this machine is too busy for this test: the probe and its page took %v, and the adapter waits 500 ms for a page", took)
 			}
 			if e.app.Connections() != 1 || probes[0].Conn != calls[0].Conn {
@@ -50,19 +52,19 @@ func TestReadinessPageWithoutEnd(t *testing.T) {
 	t.Parallel()
 	pages := map[string]struct {
 		head string
-		body func(*Exchange)
+		body func(*lambda.Exchange)
 	}{
-		"events":     {"Transfer-Encoding: chunked", func(x *Exchange) { _ = x.Write("9\r\ndata: 1\n\n\r\n"); <-x.Gone() }},
-		"download":   {"Content-Length: 900000000", func(x *Exchange) { writeUntilGone(x) }},
-		"slow":       {"Content-Length: 9", func(x *Exchange) { _ = x.Write("half"); <-x.Gone() }},
-		"cut off":    {"Content-Length: 9", func(x *Exchange) { _ = x.Write("half") }},
-		"until done": {"Connection: close", func(x *Exchange) { writeUntilGone(x) }},
+		"events":     {"Transfer-Encoding: chunked", func(x *lambda.Exchange) { _ = x.Write("9\r\ndata: 1\n\n\r\n"); <-x.Gone() }},
+		"download":   {"Content-Length: 900000000", func(x *lambda.Exchange) { writeUntilGone(x) }},
+		"slow":       {"Content-Length: 9", func(x *lambda.Exchange) { _ = x.Write("half"); <-x.Gone() }},
+		"cut off":    {"Content-Length: 9", func(x *lambda.Exchange) { _ = x.Write("half") }},
+		"until done": {"Connection: close", func(x *lambda.Exchange) { writeUntilGone(x) }},
 	}
 	for name, page := range pages {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
-			e.app.OnReadiness(func(x *Exchange) {
+			e.app.OnReadiness(func(x *lambda.Exchange) {
 				_ = x.Write("HTTP/1.1 200 OK\r\n" + page.head + "\r\n\r\n")
 				page.body(x)
 				x.Close()
@@ -79,7 +81,7 @@ func TestReadinessPageWithoutEnd(t *testing.T) {
 	}
 }
 
-func writeUntilGone(x *Exchange) {
+func writeUntilGone(x *lambda.Exchange) {
 	for piece := strings.Repeat("a", 1<<16); x.Write(piece) == nil; {
 	}
 }
@@ -95,7 +97,7 @@ func TestProbeConnectionThatMustNotBeKept(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
-			e.app.OnReadiness(func(x *Exchange) {
+			e.app.OnReadiness(func(x *lambda.Exchange) {
 				_ = x.Write(raw)
 				x.Close()
 			})
@@ -156,7 +158,7 @@ func TestLateApp(t *testing.T) {
 	if line := e.adapter.Log().Lines("refused", url)[0]; line.At.Sub(e.adapter.Started) < 900*time.Millisecond {
 		t.Errorf("the first line came after %v, want 1 s", line.At.Sub(e.adapter.Started))
 	}
-	if len(e.api.Calls(PathNext)) != 0 {
+	if len(e.api.Calls(lambda.PathNext)) != 0 {
 		t.Error("asked for an invocation before the application was ready")
 	}
 	e.must(e.app.Resume())
@@ -225,7 +227,7 @@ func TestUnhealthyStatus(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
 	var healthy atomic.Bool
-	e.app.OnReadiness(func(x *Exchange) {
+	e.app.OnReadiness(func(x *lambda.Exchange) {
 		if healthy.Load() {
 			x.Reply(200, nil, nil)
 			return
@@ -249,7 +251,7 @@ func TestBadHTTPWhileProbing(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
 	var healthy atomic.Bool
-	e.app.OnReadiness(func(x *Exchange) {
+	e.app.OnReadiness(func(x *lambda.Exchange) {
 		if healthy.Load() {
 			x.Reply(200, nil, nil)
 			return
@@ -268,13 +270,13 @@ func TestProbeWaitsForItsAnswer(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
 	release := make(chan struct{})
-	e.app.OnReadiness(func(x *Exchange) {
+	e.app.OnReadiness(func(x *lambda.Exchange) {
 		<-release
 		x.Reply(200, nil, nil)
 	})
 	e.start()
 	e.logs(e.appAddress())
-	if len(e.api.Calls(PathNext)) != 0 {
+	if len(e.api.Calls(lambda.PathNext)) != 0 {
 		t.Error("asked for an invocation before the application had answered")
 	}
 	close(release)
@@ -288,7 +290,7 @@ func TestProbeWaitsForItsAnswer(t *testing.T) {
 func TestProbeIsGivenUp(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
-	e.app.OnReadiness(func(x *Exchange) {
+	e.app.OnReadiness(func(x *lambda.Exchange) {
 		if x.Conn > 1 {
 			x.Reply(200, nil, nil)
 			return
@@ -312,10 +314,12 @@ func TestReadinessTimeout(t *testing.T) {
 		prepare func(*environment)
 		part    string
 	}{
-		"refused":  {func(e *environment) { e.app.Refuse() }, "refused"},
-		"status":   {func(e *environment) { e.app.OnReadiness(func(x *Exchange) { x.Reply(500, nil, nil) }) }, "500"},
-		"bad HTTP": {func(e *environment) { e.app.OnReadiness(func(x *Exchange) { _ = x.Write("?\r\n\r\n"); x.Close() }) }, "bad HTTP"},
-		"timeout":  {func(e *environment) { e.app.OnReadiness(func(x *Exchange) { <-x.Gone(); x.Close() }) }, "timeout"},
+		"refused": {func(e *environment) { e.app.Refuse() }, "refused"},
+		"status":  {func(e *environment) { e.app.OnReadiness(func(x *lambda.Exchange) { x.Reply(500, nil, nil) }) }, "500"},
+		"bad HTTP": {func(e *environment) {
+			e.app.OnReadiness(func(x *lambda.Exchange) { _ = x.Write("?\r\n\r\n"); x.Close() })
+		}, "bad HTTP"},
+		"timeout": {func(e *environment) { e.app.OnReadiness(func(x *lambda.Exchange) { <-x.Gone(); x.Close() }) }, "timeout"},
 	}
 	for name, cause := range causes {
 		t.Run(name, func(t *testing.T) {
@@ -329,9 +333,9 @@ func TestReadinessTimeout(t *testing.T) {
 			if took < 1950*time.Millisecond || took > late(7*time.Second) {
 				t.Errorf("gave up after %v, want 2 s", took)
 			}
-			reports := e.api.Calls(PathInitError)
-			if len(reports) != 1 || len(e.api.Calls(PathNext)) != 0 {
-				t.Fatalf("%d calls of runtime/init/error and %d polls", len(reports), len(e.api.Calls(PathNext)))
+			reports := e.api.Calls(lambda.PathInitError)
+			if len(reports) != 1 || len(e.api.Calls(lambda.PathNext)) != 0 {
+				t.Fatalf("%d calls of runtime/init/error and %d polls", len(reports), len(e.api.Calls(lambda.PathNext)))
 			}
 			checkFailure(t, reports[0], "Function.AppNotReady", e.appAddress(), cause.part)
 		})
@@ -346,7 +350,7 @@ func TestAsyncInit(t *testing.T) {
 		e.variables["AWS_LWA_ASYNC_INIT"] = "yes"
 		e.app.Refuse()
 		e.start()
-		e.must(e.api.Await(asyncInitBudget+patience, "invocation/next", func() bool { return len(e.api.Calls(PathNext)) > 0 }))
+		e.must(e.api.Await(asyncInitBudget+patience, "invocation/next", func() bool { return len(e.api.Calls(lambda.PathNext)) > 0 }))
 		checkAsyncInitBudget(e)
 
 		i := e.invocation(HTTPEvent("GET", "/", ""))
@@ -383,7 +387,7 @@ func TestAsyncInit(t *testing.T) {
 			e.app.Refuse()
 			e.start()
 			e.logs("AWS_LWA_ASYNC_INIT", kind)
-			polled := func() bool { return len(e.api.Calls(PathNext))+len(e.api.Calls(PathRestoreNext)) > 0 }
+			polled := func() bool { return len(e.api.Calls(lambda.PathNext))+len(e.api.Calls(lambda.PathRestoreNext)) > 0 }
 			if e.api.Await(asyncInitBudget+700*time.Millisecond, "a poll", polled) == nil {
 				t.Error("went on without the application")
 			}

@@ -5,11 +5,13 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"lambda-web/test/lambda"
 )
 
-// segments is the number of TCP segments with data that have arrived on the exchange's connection.
-func (x *Exchange) segments(t testing.TB) int {
-	raw, err := x.conn.Conn.(*net.TCPConn).SyscallConn()
+// segmentsOf is the number of TCP segments with data that have arrived on the exchange's connection.
+func segmentsOf(t testing.TB, x *lambda.Exchange) int {
+	raw, err := x.Socket().(*net.TCPConn).SyscallConn()
 	if err != nil {
 		t.Fatal(err)
 	}

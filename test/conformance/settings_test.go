@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"lambda-web/test/lambda"
 )
 
 // Every setting with values that are not allowed: the process ends, and the message names variable, value, and what is allowed.
@@ -38,7 +40,7 @@ func TestSettingsThatAreRefused(t *testing.T) {
 				e.variables[name] = value
 				e.start()
 				e.exits(1)
-				reports := e.api.Calls(PathExtensionInitError)
+				reports := e.api.Calls(lambda.PathExtensionInitError)
 				if len(reports) != 1 {
 					t.Errorf("%s=%q was not refused through init/error", name, value)
 					continue

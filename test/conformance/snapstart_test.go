@@ -3,6 +3,8 @@ package conformance
 import (
 	"strings"
 	"testing"
+
+	"lambda-web/test/lambda"
 )
 
 // snapStart prepares an environment that will be snapshotted and restored.
@@ -21,7 +23,7 @@ func TestSnapStart(t *testing.T) {
 	e, restored := snapStart(t)
 	e.app.OnReadiness(emptyOK) // hooks carry no Lambda context, so they count as probes here
 	e.start()
-	e.must(e.api.Await(patience, "restore/next", func() bool { return len(e.api.Calls(PathRestoreNext)) > 0 }))
+	e.must(e.api.Await(patience, "restore/next", func() bool { return len(e.api.Calls(lambda.PathRestoreNext)) > 0 }))
 	calls := e.app.Requests()
 	if len(calls) != 2 || calls[0].Target != "/" || calls[1].Method+" "+calls[1].Target != "POST /hooks/before" || len(calls[1].Body) != 0 {
 		t.Fatalf("before the snapshot the application saw %d requests", len(calls))
@@ -59,15 +61,15 @@ func TestSnapStart(t *testing.T) {
 func TestSnapStartHookFails(t *testing.T) {
 	t.Parallel()
 	cases := map[string]struct{ hook, path, errorType string }{
-		"before": {"/hooks/before", PathInitError, "Runtime.InitError"},
-		"after":  {"/hooks/after", PathRestoreError, "Runtime.AfterRestoreError"},
+		"before": {"/hooks/before", lambda.PathInitError, "Runtime.InitError"},
+		"after":  {"/hooks/after", lambda.PathRestoreError, "Runtime.AfterRestoreError"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e, restored := snapStart(t)
 			close(restored)
-			e.app.OnReadiness(func(x *Exchange) {
+			e.app.OnReadiness(func(x *lambda.Exchange) {
 				status := 200
 				if x.Path() == c.hook {
 					status = 503
@@ -77,8 +79,8 @@ func TestSnapStartHookFails(t *testing.T) {
 			e.start()
 			e.exits(1)
 			reports := e.api.Calls(c.path)
-			if len(reports) != 1 || len(e.api.Calls(PathNext)) != 0 {
-				t.Fatalf("%d reports and %d polls", len(reports), len(e.api.Calls(PathNext)))
+			if len(reports) != 1 || len(e.api.Calls(lambda.PathNext)) != 0 {
+				t.Fatalf("%d reports and %d polls", len(reports), len(e.api.Calls(lambda.PathNext)))
 			}
 			checkFailure(t, reports[0], c.errorType, c.hook, "503")
 		})

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"lambda-web/test/lambda"
 )
 
 // streamWatch collects the body of an answer that is still under way.
@@ -50,23 +52,22 @@ func TestStreamingDoesNotWait(t *testing.T) {
 	e := newEnvironment(t)
 	e.variables["AWS_LWA_INVOKE_MODE"] = "Response_Stream"
 	watch := &streamWatch{more: make(chan struct{}, 1)}
-	e.api.Intercept(func(x *Exchange) bool {
+	e.api.Intercept(func(x *lambda.Exchange) bool {
 		if !strings.HasSuffix(x.Path(), "/response") {
 			return false
 		}
 		piece := make([]byte, 4096)
 		for !bytes.HasSuffix(watch.body.Bytes(), []byte("0\r\n\r\n")) {
-			n, err := x.conn.in.Read(piece)
+			n, err := x.Reader().Read(piece)
 			if err != nil {
 				break
 			}
 			watch.add(piece[:n])
 		}
-		x.bodyRead = true
-		x.accepted()
+		x.Accept()
 		return true
 	})
-	e.app.OnRequest(func(x *Exchange) {
+	e.app.OnRequest(func(x *lambda.Exchange) {
 		_ = x.Write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
 		watch.await(t, nuls) // the prelude comes before any byte of the body
 		for n := range 5 {
@@ -85,12 +86,12 @@ func TestStreamingDoesNotWait(t *testing.T) {
 func TestStreamedBodiesAreExact(t *testing.T) {
 	t.Parallel()
 	body := randomBytes(8 << 20) // above the limit of buffered replies
-	for name, reply := range map[string]func(x *Exchange){
-		"length": func(x *Exchange) { x.Reply(200, []string{"Content-Type: image/png"}, body) },
-		"chunks": func(x *Exchange) {
-			_ = x.Write("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n" + Chunked(body, 100_001))
+	for name, reply := range map[string]func(x *lambda.Exchange){
+		"length": func(x *lambda.Exchange) { x.Reply(200, []string{"Content-Type: image/png"}, body) },
+		"chunks": func(x *lambda.Exchange) {
+			_ = x.Write("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n" + lambda.Chunked(body, 100_001))
 		},
-		"close": func(x *Exchange) {
+		"close": func(x *lambda.Exchange) {
 			_ = x.Write("HTTP/1.0 200 OK\r\nContent-Type: image/png\r\n\r\n" + string(body))
 			x.Close()
 		},
@@ -127,7 +128,7 @@ func TestStreamingEdges(t *testing.T) {
 		"/bad":  "nonsense\r\n\r\n",
 		"/json": "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 7\r\n\r\n{\"a\":1}",
 	}
-	e.app.OnRequest(func(x *Exchange) {
+	e.app.OnRequest(func(x *lambda.Exchange) {
 		_ = x.Write(replies[x.Path()])
 		if x.Path() == "/bad" {
 			x.Close()
@@ -156,7 +157,9 @@ func TestPassThroughUnderStreaming(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
 	e.variables["AWS_LWA_INVOKE_MODE"] = "response_stream"
-	e.app.OnRequest(func(x *Exchange) { x.Reply(200, []string{"Content-Type: application/json"}, []byte(`{"ok": true}`)) })
+	e.app.OnRequest(func(x *lambda.Exchange) {
+		x.Reply(200, []string{"Content-Type: application/json"}, []byte(`{"ok": true}`))
+	})
 	e.startReady()
 	got := e.invoke(`{"Records":[]}`)
 	if got.Chunked || string(got.Body) != `{"ok": true}` || got.Header.Has("Lambda-Runtime-Function-Response-Mode") {

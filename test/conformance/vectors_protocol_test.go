@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"lambda-web/test/lambda"
 )
 
 // protocolVectors runs the vectors of section 4.4, each of which is a small story of its own. Every member of given and want is
@@ -70,9 +72,9 @@ func (v vector) registrationRequest(t *testing.T) {
 	if host := first.Header.Get("host"); host != e.api.Address() {
 		t.Errorf("Host %q, want %q", host, e.api.Address())
 	}
-	e.must(e.api.Await(patience, "event/next", func() bool { return len(e.api.Calls(PathEventNext)) > 0 }))
-	polls := e.api.Calls(PathEventNext)
-	if len(polls) != 1 || polls[0].Header.Get("Lambda-Extension-Identifier") != ExtensionIdentifier {
+	e.must(e.api.Await(patience, "event/next", func() bool { return len(e.api.Calls(lambda.PathEventNext)) > 0 }))
+	polls := e.api.Calls(lambda.PathEventNext)
+	if len(polls) != 1 || polls[0].Header.Get("Lambda-Extension-Identifier") != lambda.ExtensionIdentifier {
 		t.Errorf("the extension's poll: %v", polls)
 	}
 }
@@ -85,7 +87,7 @@ func (v vector) runtimeProxy(t *testing.T) {
 	expect(t, v.Want, "invocation_next_at", "127.0.0.1:9009")
 	for _, scheme := range []string{"http://", ""} {
 		e := v.environment(t)
-		proxy := NewRuntimeAPI()
+		proxy := lambda.NewRuntimeAPI()
 		t.Cleanup(proxy.Close)
 		e.must(proxy.Listen("tcp", "127.0.0.1:0"))
 		e.variables["AWS_LWA_LAMBDA_RUNTIME_API_PROXY"] = scheme + proxy.Address()
@@ -93,11 +95,11 @@ func (v vector) runtimeProxy(t *testing.T) {
 		i := e.invocation(HTTPEvent("GET", "/", ""))
 		proxy.Push(i)
 		e.answered(i).status(200)
-		e.must(e.api.Await(patience, "event/next at the Extensions API's own address", func() bool { return len(e.api.Calls(PathEventNext)) == 1 }))
-		if len(e.api.Calls(PathRegister)) != 1 || len(proxy.Calls(PathEventNext)) != 0 {
+		e.must(e.api.Await(patience, "event/next at the Extensions API's own address", func() bool { return len(e.api.Calls(lambda.PathEventNext)) == 1 }))
+		if len(e.api.Calls(lambda.PathRegister)) != 1 || len(proxy.Calls(lambda.PathEventNext)) != 0 {
 			t.Errorf("the Extensions API was not asked at its own address")
 		}
-		if len(e.api.Calls(PathNext)) != 0 || len(proxy.Calls(PathRegister)) != 0 {
+		if len(e.api.Calls(lambda.PathNext)) != 0 || len(proxy.Calls(lambda.PathRegister)) != 0 {
 			t.Errorf("the calls went to the wrong side")
 		}
 	}
@@ -110,7 +112,7 @@ func (v vector) invocationIDEchoed(t *testing.T) {
 	v.Want.get(t, "h", &headers)
 	e := v.environment(t)
 	e.variables["AWS_LWA_ERROR_STATUS_CODES"] = "500"
-	e.app.OnRequest(func(x *Exchange) {
+	e.app.OnRequest(func(x *lambda.Exchange) {
 		if x.Path() == "/fail" {
 			x.Reply(500, nil, nil)
 			return
@@ -120,7 +122,7 @@ func (v vector) invocationIDEchoed(t *testing.T) {
 	e.startReady()
 	for path, kind := range map[string]string{"/": "/response", "/fail": "/error"} {
 		i := e.invocation(HTTPEvent("GET", path, ""))
-		i.Header = append(i.Header, Field{"Lambda-Runtime-Invocation-Id", "inv-7"})
+		i.Header = append(i.Header, lambda.Field{Name: "Lambda-Runtime-Invocation-Id", Value: "inv-7"})
 		got := e.run(i)
 		if !strings.HasSuffix(got.Path(), kind) {
 			t.Errorf("%s was answered with %s", path, got.Path())
@@ -147,9 +149,9 @@ func (v vector) replyTooLarge(t *testing.T) {
 	expect(t, v.Want, "json", map[string]any{"errorType": "Function.ResponseSizeTooLarge", "errorMessage": "@size, limit and the streaming hint"})
 	e := v.environment(t)
 	var size atomic.Int64
-	e.app.OnRequest(func(x *Exchange) {
+	e.app.OnRequest(func(x *lambda.Exchange) {
 		_ = x.Write("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n" +
-			Chunked([]byte(strings.Repeat("a", int(size.Load()))), 1<<20))
+			lambda.Chunked([]byte(strings.Repeat("a", int(size.Load()))), 1<<20))
 	})
 	e.startReady()
 	size.Store(10)
@@ -217,7 +219,7 @@ func (v vector) reusedDied(t *testing.T) {
 				e := v.environment(t)
 				e.variables["AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS"] = "600" // on a busy machine a second is soon over
 				var dying atomic.Int32
-				e.app.OnRequest(func(x *Exchange) {
+				e.app.OnRequest(func(x *lambda.Exchange) {
 					switch {
 					case dying.Add(-1) < 0:
 						x.Reply(200, nil, nil)
@@ -265,8 +267,8 @@ func (v vector) nextReset(t *testing.T) {
 		t.Parallel()
 		e := v.environment(t)
 		var polls atomic.Int32
-		e.api.Intercept(func(x *Exchange) bool {
-			if x.Path() != PathNext || polls.Add(1) > 5 {
+		e.api.Intercept(func(x *lambda.Exchange) bool {
+			if x.Path() != lambda.PathNext || polls.Add(1) > 5 {
 				return false
 			}
 			x.Reset()
@@ -274,7 +276,7 @@ func (v vector) nextReset(t *testing.T) {
 		})
 		e.start()
 		e.invoke(HTTPEvent("GET", "/", "")).status(200)
-		calls := e.api.Calls(PathNext)
+		calls := e.api.Calls(lambda.PathNext)
 		for n, least := range []time.Duration{20, 40, 80, 160} {
 			if gap := calls[n+1].At.Sub(calls[n].At); gap < least*time.Millisecond/2 || gap > least*time.Millisecond*2+late(time.Second) {
 				t.Errorf("poll %d came %v after the one before, want about %v", n+2, gap, least*time.Millisecond)
@@ -284,15 +286,15 @@ func (v vector) nextReset(t *testing.T) {
 	t.Run("give up", func(t *testing.T) {
 		t.Parallel()
 		e := v.environment(t)
-		e.api.Intercept(func(x *Exchange) bool {
-			if x.Path() == PathNext {
+		e.api.Intercept(func(x *lambda.Exchange) bool {
+			if x.Path() == lambda.PathNext {
 				x.Reset()
 			}
-			return x.Path() == PathNext
+			return x.Path() == lambda.PathNext
 		})
 		e.startReady()
 		e.exits(1)
-		calls := e.api.Calls(PathNext)
+		calls := e.api.Calls(lambda.PathNext)
 		if tried := calls[len(calls)-1].At.Sub(calls[0].At); tried < 3*time.Second || tried > late(12*time.Second) {
 			t.Errorf("gave up after %v, want about 5 s", tried)
 		}
@@ -307,16 +309,16 @@ func (v vector) nextForbidden(t *testing.T) {
 	expect(t, v.Given, "status", 403)
 	expect(t, v.Want, "then", "log and exit 1, so that Lambda rebuilds the environment")
 	e := v.environment(t)
-	e.api.Intercept(func(x *Exchange) bool {
-		if x.Path() == PathNext {
+	e.api.Intercept(func(x *lambda.Exchange) bool {
+		if x.Path() == lambda.PathNext {
 			x.Reply(403, nil, []byte(`{"errorMessage":"State transition is not allowed","errorType":"InvalidStateTransition"}`))
 		}
-		return x.Path() == PathNext
+		return x.Path() == lambda.PathNext
 	})
 	e.startReady()
 	e.exits(1)
 	e.logs("403", "InvalidStateTransition")
-	if n := len(e.api.Calls(PathNext)); n != 1 {
+	if n := len(e.api.Calls(lambda.PathNext)); n != 1 {
 		t.Errorf("polled %d times", n)
 	}
 }

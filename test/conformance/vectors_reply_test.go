@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"lambda-web/test/lambda"
 )
 
 // replyEvent is the event to which the application of the vector replies.
@@ -46,7 +48,7 @@ func (v vector) reply(t testing.TB, f framing) (*environment, answer) {
 		e.variables["AWS_LWA_INVOKE_MODE"] = "response_stream"
 	}
 	raw, closes := v.App.wire(t, f, v.Method)
-	e.app.OnRequest(func(x *Exchange) {
+	e.app.OnRequest(func(x *lambda.Exchange) {
 		_ = x.Write(raw)
 		if closes {
 			x.Close()
@@ -229,16 +231,16 @@ func (v vector) checkOneWrite(t *testing.T, ends string) {
 	e := v.environment(t)
 	e.variables["AWS_LWA_INVOKE_MODE"] = "response_stream"
 	raw, _ := v.App.wire(t, byChunks, "")
-	e.app.OnRequest(func(x *Exchange) { _ = x.Write(raw) })
+	e.app.OnRequest(func(x *lambda.Exchange) { _ = x.Write(raw) })
 	segments := make(chan int, 1)
 	var before sync.Map // segments of a connection up to invocation/next
-	e.api.Intercept(func(x *Exchange) bool {
+	e.api.Intercept(func(x *lambda.Exchange) bool {
 		switch {
-		case x.Path() == PathNext:
-			before.Store(x.Conn, x.segments(t))
+		case x.Path() == lambda.PathNext:
+			before.Store(x.Conn, segmentsOf(t, x))
 		case strings.HasSuffix(x.Path(), "/response") && x.ReadBody() == nil:
 			earlier, _ := before.LoadOrStore(x.Conn, 0)
-			segments <- x.segments(t) - earlier.(int)
+			segments <- segmentsOf(t, x) - earlier.(int)
 		}
 		return false
 	})

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf16"
+
+	"lambda-web/test/lambda"
 )
 
 // runRequest runs a vector of section 4.1: an event goes in, the application must see the request.
@@ -38,7 +40,7 @@ func (v vector) runRequest(t *testing.T) {
 	}
 }
 
-func (v vector) checkRequest(e *environment, r *Request, i *Invocation) {
+func (v vector) checkRequest(e *environment, r *lambda.Request, i *lambda.Invocation) {
 	var line, body, encoded string
 	if v.Want.get(e, "line", &line) && r.Method+" "+r.Target != line {
 		e.Errorf("request %s %s, want %s", r.Method, r.Target, line)
@@ -63,7 +65,7 @@ func (v vector) checkRequest(e *environment, r *Request, i *Invocation) {
 	v.checkContexts(e, r, i)
 }
 
-func (v vector) checkHeaders(e *environment, r *Request, i *Invocation) {
+func (v vector) checkHeaders(e *environment, r *lambda.Request, i *lambda.Invocation) {
 	headers, absent := map[string]any{}, []string(nil)
 	v.Want.get(e, "h", &headers)
 	for name, value := range headers {
@@ -99,7 +101,7 @@ func (v vector) checkHeaders(e *environment, r *Request, i *Invocation) {
 }
 
 // literal replaces what stands for something else in an expectation.
-func (v vector) literal(e *environment, text string, i *Invocation) string {
+func (v vector) literal(e *environment, text string, i *lambda.Invocation) string {
 	switch text {
 	case "@request":
 		return requestContext(e, i.Event)
@@ -112,7 +114,7 @@ func (v vector) literal(e *environment, text string, i *Invocation) string {
 }
 
 // checkContexts checks both context headers of every request, whether the vector asks for it or not.
-func (v vector) checkContexts(e *environment, r *Request, i *Invocation) {
+func (v vector) checkContexts(e *environment, r *lambda.Request, i *lambda.Invocation) {
 	want := "null"
 	if !strings.HasPrefix(v.Event, "raw") && r.Path() != "/events" {
 		want = requestContext(e, i.Event)
@@ -141,7 +143,7 @@ func requestContext(t testing.TB, event []byte) string {
 }
 
 // lambdaContext is the exact text of the Lambda context for an invocation with the file's default environment.
-func lambdaContext(t testing.TB, i *Invocation) string {
+func lambdaContext(t testing.TB, i *lambda.Invocation) string {
 	text := func(name string) string {
 		if !i.Header.Has(name) {
 			return "null"
@@ -217,21 +219,21 @@ func (a *appReply) wire(t testing.TB, f framing, method string) (raw string, clo
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", a.Status, http.StatusText(a.Status))
-	var header Fields
+	var header lambda.Fields
 	for _, field := range a.Header {
-		header = append(header, Field{field[0], field[1]})
+		header = append(header, lambda.Field{Name: field[0], Value: field[1]})
 	}
 	for _, field := range a.HeaderB {
 		value, err := base64.StdEncoding.DecodeString(field[1])
 		if err != nil {
 			t.Fatal(err)
 		}
-		header = append(header, Field{field[0], string(value)})
+		header = append(header, lambda.Field{Name: field[0], Value: string(value)})
 	}
 	hasBody := method != "HEAD" && a.Status != 204 && a.Status != 304
 	useChunks := hasBody && !header.Has("content-length") && (f == byChunks || a.Chunks != nil)
 	if useChunks && !header.Has("transfer-encoding") {
-		header = append(header, Field{"transfer-encoding", "chunked"})
+		header = append(header, lambda.Field{Name: "transfer-encoding", Value: "chunked"})
 	}
 	for _, field := range header {
 		b.WriteString(field.Name + ": " + field.Value + "\r\n")

@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"lambda-web/test/lambda"
 )
 
 // runSettings runs a vector of section 4.5. What a setting means is observed from outside: where the adapter connects, what it
@@ -46,7 +48,7 @@ func (v vector) runMistakes(t *testing.T, exit int) {
 	e := v.settings(t)
 	e.start()
 	e.exits(exit)
-	reports := e.api.Calls(PathExtensionInitError)
+	reports := e.api.Calls(lambda.PathExtensionInitError)
 	if len(reports) != 1 {
 		t.Fatalf("%d calls of extension/init/error", len(reports))
 	}
@@ -88,7 +90,7 @@ func (v vector) runHealthy(t *testing.T) {
 	for _, status := range good {
 		e := v.settings(t)
 		answers := append(append([]int(nil), bad...), status)
-		e.app.OnReadiness(func(x *Exchange) { x.Reply(answers[min(len(e.app.Probes()), len(answers))-1], nil, nil) })
+		e.app.OnReadiness(func(x *lambda.Exchange) { x.Reply(answers[min(len(e.app.Probes()), len(answers))-1], nil, nil) })
 		e.startReady()
 		if n := len(e.app.Probes()); n != len(answers) {
 			t.Errorf("ready after the answers %v, want %v", answers[:n], answers)
@@ -102,9 +104,9 @@ func (v vector) runHealthy(t *testing.T) {
 // runAsyncInit has an application that is not ready within the budget of the initialisation.
 func (v vector) runAsyncInit(t *testing.T, async bool) {
 	e := v.settings(t)
-	e.app.OnReadiness(func(x *Exchange) { x.Reply(503, nil, nil) })
+	e.app.OnReadiness(func(x *lambda.Exchange) { x.Reply(503, nil, nil) })
 	e.start()
-	err := e.api.Await(asyncInitBudget+patience, "invocation/next", func() bool { return len(e.api.Calls(PathNext)) > 0 })
+	err := e.api.Await(asyncInitBudget+patience, "invocation/next", func() bool { return len(e.api.Calls(lambda.PathNext)) > 0 })
 	if async != (err == nil) {
 		t.Fatalf("async init %v: %v", async, err)
 	}
@@ -116,7 +118,7 @@ const asyncInitBudget = 9800 * time.Millisecond
 
 func checkAsyncInitBudget(e *environment) {
 	e.Helper()
-	if waited := e.api.Calls(PathNext)[0].At.Sub(e.adapter.Started); waited < asyncInitBudget-100*time.Millisecond || waited > asyncInitBudget+late(1500*time.Millisecond) {
+	if waited := e.api.Calls(lambda.PathNext)[0].At.Sub(e.adapter.Started); waited < asyncInitBudget-100*time.Millisecond || waited > asyncInitBudget+late(1500*time.Millisecond) {
 		e.Errorf("asked for the first invocation after %v, want %v", waited, asyncInitBudget)
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"lambda-web/test/lambda"
 )
 
 // disputed names the vectors that the adapter is not held to: number, reason and source. They are run all the same, and one that
@@ -203,7 +205,7 @@ func (v vector) environment(t testing.TB) *environment {
 }
 
 // invocation makes an invocation with the file's default headers, changed as the vector says.
-func (v vector) invocation(event []byte) *Invocation {
+func (v vector) invocation(event []byte) *lambda.Invocation {
 	headers := maps.Clone(v.file.defaults.Next)
 	for name, value := range v.Next {
 		if value == nil {
@@ -212,11 +214,11 @@ func (v vector) invocation(event []byte) *Invocation {
 			headers[name] = *value
 		}
 	}
-	i := NewInvocation(headers["Lambda-Runtime-Aws-Request-Id"], event, time.Time{})
+	i := lambda.NewInvocation(headers["Lambda-Runtime-Aws-Request-Id"], event, time.Time{})
 	delete(headers, "Lambda-Runtime-Aws-Request-Id")
 	i.Header = nil
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
-		i.Header = append(i.Header, Field{name, headers[name]})
+		i.Header = append(i.Header, lambda.Field{Name: name, Value: headers[name]})
 	}
 	return i
 }

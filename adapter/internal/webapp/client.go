@@ -56,6 +56,7 @@ type Client struct {
 
 	limits    Limits    // of the last exchange
 	started   time.Time // the last exchange
+	triedTill time.Time // when the last exchange that found nobody gave up
 	idleSince time.Time // the end of the last exchange
 
 	writing <-chan error // of the body that is being sent, nil if none is
@@ -145,22 +146,31 @@ func (c *Client) connect() *failure.Failure {
 			c.conn.Attach(sock)
 			return nil
 		}
-		waited := time.Since(c.started)
+		now := time.Now()
+		waited := now.Sub(c.started)
 		if errors.Is(err, syscall.ECONNRESET) { // somebody took the connection
 			return c.failed(err, "before it had answered")
 		}
-		if !isRefused(err) || waited >= restartPatience || !by.IsZero() && !time.Now().Before(by) {
+		if !isRefused(err) || waited >= restartPatience || !by.IsZero() && !now.Before(by) {
+			c.triedTill = now
 			return failure.New(failure.AppConnect, "no connection to the app at "+c.address.String()+" within "+
 				milliseconds(waited)+": "+dialReason(err)+listenHint(c.address, c.LambdaPorts))
 		}
-		time.Sleep(probeStep(waited)) // not pause: other workers go on meanwhile
+		pause := restartStep(waited)
+		if !by.IsZero() {
+			pause = min(pause, by.Sub(now))
+		}
+		time.Sleep(pause)
 	}
 }
 
-// probeStep is the pause between two attempts to connect: short at first, when it decides how soon a started app is
-// seen, then longer, to leave the CPU to the app.
-func probeStep(waited time.Duration) time.Duration {
-	return min(max(waited/512, 300*time.Microsecond), 5*time.Millisecond)
+// Tried is from when to when the last Do looked for somebody at the app's address, if it found nobody.
+func (c *Client) Tried() (from, until time.Time) { return c.started, c.triedTill }
+
+// restartStep is the pause between two attempts to connect to an app that is away: a sixteenth of what the request has
+// waited anyway, so that many workers that wait leave the CPU to the app.
+func restartStep(waited time.Duration) time.Duration {
+	return min(max(waited/16, time.Millisecond), 50*time.Millisecond)
 }
 
 // send writes the request. A failure to send is no failure yet: the app may have answered before it read everything.

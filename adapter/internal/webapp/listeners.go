@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 )
 
 // listenHint says where processes listen if it is not where the app is expected. The addresses in ignore belong to
@@ -13,7 +15,7 @@ func listenHint(expected Address, ignore []int) string {
 		return ""
 	}
 	var others []string
-	for _, found := range listening() {
+	for _, found := range recentlyListening() {
 		switch {
 		case ignored(found, ignore):
 		case int(found.Port()) == expected.Port && reaches(found.Addr(), expected.Host):
@@ -31,6 +33,24 @@ func listenHint(expected Address, ignore []int) string {
 	}
 	return "; processes listen on " + strings.Join(others, ", ") + ", expected " + expected.String() +
 		" (AWS_LWA_PORT, AWS_LWA_HOST)"
+}
+
+// recent is the last answer of listening. To look at every process takes a while where there are many, and workers that
+// fail together would all do it.
+var recent struct {
+	mu    sync.Mutex
+	at    time.Time
+	found []netip.AddrPort
+}
+
+func recentlyListening() []netip.AddrPort {
+	recent.mu.Lock()
+	defer recent.mu.Unlock()
+	if time.Since(recent.at) > 500*time.Millisecond {
+		recent.found = listening()
+		recent.at = time.Now()
+	}
+	return recent.found
 }
 
 func ignored(found netip.AddrPort, ports []int) bool {

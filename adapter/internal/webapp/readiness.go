@@ -91,6 +91,12 @@ func (r *Readiness) Run() {
 	close(r.done)
 }
 
+// probeStep is the pause between two attempts to connect: short at first, when it decides how soon a started app is
+// seen, then longer, to leave the CPU to the app.
+func probeStep(waited time.Duration) time.Duration {
+	return min(max(waited/512, 300*time.Microsecond), 5*time.Millisecond)
+}
+
 // attempt asks once. connected is true if the app took the connection.
 func (r *Readiness) attempt() (connected, ready bool) {
 	if !r.conn.Usable() {

@@ -1,4 +1,6 @@
-package conformance
+// Package lambda is Lambda's side of an execution environment, for tests: a Runtime API and an Extensions API whose every answer can be
+// replaced by a fault, on a Server that reads requests more strictly than most servers do and reports what it had to refuse.
+package lambda
 
 import (
 	"fmt"
@@ -44,7 +46,7 @@ type RuntimeAPI struct {
 // NewRuntimeAPI returns an API that does not listen yet.
 func NewRuntimeAPI() *RuntimeAPI {
 	a := &RuntimeAPI{queue: make(chan *Invocation, 1024), stopped: make(chan struct{}), pending: map[string]*Invocation{}}
-	a.Server = newServer(a.handle)
+	a.Server = NewServer(a.handle)
 	return a
 }
 
@@ -128,7 +130,7 @@ func (a *RuntimeAPI) handle(x *Exchange) {
 	case "GET " + PathNext:
 		a.Next(x)
 	case "POST " + PathExtensionInitError, "POST " + PathExtensionExitError, "POST " + PathInitError, "POST " + PathRestoreError:
-		x.accepted()
+		x.Accept()
 	default:
 		a.answer(x)
 	}
@@ -231,10 +233,11 @@ func (a *RuntimeAPI) answer(x *Exchange) {
 		x.Reply(invocation.Refuse, nil, []byte(`{"errorMessage":"refused","errorType":"Refused"}`))
 		return
 	}
-	x.accepted()
+	x.Accept()
 }
 
-func (x *Exchange) accepted() {
+// Accept replies as the Runtime API does to an answer that it takes.
+func (x *Exchange) Accept() {
 	x.Reply(202, []string{"Content-Type: application/json"}, []byte(`{"status":"OK"}`+"\n"))
 }
 

@@ -1,4 +1,4 @@
-package conformance
+package lambda
 
 import (
 	"bufio"
@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Server accepts connections and hands each request head to a handler, one after the other per connection. It keeps a journal of
+// Server accepts connections and hands each request head to a handler, one after the other per connection. It keeps a record of
 // all requests and of every violation of HTTP/1.1 it met.
 type Server struct {
 	// Accepted is asked for every new connection, counted from 1, before anything is read from it; false resets the connection.
@@ -27,7 +27,7 @@ type Server struct {
 	listener   net.Listener
 	accepted   int
 	open       map[*connection]struct{}
-	journal    []*Request
+	requests   []*Request
 	forgetful  bool
 	violations []string
 	done       sync.WaitGroup
@@ -63,7 +63,8 @@ func (c *connection) await() *arrival {
 	return c.coming
 }
 
-func newServer(handler func(*Exchange)) *Server {
+// NewServer returns a server that does not listen yet.
+func NewServer(handler func(*Exchange)) *Server {
 	return &Server{handler: handler, open: map[*connection]struct{}{}, changed: make(chan struct{})}
 }
 
@@ -76,12 +77,12 @@ func (s *Server) Listen(network, address string) error {
 	if unix, ok := listener.(*net.UnixListener); ok {
 		unix.SetUnlinkOnClose(true)
 	}
-	s.accept(listener)
+	s.Serve(listener)
 	return nil
 }
 
-// accept starts to accept from a listener that is there already.
-func (s *Server) accept(listener net.Listener) {
+// Serve starts to accept from a listener that is there already.
+func (s *Server) Serve(listener net.Listener) {
 	s.mu.Lock()
 	s.listener, s.network, s.address = listener, listener.Addr().Network(), listener.Addr().String()
 	s.mu.Unlock()
@@ -184,14 +185,14 @@ func (s *Server) Connections() int {
 func (s *Server) Requests() []*Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return append([]*Request(nil), s.journal...)
+	return append([]*Request(nil), s.requests...)
 }
 
-// Forget stops the journal: for runs too long to keep every request.
+// Forget stops the record: for runs too long to keep every request.
 func (s *Server) Forget() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.forgetful, s.journal = true, nil
+	s.forgetful, s.requests = true, nil
 }
 
 // Violations returns what the server had to refuse as malformed.
@@ -276,7 +277,7 @@ func (s *Server) serve(c *connection) {
 		s.note(func() {
 			c.idle = false
 			if !s.forgetful {
-				s.journal = append(s.journal, request)
+				s.requests = append(s.requests, request)
 			}
 		})
 		x := &Exchange{Request: request, server: s, conn: c}
@@ -318,6 +319,15 @@ func (x *Exchange) ReadBody() error {
 	}
 	return x.bodyErr
 }
+
+// Reader gives the request's bytes behind its head as they come, framing and all, to a handler that reads the body itself.
+func (x *Exchange) Reader() *bufio.Reader {
+	x.bodyRead = true
+	return x.conn.in
+}
+
+// Socket is the connection itself.
+func (x *Exchange) Socket() net.Conn { return x.conn.Conn }
 
 // Write sends raw bytes.
 func (x *Exchange) Write(raw string) error {
