@@ -43,6 +43,8 @@ build: tools ## Build the adapter, the Pulumi program and the local cloud
 
 # These start many processes; one after the other they do not starve each other.
 ALONE := ^lambda-web/test/(bench|conformance|cloud)$$
+# These are slow and have targets of their own.
+SLOW := ^lambda-web/release$$
 # These link the Pulumi SDK, which takes minutes to compile: they share the build of "make build".
 # The race detector is for what has goroutines of its own.
 PULUMI_SDK := ^lambda-web/(infra|infra/webapp|examples/embed|test/engine|test/engine/standin)$$
@@ -51,7 +53,7 @@ PULUMI_SDK := ^lambda-web/(infra|infra/webapp|examples/embed|test/engine|test/en
 test: build test-app ## Run the tests
 	@echo "Testing (the first time compiles what is tested, which takes some minutes)"
 	@go test $$(go list ./... | grep -E '$(PULUMI_SDK)')
-	@go test $(RACE) $$(go list ./... | grep -vE '$(PULUMI_SDK)|$(ALONE)')
+	@go test $(RACE) $$(go list ./... | grep -vE '$(PULUMI_SDK)|$(ALONE)|$(SLOW)')
 	@go test -tags purego ./adapter/internal/rawjson
 	@go test $(RACE) -timeout 20m -p 1 $$(go list ./... | grep -E '$(ALONE)')
 
@@ -179,6 +181,19 @@ test-engine: $(PULUMI) ## Run the Pulumi program under the real engine, without 
 $(PULUMI): | tools
 	@echo "Building the Pulumi CLI $(PULUMI_VERSION) for the tests (once; it takes five minutes and more)"
 	@cd tools/pulumi && go build -ldflags "-s -w -X github.com/pulumi/pulumi/sdk/v3/go/common/version.Version=$(PULUMI_VERSION)" -o ../../$@ github.com/pulumi/pulumi/pkg/v3/cmd/pulumi
+
+VERSION ?=
+
+.PHONY: test-release
+test-release: tools ## Build a release twice, compare the bytes, and push it to a registry of the test
+	@go test -count=1 ./release
+
+.PHONY: release
+release: tools ## Check that the tree is ready for VERSION and tag it: make release VERSION=1.2.3
+	@go run ./release check -version "$(VERSION)"
+	@git tag -a "v$(VERSION)" -m "lambda-web $(VERSION)"
+	@echo "Tagged v$(VERSION). To publish it: git push origin v$(VERSION)"
+	@echo "The workflow release.yml then tests that commit, builds binaries, layers and the image, and makes the release."
 
 .PHONY: lint
 lint: tools ## gofmt, go vet, staticcheck
