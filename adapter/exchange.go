@@ -31,11 +31,11 @@ func (w *worker) exchange() error {
 	w.event.Scan(inv.Payload)
 	if err := w.composer.Compose(&w.event, inv); err != nil {
 		w.log.Write(logging.Warn, inv.ID, failure.BadEvent+": "+err.Error())
-		return w.answerSelf(400, err.Error())
+		return w.refuse(400, err.Error())
 	}
 	w.logRemarks()
 	if w.hooks.guards(w.composer.Target) && w.event.Kind != event.PassThrough {
-		return w.answerSelf(403, "Forbidden")
+		return w.refuse(403, "Forbidden")
 	}
 	deadline := inv.Deadline()
 	if err := w.awaitReady(deadline); err != nil {
@@ -143,7 +143,7 @@ func (w *worker) stream(contentType string) error {
 		}
 	}
 	body := w.app.Body()
-	if body.HasBody() && body.Buffered() > 0 {
+	if body.HasBody() && body.HasNext() { // the head of the response waits for nothing else
 		if first, err = body.Next(); err != nil && err != io.EOF {
 			return w.named(w.app.BodyFailed(err))
 		}
@@ -178,8 +178,8 @@ func (w *worker) failStream(out lambdaapi.Stream, f *failure.Failure) error {
 	return out.Fail(f)
 }
 
-// answerSelf answers without the app.
-func (w *worker) answerSelf(status int, message string) error {
+// refuse answers without the app.
+func (w *worker) refuse(status int, message string) error {
 	body := reply.Text(message + "\n")
 	w.response = reply.Response{
 		Status: status,

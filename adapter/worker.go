@@ -154,10 +154,19 @@ func (w *worker) describe() string {
 }
 
 // shrink gives up buffers that a large invocation has left behind, once an invocation did not need them: where
-// large ones follow each other, making them anew each time would cost more than the work itself.
+// large ones follow each other, making them anew each time would cost more than the work itself. What is given up
+// goes back to the system at once, because the app has its memory from there too, and because the runtime would do
+// it minutes later, if at all: the environment is frozen most of the time.
 func (w *worker) shrink() {
+	large := w.encoder.Shrink(largeBuffer)
 	if cap(w.invocation.Payload) > largeBuffer && len(w.invocation.Payload) <= largeBuffer {
-		w.invocation.Payload = nil
+		w.invocation.Payload, large = nil, true
 	}
-	w.encoder.Shrink(largeBuffer)
+	w.app.Shrink()
+	w.runtime.Shrink()
+	if large {
+		w.event, w.response = event.Event{}, reply.Response{} // they point into what was given up
+		w.composer.Release()
+		debug.FreeOSMemory()
+	}
 }

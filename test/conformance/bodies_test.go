@@ -54,6 +54,7 @@ func TestBodiesAreExact(t *testing.T) {
 		"text 64 KiB + 1":      []byte(strings.Repeat("é", 32<<10) + "a"),
 		"invalid at the end":   append([]byte(strings.Repeat("text ", 100000)), 0xff),
 		"cut in a character":   []byte("caf\xc3"),
+		"zeros, then binary":   append(make([]byte, 1536<<10), 0xff),
 		"surrogate bytes":      []byte("\xed\xa0\x80"),
 	}
 	for name, body := range bodies {

@@ -36,3 +36,8 @@ func quote(s string) string {
 	text, _ := json.Marshal(s) // a string always has JSON
 	return string(text)
 }
+
+// withHeader adds a header field to an event.
+func withHeader(event, name, value string) string {
+	return strings.Replace(event, `"headers":{`, `"headers":{`+quote(name)+`:`+quote(value)+`,`, 1)
+}

@@ -46,41 +46,54 @@ func (w *streamWatch) await(t testing.TB, part string) {
 	}
 }
 
-// Each piece that the application sends is on its way before the next is there: the first byte does not wait for the last.
+// Each piece that the application sends is on its way before the next is there: the first byte does not wait for the last,
+// nor the head for a byte of the body, whatever came with it.
 func TestStreamingDoesNotWait(t *testing.T) {
 	t.Parallel()
-	e := newEnvironment(t)
-	e.variables["AWS_LWA_INVOKE_MODE"] = "Response_Stream"
-	watch := &streamWatch{more: make(chan struct{}, 1)}
-	e.api.Intercept(func(x *lambda.Exchange) bool {
-		if !strings.HasSuffix(x.Path(), "/response") {
-			return false
+	for name, beside := range map[string]int{"head alone": 0, "head with a size line": len("9\r\n"), "head with a part of it": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := newEnvironment(t)
+			e.variables["AWS_LWA_INVOKE_MODE"] = "Response_Stream"
+			watch := &streamWatch{more: make(chan struct{}, 1)}
+			e.api.Intercept(watch.take)
+			e.app.OnRequest(func(x *lambda.Exchange) {
+				head := "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+				chunks := lambda.Chunked([]byte("data: 0\n\n"), 9)
+				_ = x.Write(head + chunks[:beside])
+				watch.await(t, nuls) // the prelude comes before any byte of the body
+				_ = x.Write(chunks[beside : len(chunks)-len("0\r\n\r\n")])
+				watch.await(t, "data: 0\n\n")
+				for n := 1; n < 5; n++ {
+					event := fmt.Sprintf("data: %d\n\n", n)
+					_ = x.Write(fmt.Sprintf("%x\r\n%s\r\n", len(event), event))
+					watch.await(t, event)
+				}
+				_ = x.Write("0\r\n\r\n")
+			})
+			e.startReady()
+			e.api.Push(e.invocation(URLEvent("GET", "/", "")))
+			e.awaitNext(2)
+			watch.await(t, "0\r\n\r\n")
+		})
+	}
+}
+
+// take reads the body of a posted response while it comes.
+func (w *streamWatch) take(x *lambda.Exchange) bool {
+	if !strings.HasSuffix(x.Path(), "/response") {
+		return false
+	}
+	piece := make([]byte, 4096)
+	for !bytes.HasSuffix(w.body.Bytes(), []byte("0\r\n\r\n")) {
+		n, err := x.Reader().Read(piece)
+		if err != nil {
+			break
 		}
-		piece := make([]byte, 4096)
-		for !bytes.HasSuffix(watch.body.Bytes(), []byte("0\r\n\r\n")) {
-			n, err := x.Reader().Read(piece)
-			if err != nil {
-				break
-			}
-			watch.add(piece[:n])
-		}
-		x.Accept()
-		return true
-	})
-	e.app.OnRequest(func(x *lambda.Exchange) {
-		_ = x.Write("HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
-		watch.await(t, nuls) // the prelude comes before any byte of the body
-		for n := range 5 {
-			event := fmt.Sprintf("data: %d\n\n", n)
-			_ = x.Write(fmt.Sprintf("%x\r\n%s\r\n", len(event), event))
-			watch.await(t, event)
-		}
-		_ = x.Write("0\r\n\r\n")
-	})
-	e.startReady()
-	e.api.Push(e.invocation(URLEvent("GET", "/", "")))
-	e.awaitNext(2)
-	watch.await(t, "0\r\n\r\n")
+		w.add(piece[:n])
+	}
+	x.Accept()
+	return true
 }
 
 func TestStreamedBodiesAreExact(t *testing.T) {

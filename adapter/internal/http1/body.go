@@ -3,6 +3,7 @@ package http1
 import (
 	"bytes"
 	"io"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -10,7 +11,7 @@ import (
 // frame finds out from the head where the body ends (RFC 9112 section 6.3).
 func (c *Conn) frame(head bool) error {
 	c.Length = -1
-	var hasCoding, chunkedLast, neverIdle bool
+	var isChunked, isCoded, neverIdle bool
 	for i := range c.Fields {
 		name, value := c.Fields[i].Name, c.Fields[i].Value
 		switch string(name) {
@@ -19,8 +20,8 @@ func (c *Conn) frame(head bool) error {
 				return err
 			}
 		case "transfer-encoding":
-			hasCoding = hasCoding || !EqualFold(value, "identity")
-			chunkedLast = EqualFold(lastOf(value), "chunked")
+			isChunked = isChunked || HasOption(value, "chunked")
+			isCoded = isCoded || hasOther(value, "chunked", "identity")
 		case "connection":
 			c.readConnection(value)
 		case "keep-alive":
@@ -32,10 +33,10 @@ func (c *Conn) frame(head bool) error {
 	switch {
 	case head || c.Status == 204 || c.Status == 304:
 		c.framing, c.Length = noBody, 0
-	case chunkedLast:
+	case isCoded: // the request has no TE, so nothing but chunked may come (RFC 9112 section 7.4)
+		return malformed("a transfer coding other than chunked")
+	case isChunked:
 		c.framing, c.Length = chunked, -1
-	case hasCoding:
-		c.framing, c.Length = untilClose, -1
 	case c.Length >= 0:
 		c.framing, c.remaining = byLength, c.Length
 	default:
@@ -95,8 +96,26 @@ func keepAliveTimeout(value []byte) (limit time.Duration, given bool) {
 	return 0, false
 }
 
-func lastOf(list []byte) []byte {
-	return trim(list[bytes.LastIndexByte(list, ',')+1:])
+// HasOption reports whether a list of options, with or without values, holds one (RFC 9110 section
+// 5.6.1); option must be in lower case.
+func HasOption(list []byte, option string) bool {
+	for part := range bytes.SplitSeq(list, []byte{','}) {
+		name, _, _ := bytes.Cut(part, []byte{'='})
+		if EqualFold(trim(name), option) {
+			return true
+		}
+	}
+	return false
+}
+
+// hasOther reports whether a list has an element that is neither of two words.
+func hasOther(list []byte, one, two string) bool {
+	for part := range bytes.SplitSeq(list, []byte{','}) {
+		if part = trim(part); len(part) > 0 && !EqualFold(part, one) && !EqualFold(part, two) {
+			return true
+		}
+	}
+	return false
 }
 
 // EqualFold compares ASCII text without case; lower must be in lower case.
@@ -117,6 +136,35 @@ func EqualFold(text []byte, lower string) bool {
 
 // HasBody reports whether bytes of the body are still to come.
 func (c *Conn) HasBody() bool { return !c.finished }
+
+// HasNext reports whether Next has something to give, be it the end, without waiting for the peer.
+func (c *Conn) HasNext() bool {
+	if c.finished {
+		return true
+	}
+	data := c.in[c.next:]
+	if c.framing != chunked || c.remaining > 0 {
+		return len(data) > 0
+	}
+	if c.remaining == lineEndDue {
+		if _, data = cutLine(data); data == nil {
+			return false
+		}
+	}
+	line, data := cutLine(data)
+	if data == nil {
+		return false
+	}
+	size, ok := chunkSize(line)
+	switch {
+	case !ok:
+		return true
+	case size > 0:
+		return len(data) > 0
+	}
+	end, _ := cutLine(data)
+	return end != nil && len(end) == 0
+}
 
 // Next returns the next bytes of the body as soon as there are any, and io.EOF at its end. The bytes are valid until
 // the next call. A connection that ends too early gives io.ErrUnexpectedEOF.
@@ -152,21 +200,31 @@ func (c *Conn) Next() ([]byte, error) {
 	return nil, io.EOF
 }
 
-// fillBody reads more of the body, behind the head and the bytes not used yet.
+// fillBody reads more of the body, behind the head and the bytes not used yet. The buffer grows
+// after a read that filled it: most replies are small.
 func (c *Conn) fillBody() error {
+	size := c.bodyStart + firstBuffer/2
+	if len(c.in) == cap(c.in) {
+		size = max(size, min(2*cap(c.in), bodyBuffer))
+	}
 	if c.next > c.bodyStart {
 		kept := copy(c.in[c.bodyStart:], c.in[c.next:])
 		c.in, c.next = c.in[:c.bodyStart+kept], c.bodyStart
 	}
-	return c.fill(c.bodyBufferSize(), c.bodyStart+2*bodyBuffer)
+	err := c.fill(size, c.bodyStart+2*bodyBuffer)
+	c.peak = max(c.peak, len(c.in))
+	return err
 }
 
-// bodyBufferSize keeps the buffer small for replies that are small.
-func (c *Conn) bodyBufferSize() int {
-	if c.framing == byLength && c.remaining < firstBuffer/2 {
-		return c.bodyStart + firstBuffer/2
+// Shrink gives up a buffer that grew, unless the last response needed it. That response must not be
+// used any more.
+func (c *Conn) Shrink() {
+	if cap(c.in) <= firstBuffer || c.peak > firstBuffer || c.Buffered() > 0 {
+		return
 	}
-	return c.bodyStart + bodyBuffer
+	c.in, c.next, c.bodyStart = nil, 0, 0
+	clear(c.Fields[:cap(c.Fields)]) // they point into the buffer
+	c.Fields = c.Fields[:0]
 }
 
 // lineEndDue in the place of a remaining length says that the line end behind a chunk's data is still to be read. It
@@ -281,50 +339,42 @@ func chunkSize(line []byte) (size int64, ok bool) {
 	return size, digits > 0
 }
 
-// AppendBody reads the rest of the body to the end, as long as dst stays within limit bytes. Large bodies of known
-// length are read into dst directly. Beyond the limit it returns dst and false.
-func (c *Conn) AppendBody(dst []byte, limit int) (body []byte, whole bool, err error) {
-	if c.framing == byLength && int64(len(dst))+c.remaining <= int64(limit) {
-		dst, err = c.appendRest(dst)
-		return dst, true, err
-	}
-	for {
+// AppendNext appends the next bytes of the body to dst as soon as there are any, and returns io.EOF at
+// its end. Bytes of a body of known length are read into dst directly, which gets room for all of it.
+func (c *Conn) AppendNext(dst []byte) ([]byte, error) {
+	if c.framing != byLength || c.finished || c.Buffered() > 0 {
 		piece, err := c.Next()
-		if err == io.EOF {
-			return dst, true, nil
-		}
-		if err != nil {
-			return dst, true, err
-		}
-		if len(dst)+len(piece) > limit {
-			return dst, false, nil
-		}
-		dst = append(dst, piece...)
+		return append(dst, piece...), err
 	}
+	dst = slices.Grow(dst, int(c.remaining))
+	n, err := c.sock.Read(dst[len(dst) : len(dst)+int(c.remaining)])
+	c.remaining -= int64(n)
+	c.received += int64(n)
+	c.finished = c.remaining == 0
+	if n > 0 {
+		err = nil
+	}
+	return dst[:len(dst)+n], early(err)
 }
 
-func (c *Conn) appendRest(dst []byte) ([]byte, error) {
-	start, total := len(dst), int(c.remaining)
-	if cap(dst)-start < total {
-		grown := make([]byte, start, start+total)
-		copy(grown, dst)
-		dst = grown
-	}
-	n := min(c.Buffered(), total)
-	dst = append(dst, c.in[c.next:c.next+n]...)
-	c.next += n
-	c.remaining -= int64(n)
-	for c.remaining > 0 {
-		n, err := c.sock.Read(dst[len(dst) : start+total])
-		dst = dst[:len(dst)+n]
-		c.remaining -= int64(n)
-		c.received += int64(n)
-		if n == 0 && err != nil {
-			return dst, early(err)
+// AppendBody reads the rest of the body to its end, as long as dst stays within limit bytes. Beyond
+// the limit it returns what is within and false; the connection must be closed then.
+func (c *Conn) AppendBody(dst []byte, limit int) (body []byte, whole bool, err error) {
+	direct := c.framing == byLength && int64(len(dst))+c.remaining <= int64(limit)
+	for err == nil && len(dst) <= limit {
+		if direct {
+			dst, err = c.AppendNext(dst)
+		} else {
+			var piece []byte
+			piece, err = c.Next()
+			dst = append(dst, piece[:min(len(piece), limit+1-len(dst))]...)
 		}
 	}
-	c.finished = true
-	return dst, nil
+	if err == io.EOF {
+		err = nil
+	}
+	whole = len(dst) <= limit
+	return dst[:min(len(dst), limit)], whole, err
 }
 
 // Reusable reports whether another request may be sent: the body was read to its end, the peer keeps the connection

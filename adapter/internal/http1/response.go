@@ -26,6 +26,7 @@ type Response struct {
 	framing   framing
 	remaining int64
 	finished  bool
+	peak      int // the most that was in the buffer at once
 }
 
 type framing uint8
@@ -58,7 +59,7 @@ func (c *Conn) ReadHead(head bool) error {
 		case c.Status == 101:
 			return malformed("101 Switching Protocols without a request for it")
 		case c.Status >= 200:
-			c.bodyStart = c.next
+			c.bodyStart, c.peak = c.next, len(c.in)
 			return c.frame(head)
 		}
 	}

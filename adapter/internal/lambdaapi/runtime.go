@@ -119,6 +119,9 @@ func (r *Runtime) broken(attempt string, err error) error {
 	return errors.New(attempt + " at " + r.address + ": " + http1.Reason(err))
 }
 
+// Shrink gives up a buffer that a large event has left behind, unless the last answer needed it too.
+func (r *Runtime) Shrink() { r.conn.Shrink() }
+
 // Respond sends the answer of an invocation.
 func (r *Runtime) Respond(inv *Invocation, body []byte) error {
 	r.out = r.appendHead(r.out[:0], inv, "/response")

@@ -2,66 +2,85 @@ package rawjson
 
 import (
 	"bytes"
-	"encoding/binary"
 	"math/bits"
 	"unicode/utf8"
-	"unsafe"
 )
 
 const (
-	blockSize = len(block{})
+	blockSize = 64
 
-	// wide is how many bytes are copied at once, whether all of them are needed or not: what follows is written over the rest.
+	// wide is how many bytes are copied at once, whether all of them are needed or not: what follows
+	// is written over the rest.
 	wide = 32
 
-	// escapedRoom is what an escaped block can need: each byte is six, and the last copy may be too wide.
-	escapedRoom = blockSize*6 + 2*wide
+	// EscapeRoom is more than an escaped block can need: each byte is six, and the last copy may be
+	// too wide. With that much room behind the text, AppendEscaped is fast to its end.
+	EscapeRoom = 16 * blockSize
+
+	outMask  = 8*blockSize - 1
+	fromMask = blockSize - 1
 )
 
 // escape is what a byte becomes in a JSON string.
 type escape struct {
-	text uint64 // in the order of memory
-	size uintptr
+	text [8]byte
+	size int
 }
 
 var escapes = func() (table [utf8.RuneSelf]escape) {
 	for c := range table {
-		var text [8]byte
-		n := len(appendEscape(text[:0], byte(c)))
-		table[c] = escape{binary.LittleEndian.Uint64(text[:]), uintptr(n)}
+		table[c].size = len(appendEscape(table[c].text[:0], byte(c)))
 	}
 	return table
 }()
 
-// appendEscapedBlock escapes the first block of text, behind which there must be wide more bytes; dst must have escapedRoom.
-func appendEscapedBlock(dst, text []byte) []byte {
-	mask := stops((*block)(text))
-	// The caller has made sure of the room on both sides: to check each copy would cost as much as the copy.
-	from := unsafe.Pointer(unsafe.SliceData(text))
-	start := unsafe.Add(unsafe.Pointer(unsafe.SliceData(dst)), len(dst))
-	to, done := start, 0
-	for ; mask != 0; mask &= mask - 1 {
-		stop := bits.TrailingZeros64(mask)
-		copyRun(to, unsafe.Add(from, done), stop-done)
-		to = unsafe.Add(to, stop-done)
-		e := &escapes[text[stop]&(utf8.RuneSelf-1)]
-		binary.LittleEndian.PutUint64((*[8]byte)(to)[:], e.text)
-		to = unsafe.Add(to, e.size)
-		done = stop + 1
+// EscapedLen is how many bytes AppendEscaped appends.
+func EscapedLen(text []byte) int {
+	size := len(text)
+	for ; len(text) >= blockSize; text = text[blockSize:] {
+		for mask := stops((*block)(text)); mask != 0; mask &= mask - 1 {
+			size += escapes[text[bits.TrailingZeros64(mask)]&(utf8.RuneSelf-1)].size - 1
+		}
 	}
-	copyRun(to, unsafe.Add(from, done), blockSize-done)
-	to = unsafe.Add(to, blockSize-done)
-	return dst[:len(dst)+int(uintptr(to)-uintptr(start))]
+	for _, c := range text {
+		if c < 0x20 || c == '"' || c == '\\' {
+			size += escapes[c].size - 1
+		}
+	}
+	return size
 }
 
-// wideText is copied by two instructions, where a call would be made for an array of 32 bytes.
-type wideText struct{ first, second [wide / 2]byte }
+// appendEscapedBlock escapes the first block of text, behind which there must be another; dst must have
+// EscapeRoom. The masks change no index: they spare its checks, which would cost as much as the copies. What a
+// stop becomes is looked up before the copy, so that the next stop never waits for the length of this one.
+func appendEscapedBlock(dst, text []byte) []byte {
+	from, out := (*[2 * blockSize]byte)(text), (*[EscapeRoom]byte)(dst[len(dst):cap(dst)])
+	to, done := 0, 0
+	for mask := stops((*block)(text)); mask != 0; {
+		stop := bits.TrailingZeros64(mask) & fromMask
+		e := &escapes[from[stop]&(utf8.RuneSelf-1)]
+		mask &= mask - 1
+		copyRun((*block)(out[to&outMask:]), (*block)(from[done&fromMask:]), stop-done)
+		to += stop - done
+		*(*[8]byte)(out[to&outMask:]) = e.text
+		to += e.size
+		done = stop + 1
+	}
+	copyRun((*block)(out[to&outMask:]), (*block)(from[done&fromMask:]), blockSize-done)
+	return dst[:len(dst)+to+blockSize-done]
+}
 
-// copyRun copies up to a block, and what is behind it up to a multiple of wide.
-func copyRun(to, from unsafe.Pointer, n int) {
-	*(*wideText)(to) = *(*wideText)(from)
+// half is what one instruction copies.
+type half = [wide / 2]byte
+
+// copyRun copies up to a block, and what is behind it up to a multiple of wide. The copies are of a
+// size that the compiler knows, so that they are instructions, not calls.
+func copyRun(to, from *block, n int) {
+	*(*half)(to[:]) = *(*half)(from[:])
+	*(*half)(to[wide/2:]) = *(*half)(from[wide/2:])
 	if n > wide {
-		*(*wideText)(unsafe.Add(to, wide)) = *(*wideText)(unsafe.Add(from, wide))
+		*(*half)(to[wide:]) = *(*half)(from[wide:])
+		*(*half)(to[wide+wide/2:]) = *(*half)(from[wide+wide/2:])
 	}
 }
 
@@ -70,7 +89,7 @@ func decodeInPlace(s []byte, i int) []byte {
 	plain := false // the block before had no escape
 	for to := i; ; {
 		// Copies that are too wide must not reach what was not read yet.
-		if i-to >= blockSize && len(s)-i >= blockSize+wide {
+		if i-to >= blockSize && len(s)-i >= 2*blockSize {
 			mask := stops((*block)(s[i:]))
 			if mask != 0 || !plain {
 				plain = mask == 0
@@ -88,16 +107,16 @@ func decodeInPlace(s []byte, i int) []byte {
 	}
 }
 
-// decodeBlock decodes the block at s[i], whose stops are given, to s[to], a block before it at least.
+// decodeBlock decodes the block at s[i], whose stops are given, to s[to], a block before it at least;
+// there must be another behind it.
 func decodeBlock(s []byte, to, i int, mask uint64) (newTo, newI int) {
-	base := unsafe.Pointer(unsafe.SliceData(s)) // the caller has made sure, as in appendEscapedBlock
 	end := i + blockSize
 	for start := i; mask != 0; mask &= ^uint64(0) << (i - start) {
 		stop := start + bits.TrailingZeros64(mask) // a backslash, as quotes are behind one
-		copyRun(unsafe.Add(base, to), unsafe.Add(base, i), stop-i)
+		copyRun((*block)(s[to:]), (*block)(s[i:]), stop-i)
 		to += stop - i
 		if c := s[stop+1]; c != 'u' {
-			*(*byte)(unsafe.Add(base, to)) = shortEscapes[c]
+			s[to] = shortEscapes[c]
 			to++
 			i = stop + 2
 		} else {
@@ -106,7 +125,7 @@ func decodeBlock(s []byte, to, i int, mask uint64) (newTo, newI int) {
 		}
 	}
 	if i < end {
-		copyRun(unsafe.Add(base, to), unsafe.Add(base, i), end-i)
+		copyRun((*block)(s[to:]), (*block)(s[i:]), end-i)
 		to, i = to+end-i, end
 	}
 	return to, i

@@ -56,16 +56,6 @@ func TestMembersAndElements(t *testing.T) {
 	}
 }
 
-func TestIncompleteTail(t *testing.T) {
-	for text, want := range map[string]int{
-		"": 0, "a": 0, "é": 0, "\xc3": 1, "a\xe2\x82": 2, "\xf0\x9d\x84": 3, "\x82": 0, "\xff": 0, "€": 0, "\xe2": 1,
-	} {
-		if got := IncompleteTail([]byte(text)); got != want {
-			t.Errorf("IncompleteTail(%q) = %d, want %d", text, got, want)
-		}
-	}
-}
-
 // Whatever the bytes, the scanner and encoding/json agree on what is JSON, and on the text of strings.
 func FuzzValue(f *testing.F) {
 	for _, seed := range []string{`{"a":[1,-2.5e3,"\ud834\udd1e",null]}`, `"\ud800x"`, "\"\xff\"", `[[[[{}]]]]`, `{"a":1`, `1e400`} {
@@ -150,9 +140,12 @@ func FuzzEscape(f *testing.F) {
 			if !utf8.Valid(long) {
 				continue
 			}
-			inner := AppendEscaped(make([]byte, 0, 7*len(long)+escapedRoom), long)
-			if back := DecodeText(nil, inner); !bytes.Equal(back, long) {
+			inner := AppendEscaped(make([]byte, 0, 7*len(long)+EscapeRoom), long)
+			if back := appendDecoded(nil, inner); !bytes.Equal(back, long) {
 				t.Fatalf("%q came back as %q", long, back)
+			}
+			if size := EscapedLen(long); size != len(inner) {
+				t.Fatalf("%q is escaped to %d bytes, want %d", long, size, len(inner))
 			}
 		}
 	})

@@ -64,8 +64,8 @@ func hex4(data []byte, i int) (r rune, ok bool) {
 // AppendEscaped appends text as the inside of a JSON string: quotes, backslashes and control characters are
 // escaped, everything else stays as it is. The text must be valid UTF-8.
 func AppendEscaped(dst, text []byte) []byte {
-	for len(text) >= blockSize+wide {
-		if cap(dst)-len(dst) >= escapedRoom {
+	for len(text) >= 2*blockSize {
+		if cap(dst)-len(dst) >= EscapeRoom {
 			dst = appendEscapedBlock(dst, text)
 		} else {
 			dst = appendEscapedRuns(dst, text[:blockSize])
@@ -144,21 +144,6 @@ func validPrefix(text []byte) int {
 	return i
 }
 
-// IncompleteTail returns how many bytes at the end of text are the beginning of a UTF-8 sequence that more bytes
-// could complete: 0 to 3.
-func IncompleteTail(text []byte) int {
-	for n := 1; n <= 3 && n <= len(text); n++ {
-		c := text[len(text)-n]
-		if utf8.RuneStart(c) {
-			if c >= utf8.RuneSelf && !utf8.FullRune(text[len(text)-n:]) {
-				return n
-			}
-			return 0
-		}
-	}
-	return 0
-}
-
 // AppendASCII appends a valid JSON value fit for a header field: white space outside strings removed, every byte
 // beyond 0x20-0x7E written as \uXXXX, everything else untouched (numbers, order of members, escapes).
 func AppendASCII(dst []byte, v Value) []byte {
@@ -215,6 +200,3 @@ func AppendASCIIString(dst, text []byte) []byte {
 	}
 	return append(dst, '"')
 }
-
-// DecodeText appends the text of a valid string's inside.
-func DecodeText(dst, inner []byte) []byte { return appendDecoded(dst, inner) }

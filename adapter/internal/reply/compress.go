@@ -7,34 +7,58 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"lambda-web/adapter/internal/http1"
+	"lambda-web/adapter/internal/lambdaapi"
 )
 
 const (
 	// smallestCompressed is the size below which a body only grows.
 	smallestCompressed = 32
-	// compressLimit bounds the body that is held to be compressed.
+	// compressLimit bounds what is compressed: a client that unpacks more has no use for it.
 	compressLimit = 64 << 20
 )
 
-// compressor is made at the first reply that it compresses.
+// compressor makes the gzip form (RFC 1952) of a body while it comes, so that the plain one needs
+// no memory. It is made at the first reply that it compresses.
 type compressor struct {
 	writer *gzip.Writer
-	plain  []byte
-	packed bytes.Buffer
+	packed *[]byte
+	first  [smallestCompressed]byte // the first bytes of the body
+	held   int                      // of them
+}
+
+// Write takes what the gzip writer has made.
+func (g *compressor) Write(p []byte) (int, error) {
+	*g.packed = append(*g.packed, p...)
+	return len(p), nil
 }
 
 // isCompressible decides from the head whether the body may be sent with gzip. That the client accepts it is settled
 // already.
 func (e *Encoder) isCompressible(r *Response) bool {
-	return r.Length != 0 && (r.Length < 0 || r.Length >= smallestCompressed) &&
-		!e.has("content-encoding") && !e.has("content-range") && isCompressible(e.get("content-type"))
+	if 0 <= r.Length && r.Length < smallestCompressed {
+		return false
+	}
+	for i := range e.fields {
+		switch string(e.fields[i].Name) {
+		case "content-encoding", "content-range":
+			return false
+		case "content-digest", "repr-digest", "digest", "content-md5":
+			return false // of the bytes as they are (RFC 9530), which the client would check others against
+		case "cache-control":
+			if http1.HasOption(e.fields[i].Value, "no-transform") { // RFC 9111 section 5.2.2.6
+				return false
+			}
+		}
+	}
+	return isCompressible(e.get("content-type"))
 }
 
-// compress replaces the response's body with its gzip form (RFC 1952) and changes the fields to match.
-func (e *Encoder) compress(r *Response) error {
+// readCompressed reads the body's gzip form into e.raw and changes the fields to match. A body that
+// turns out to be too small is left as it is.
+func (e *Encoder) readCompressed(r *Response) error {
 	g := &e.gzip
-	g.plain = g.plain[:0]
-	for {
+	g.held, g.packed = 0, &e.raw
+	for size := 0; ; {
 		piece, err := r.Body.Next()
 		if err == io.EOF {
 			break
@@ -42,32 +66,52 @@ func (e *Encoder) compress(r *Response) error {
 		if err != nil {
 			return err
 		}
-		g.plain = append(g.plain, piece...)
-		if len(g.plain) > compressLimit {
-			return tooLarge(int64(len(g.plain)), int64(len(g.plain)))
+		if size += len(piece); size > compressLimit {
+			return tooLarge(r.Length)
+		}
+		if g.write(piece); len(e.raw) > lambdaapi.MaxResponse {
+			return tooLarge(-1)
 		}
 	}
-	body := Text(g.plain)
-	if len(g.plain) >= smallestCompressed {
-		body = Text(g.pack())
-		e.remove("content-length")
-		e.remove("accept-ranges")
-		e.fields = append(e.fields,
-			http1.Field{Name: []byte("content-encoding"), Value: []byte("gzip")},
-			http1.Field{Name: []byte("vary"), Value: []byte("accept-encoding")})
+	if g.held < len(g.first) {
+		e.raw = append(e.raw, g.first[:g.held]...)
+		return nil
 	}
-	r.Body, r.Length = &body, int64(len(body))
+	_ = g.writer.Close() // Write takes everything
+	e.remove("content-length")
+	e.remove("accept-ranges")
+	e.weakenETag()
+	e.fields = append(e.fields,
+		http1.Field{Name: []byte("content-encoding"), Value: []byte("gzip")},
+		http1.Field{Name: []byte("vary"), Value: []byte("accept-encoding")})
 	return nil
 }
 
-func (g *compressor) pack() []byte {
-	g.packed.Reset()
-	if g.writer == nil {
-		g.writer, _ = gzip.NewWriterLevel(&g.packed, gzip.DefaultCompression) // the level is a valid one
-	} else {
-		g.writer.Reset(&g.packed)
+// write compresses a piece, once there is enough of the body.
+func (g *compressor) write(piece []byte) {
+	if g.held < len(g.first) {
+		n := copy(g.first[g.held:], piece)
+		piece = piece[n:]
+		if g.held += n; g.held < len(g.first) {
+			return
+		}
+		if g.writer == nil {
+			g.writer, _ = gzip.NewWriterLevel(g, gzip.DefaultCompression) // the level is a valid one
+		} else {
+			g.writer.Reset(g)
+		}
+		_, _ = g.writer.Write(g.first[:])
 	}
-	_, _ = g.writer.Write(g.plain) // a buffer takes everything
-	_ = g.writer.Close()
-	return g.packed.Bytes()
+	_, _ = g.writer.Write(piece)
+}
+
+// weakenETag: a strong validator names the very bytes of the body, and they have become others (RFC
+// 9110 section 8.8.1).
+func (e *Encoder) weakenETag() {
+	for i := range e.fields {
+		f := &e.fields[i]
+		if string(f.Name) == "etag" && !bytes.HasPrefix(f.Value, []byte("W/")) {
+			f.Value = append([]byte("W/"), f.Value...)
+		}
+	}
 }

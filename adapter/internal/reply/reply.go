@@ -4,8 +4,6 @@ package reply
 
 import (
 	"errors"
-	"io"
-	"slices"
 	"strconv"
 
 	"lambda-web/adapter/internal/event"
@@ -15,12 +13,8 @@ import (
 	"lambda-web/adapter/internal/rawjson"
 )
 
-const (
-	// countLimit is how much of a reply beyond Lambda's limit is read to say how large it is.
-	countLimit = 100 << 20
-	// errorBodyLimit is how much of the app's body goes into an error message.
-	errorBodyLimit = 256 << 10
-)
+// errorBodyLimit is how much of the app's body goes into an error message.
+const errorBodyLimit = 256 << 10
 
 // Response is an HTTP response to be encoded.
 type Response struct {
@@ -31,67 +25,44 @@ type Response struct {
 	Body   Body
 }
 
-// Body gives the pieces of a body, and io.EOF at its end. A piece is valid until the next call.
-type Body interface{ Next() ([]byte, error) }
-
-// Text is a body that is there already.
-type Text []byte
-
-// Next returns the text once.
-func (t *Text) Next() ([]byte, error) {
-	if len(*t) == 0 {
-		return nil, io.EOF
-	}
-	piece := *t
-	*t = nil
-	return piece, nil
-}
-
-// Encoder encodes replies in a reused buffer; it belongs to one worker.
+// Encoder encodes replies in reused buffers; it belongs to one worker.
 type Encoder struct {
-	out    []byte
+	raw    []byte // the body as it came, or its gzip form
+	out    []byte // the response of the function
+	text   text
 	fields []http1.Field
-	body   bodyWriter
 	gzip   compressor
 }
 
-// Encode makes the JSON that answers an event. With compress it may gzip the body. The error is a *failure.Failure if
-// the reply is larger than Lambda takes; every other error is one of the body's Next.
+// Encode makes the JSON that answers an event. The body is read whole before it is decided how it is
+// sent; where it looks like a text it is escaped meanwhile, which costs no time of its own then. With compress it may gzip the body. The error is a *failure.Failure if
+// the reply is larger than Lambda takes; every other error is one of the body's.
 func (e *Encoder) Encode(ev *event.Event, r *Response, compress bool) ([]byte, error) {
+	e.raw, e.out = e.raw[:0], e.out[:0]
 	if ev.Kind == event.PassThrough {
 		return e.encodePassThrough(ev, r)
 	}
 	e.collect(r)
 	if compress && e.isCompressible(r) {
-		if err := e.compress(r); err != nil {
+		if err := e.readCompressed(r); err != nil {
 			return nil, err
 		}
+		r = &Response{Status: r.Status, Body: new(Text)} // it is read
 	}
-	e.out = append(e.out[:0], `{"statusCode":`...)
+	e.out = append(e.out, `{"statusCode":`...)
 	e.out = strconv.AppendInt(e.out, int64(r.Status), 10)
 	e.appendFields(ev, r.Status)
-	if !r.Head {
-		e.reserve(r.Length)
+	e.out = append(e.out, `,"body":"`...)
+	e.text = text{may: e.mayBeText()}
+	e.reserve(r.Length)
+	if err := e.read(r, (*Encoder).escapeParts); err != nil {
+		return nil, err
 	}
-	return e.appendBody(r.Body)
+	if err := e.encodeBody(); err != nil {
+		return nil, err
+	}
+	return e.out, nil
 }
-
-// reserve makes room for a body whose length is known: a buffer that grows with its pieces is copied again and again.
-func (e *Encoder) reserve(length int64) {
-	size := length + length/8 // of text, with some of it escaped
-	if !e.mayBeText() {
-		size = (length + 2) / 3 * 4
-	}
-	if most := int64(lambdaapi.MaxResponse); 0 < length && size < most {
-		e.out = slices.Grow(e.out, int(size)+len(closingBase64))
-	}
-}
-
-// The ends of an envelope.
-const (
-	closingText   = `","isBase64Encoded":false}`
-	closingBase64 = `","isBase64Encoded":true}`
-)
 
 // appendFields writes the header members that each event source reads.
 func (e *Encoder) appendFields(ev *event.Event, status int) {
@@ -121,89 +92,33 @@ func (e *Encoder) appendStatusDescription(status int) {
 	e.out = append(e.out, '"')
 }
 
-// appendBody writes the members body and isBase64Encoded, and the end.
-func (e *Encoder) appendBody(body Body) ([]byte, error) {
-	e.out = append(e.out, `,"body":"`...)
-	e.body.begin(e.out, e.mayBeText(), lambdaapi.MaxResponse)
-	defer func() { e.body.out = nil }()
-	for {
-		piece, err := body.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			e.out = e.body.out
-			return nil, err
-		}
-		if e.body.write(piece); e.body.raw > countLimit {
-			break
-		}
-	}
-	length := e.body.finish()
-	e.out = e.body.out
-	closing := closingText
-	if !e.body.text && e.body.raw > 0 {
-		closing = closingBase64
-	}
-	if size := int64(e.body.start) + length + int64(len(closing)); size > lambdaapi.MaxResponse {
-		return nil, tooLarge(size, e.body.raw)
-	}
-	e.out = append(e.out, closing...)
-	return e.out, nil
-}
-
-func tooLarge(size, raw int64) error {
-	about := ""
-	if raw > countLimit {
-		about = "more than "
-	}
-	return failure.New(failure.ResponseTooLarge, "the app's reply of "+about+strconv.FormatInt(raw, 10)+
-		" bytes makes a response of "+about+strconv.FormatInt(size, 10)+" bytes, and Lambda takes at most "+
-		strconv.Itoa(lambdaapi.MaxResponse)+"; AWS_LWA_INVOKE_MODE=response_stream has no such limit")
-}
-
 // encodePassThrough takes the body as the response of the function, if it is JSON.
 func (e *Encoder) encodePassThrough(ev *event.Event, r *Response) ([]byte, error) {
-	e.out = e.out[:0]
-	size := int64(0)
-	for {
-		piece, err := r.Body.Next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return nil, err
-		}
-		if size += int64(len(piece)); size <= lambdaapi.MaxResponse {
-			e.out = append(e.out, piece...)
-		} else if size > countLimit {
-			break
-		}
+	if err := e.read(r, func(*Encoder) {}); err != nil {
+		return nil, err
 	}
 	switch {
-	case size > lambdaapi.MaxResponse:
-		return nil, tooLarge(size, size)
-	case ev.WebSocket:
-		e.wrapWebSocket(r.Status)
+	case ev.WebSocket && !hasStatusCode(e.raw):
+		e.out = AppendStatusAndBody(e.out, r.Status, e.raw)
 		if len(e.out) > lambdaapi.MaxResponse {
-			return nil, tooLarge(int64(len(e.out)), size)
+			return nil, tooLargeEncoded(len(e.raw), len(e.out))
 		}
-	case !rawjson.Valid(e.out):
-		e.out = append(e.out[:0], "null"...)
+	case !rawjson.Valid(e.raw):
+		e.out = append(e.out, "null"...)
+	default:
+		return e.raw, nil
 	}
 	return e.out, nil
 }
 
-// wrapWebSocket makes sure that a WebSocket API sees the status: it reads statusCode and body, like the envelope of
-// a page.
-func (e *Encoder) wrapWebSocket(status int) {
-	hasStatus := false
-	valid := rawjson.Scan(e.out, func(name []byte, _ rawjson.Value) {
-		hasStatus = hasStatus || string(name) == "statusCode"
+// hasStatusCode reports whether a reply says its status by itself. A WebSocket API reads statusCode
+// and body, like the envelope of a page; a reply without them is put into one.
+func hasStatusCode(reply []byte) bool {
+	found := false
+	valid := rawjson.Scan(reply, func(name []byte, _ rawjson.Value) {
+		found = found || string(name) == "statusCode"
 	})
-	if !valid || !hasStatus {
-		e.out = AppendStatusAndBody(nil, status, e.out)
-	}
+	return valid && found
 }
 
 // AppendStatusAndBody writes `{"statusCode":502,"body":"text"}`. Bytes that are not UTF-8 become U+FFFD.
@@ -215,10 +130,11 @@ func AppendStatusAndBody(dst []byte, status int, body []byte) []byte {
 
 // StatusFailure makes the error for a status that AWS_LWA_ERROR_STATUS_CODES lists. People parse its message.
 func StatusFailure(status int, body Body) *failure.Failure {
+	// The status is known, so whatever comes of the body will do.
 	var text []byte
 	for len(text) < errorBodyLimit {
 		piece, err := body.Next()
-		if err != nil { // the status is known, so whatever came of the body will do
+		if err != nil {
 			break
 		}
 		text = append(text, piece[:min(len(piece), errorBodyLimit-len(text))]...)
@@ -226,13 +142,16 @@ func StatusFailure(status int, body Body) *failure.Failure {
 	return failure.New(failure.HTTPStatus, string(AppendStatusAndBody(nil, status, text)))
 }
 
-// Shrink gives up a buffer that a large reply has left, unless the last reply needed it too. It reports whether it did.
-func (e *Encoder) Shrink(above int) bool {
-	if cap(e.out) <= above || len(e.out) > above {
-		return false
+// Shrink gives up the buffers that are larger than above, unless the last reply needed them. It
+// reports whether there was one.
+func (e *Encoder) Shrink(above int) (shrunk bool) {
+	for _, buffer := range []*[]byte{&e.raw, &e.out} {
+		if cap(*buffer) > above && len(*buffer) <= above {
+			*buffer, shrunk = nil, true
+		}
 	}
-	e.out = nil
-	return true
+	clear(e.fields[:cap(e.fields)]) // they point into the connection's buffer
+	return shrunk
 }
 
 // IsTooLarge reports whether Encode failed because of the size.

@@ -30,6 +30,11 @@ func (p *pieces) Next() ([]byte, error) {
 	return piece, nil
 }
 
+func (p *pieces) AppendNext(dst []byte) ([]byte, error) {
+	piece, err := p.Next()
+	return append(dst, piece...), err
+}
+
 func fields(lines ...string) (list []http1.Field) {
 	for _, line := range lines {
 		name, value, _ := strings.Cut(line, ": ")

@@ -85,6 +85,12 @@ func NewComposer(options Options) *Composer {
 	}
 }
 
+// Release forgets the last event, whose bytes the composed request and its fields point to.
+func (c *Composer) Release() {
+	c.Request = Request{Head: c.Head[:0]}
+	clear(c.fields[:cap(c.fields)])
+}
+
 // Remark is something odd about an event.
 type Remark struct {
 	Topic string // a remark with a topic is worth a warning once, and only a note afterwards
@@ -242,11 +248,21 @@ func (c *Composer) appendFields(e *event.Event, inv *lambdaapi.Invocation) {
 		default:
 			c.Head = c.appendField(c.Head, f.name, f.value)
 		}
-		if c.options.FindGzip && string(f.name) == "accept-encoding" {
-			c.text = firstValue(f.value).AppendText(c.text[:0])
-			c.AcceptsGzip = acceptsGzip(c.text)
-		}
 	}
+	if c.options.FindGzip {
+		c.AcceptsGzip = acceptsGzip(c.valueOf("accept-encoding")) &&
+			!http1.HasOption(c.valueOf("cache-control"), "no-transform") // RFC 9111 section 5.2.1.6
+	}
+}
+
+// valueOf returns the first value of a client's field, nil if there is none. It is valid until the next call.
+func (c *Composer) valueOf(name string) []byte {
+	i := c.find(name)
+	if i < 0 {
+		return nil
+	}
+	c.text = firstValue(c.fields[i].value).AppendText(c.text[:0])
+	return c.text
 }
 
 // authorization finds the field that becomes the authorization header; -1 if there is none.

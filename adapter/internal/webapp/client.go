@@ -104,14 +104,16 @@ func (c *Client) Do(r *request.Request, limits Limits) (*http1.Response, *failur
 // Body is the body of the response that Do has begun.
 func (c *Client) Body() Body { return &c.conn }
 
-// Body gives the pieces of a response's body.
+// Body gives a response's body, in pieces or whole.
 type Body interface {
 	// Next returns the next bytes as soon as there are any, and io.EOF at the end. They are valid until the next call.
 	Next() ([]byte, error)
 	// HasBody reports whether bytes are still to come.
 	HasBody() bool
-	// Buffered is the number of bytes that have come but were not returned by Next.
-	Buffered() int
+	// HasNext reports whether Next has something to give without waiting for the app.
+	HasNext() bool
+	// AppendNext appends to dst what Next would return. dst gets room for the whole of a body of known length.
+	AppendNext(dst []byte) ([]byte, error)
 }
 
 // idle is for how long the kept connection was not used. The clocks of an environment may stand still while it is
@@ -216,6 +218,10 @@ func (c *Client) Abort() {
 		c.writing = nil
 	}
 }
+
+// Shrink gives up a buffer that a large response has left behind, unless the last one needed it too. It is for between
+// two exchanges.
+func (c *Client) Shrink() { c.conn.Shrink() }
 
 // BodyFailed names an error of the body's Next.
 func (c *Client) BodyFailed(err error) *failure.Failure {
