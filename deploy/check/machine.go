@@ -60,6 +60,9 @@ func (m machine) stackExists(ctx context.Context) string {
 
 // docker: a daemon answers. The Docker CLI knows which one; without it, it is the one at DOCKER_HOST or the usual socket.
 func (m machine) docker(ctx context.Context) string {
+	if m.promotes() {
+		return ""
+	}
 	output, err := m.run(ctx, "docker", "version", "--format", "{{.Server.Version}}")
 	if missing(err) {
 		err = ping(ctx, cmp.Or(os.Getenv("DOCKER_HOST"), "unix:///var/run/docker.sock"))
@@ -109,20 +112,37 @@ func (m machine) region(context.Context) string {
 
 // place is region and profile of the stack, from where the program takes them.
 func (m machine) place() (region, profile string, err error) {
+	settings, err := m.settings()
+	region, _ = settings["aws:region"].(string)
+	profile, _ = settings["aws:profile"].(string)
+	return cmp.Or(region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")), profile, err
+}
+
+// promotes: the stack runs an image that another one made, so nothing is built.
+func (m machine) promotes() bool {
+	settings, _ := m.settings() // what is wrong with them, the need for a region says
+	for key, value := range settings {
+		if (strings.HasSuffix(key, ":image") || strings.HasSuffix(key, ":imageFrom")) && value != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// settings are those in the stack's file.
+func (m machine) settings() (map[string]any, error) {
 	name := filepath.Join(m.root, "Pulumi."+m.stack+".yaml")
 	text, err := os.ReadFile(name)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return "", "", fmt.Errorf("read the settings of stack %q: %w", m.stack, err)
+		return nil, fmt.Errorf("read the settings of stack %q: %w", m.stack, err)
 	}
 	var settings struct {
 		Config map[string]any `yaml:"config"`
 	}
 	if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&settings); len(text) > 0 && err != nil {
-		return "", "", fmt.Errorf("%s is not YAML: %w", name, err)
+		return nil, fmt.Errorf("%s is not YAML: %w", name, err)
 	}
-	region, _ = settings.Config["aws:region"].(string)
-	profile, _ = settings.Config["aws:profile"].(string)
-	return cmp.Or(region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")), profile, nil
+	return settings.Config, nil
 }
 
 // credentials: AWS knows them.

@@ -75,18 +75,20 @@ func TestCheck(t *testing.T) {
 		want     []string // the start of each sentence
 		says     string   // somewhere in them
 	}{
-		"all is there":           {settings: region, answers: everythingThere, wanted: all},
-		"nothing is there":       {refused: true, wanted: all, want: []string{"The Pulumi CLI is missing", "No Docker daemon answers", "There is no region for stack \"dev\"", "The AWS CLI is missing"}},
-		"not asked for":          {wanted: []string{}},
-		"only what is asked for": {settings: region, wanted: []string{"region"}},
-		"no login":               {settings: region, answers: without("pulumi whoami", "!error: PULUMI_ACCESS_TOKEN must be set"), wanted: all, want: []string{"Pulumi does not know where to keep the state"}, says: "PULUMI_ACCESS_TOKEN"},
-		"a broken CLI":           {settings: region, answers: without("pulumi version", "!segmentation fault"), wanted: all, want: []string{"The Pulumi CLI does not run"}, says: "segmentation fault"},
-		"no stack":               {settings: region, answers: without("pulumi stack", "!error: no stack named 'dev' found"), wanted: all, want: []string{"There is no stack \"dev\""}, says: "pulumi stack init dev"},
-		"a stopped daemon":       {settings: region, answers: without("docker version", "!Cannot connect to the Docker daemon"), wanted: all, want: []string{"No Docker daemon answers"}, says: "Cannot connect"},
-		"expired credentials":    {settings: region, answers: everythingThere, refused: true, wanted: all, want: []string{"There are no AWS credentials"}, says: "in eu-central-1 for work"},
-		"settings that are none": {settings: "config: [", answers: everythingThere, wanted: []string{"region"}, want: []string{""}, says: "is not YAML"},
-		"AWS CLI 1":              {settings: region, answers: without("aws --version", "aws-cli/1.32"), wanted: all, want: []string{"The AWS CLI is not version 2"}},
-		"a typing mistake":       {wanted: []string{"dokcer"}, want: []string{`check: there is no need "dokcer"`}},
+		"all is there":              {settings: region, answers: everythingThere, wanted: all},
+		"nothing is there":          {refused: true, wanted: all, want: []string{"The Pulumi CLI is missing", "No Docker daemon answers", "There is no region for stack \"dev\"", "The AWS CLI is missing"}},
+		"not asked for":             {wanted: []string{}},
+		"only what is asked for":    {settings: region, wanted: []string{"region"}},
+		"no login":                  {settings: region, answers: without("pulumi whoami", "!error: PULUMI_ACCESS_TOKEN must be set"), wanted: all, want: []string{"Pulumi does not know where to keep the state"}, says: "PULUMI_ACCESS_TOKEN"},
+		"a broken CLI":              {settings: region, answers: without("pulumi version", "!segmentation fault"), wanted: all, want: []string{"The Pulumi CLI does not run"}, says: "segmentation fault"},
+		"no stack":                  {settings: region, answers: without("pulumi stack", "!error: no stack named 'dev' found"), wanted: all, want: []string{"There is no stack \"dev\""}, says: "pulumi stack init dev"},
+		"a stopped daemon":          {settings: region, answers: without("docker version", "!Cannot connect to the Docker daemon"), wanted: all, want: []string{"No Docker daemon answers"}, says: "Cannot connect"},
+		"an image of another stack": {settings: region + "  lambda-web:imageFrom: dev\n", answers: without("docker version", ""), wanted: all},
+		"an image from nowhere":     {settings: region + "  lambda-web:imageFrom: \"\"\n", answers: without("docker version", ""), wanted: all, want: []string{"No Docker daemon answers"}},
+		"expired credentials":       {settings: region, answers: everythingThere, refused: true, wanted: all, want: []string{"There are no AWS credentials"}, says: "in eu-central-1 for work"},
+		"settings that are none":    {settings: "config: [", answers: everythingThere, wanted: []string{"region"}, want: []string{""}, says: "is not YAML"},
+		"AWS CLI 1":                 {settings: region, answers: without("aws --version", "aws-cli/1.32"), wanted: all, want: []string{"The AWS CLI is not version 2"}},
+		"a typing mistake":          {wanted: []string{"dokcer"}, want: []string{`check: there is no need "dokcer"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := fake(t, c.settings, c.answers, !c.refused).check(t.Context(), c.wanted)

@@ -43,6 +43,9 @@ type Args struct {
 	ImageRetention     int                `config:"imageRetention" default:"10" allowed:"2..1000" unit:"images"`
 	ImageTagMutability string             `config:"imageTagMutability" default:"MUTABLE" allowed:"MUTABLE|IMMUTABLE"`
 	RepositoryKMSKey   pulumi.StringInput `config:"repositoryKmsKeyArn"`
+	Image              pulumi.StringInput `config:"image"`     // repository@sha256:..., instead of a build
+	ImageFrom          string             `config:"imageFrom"` // stack whose image is run, instead of a build
+	ImagePullAccounts  []string           `config:"imagePullAccounts" shape:"a list of account ids"`
 
 	// The app.
 

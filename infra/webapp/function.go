@@ -50,7 +50,7 @@ func (b builder) function(image *appImage) (*appFunction, error) {
 		return nil, err
 	}
 	function, err := lambda.NewFunction(b.ctx, b.name, b.functionArgs(image, logs, role), b.parent,
-		pulumi.DependsOn(append(policies, image.pull)))
+		pulumi.DependsOn(append(policies, image.ready...)))
 	if err != nil {
 		return nil, fmt.Errorf("function: %w", err)
 	}
@@ -66,7 +66,7 @@ func (b builder) functionArgs(image *appImage, logs *cloudwatch.LogGroup, role *
 	args := &lambda.FunctionArgs{
 		Description:      pulumi.String("The web app " + b.name),
 		PackageType:      pulumi.String("Image"),
-		ImageUri:         image.image.RepoDigest,
+		ImageUri:         image.digest,
 		Architectures:    pulumi.ToStringArray([]string{b.args.Architecture}),
 		Role:             role.Arn,
 		MemorySize:       pulumi.Int(b.args.Memory),

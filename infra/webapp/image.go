@@ -12,14 +12,22 @@ import (
 
 // appImage is the app's image and where it lies.
 type appImage struct {
-	repository *ecr.Repository
-	pull       *awsecr.RepositoryPolicy
-	image      *docker.Image
+	digest     pulumi.StringOutput // repository@sha256:...
+	repository pulumi.StringOutput // its URL; unset for an image that another stack made
+	ready      []pulumi.Resource   // what the function waits for
 }
 
-// image builds the staged context and pushes it. The tag is the content's, so the same content is
-// neither built nor pushed twice; what the function runs is the digest.
+// image is the one that is run: made here, or by another stack.
 func (b builder) image(staged stagedImage) (*appImage, error) {
+	if b.args.promotes() {
+		return b.promoted()
+	}
+	return b.built(staged)
+}
+
+// built builds the staged context and pushes it. The tag is the content's, so the same content is
+// neither built nor pushed twice; what the function runs is the digest.
+func (b builder) built(staged stagedImage) (*appImage, error) {
 	repository, err := b.repository()
 	if err != nil {
 		return nil, fmt.Errorf("repository: %w", err)
@@ -42,7 +50,7 @@ func (b builder) image(staged stagedImage) (*appImage, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build: %w", err)
 	}
-	return &appImage{repository: repository, pull: pull, image: image}, nil
+	return &appImage{digest: image.RepoDigest, repository: repository.Url, ready: []pulumi.Resource{pull}}, nil
 }
 
 func (b builder) repository() (*ecr.Repository, error) {
@@ -77,21 +85,14 @@ func (b builder) registry(repository *ecr.Repository) docker.RegistryArgs {
 	}
 }
 
-// pullPolicy lets Lambda fetch the image for functions of this account and region. Lambda would add
+// pullPolicy lets Lambda fetch the image for functions of this region, in this account and those that
+// imagePullAccounts names. Lambda would add
 // such a statement by itself if whoever deploys could write repository policies at any time.
 func (b builder) pullPolicy(repository *ecr.Repository) (*awsecr.RepositoryPolicy, error) {
 	pull, err := awsecr.NewRepositoryPolicy(b.ctx, b.name, &awsecr.RepositoryPolicyArgs{
 		Repository: repository.Url.ApplyT(repositoryName).(pulumi.StringOutput),
 		Policy: repository.Url.ApplyT(func(url string) (string, error) {
-			return document(statement{
-				Sid:       "LambdaPullsTheImage",
-				Effect:    "Allow",
-				Principal: map[string]string{"Service": "lambda.amazonaws.com"},
-				Action:    []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
-				Condition: map[string]map[string][]string{"StringLike": {"aws:SourceArn": {
-					fmt.Sprintf("arn:*:lambda:%s:%s:function:*", registryRegion(url), registryID(url)),
-				}}},
-			})
+			return document(b.args.pullStatements(url)...)
 		}).(pulumi.StringOutput),
 	}, b.parent)
 	if err != nil {

@@ -61,7 +61,10 @@ func rules(name string, args Args, places places) mistakes {
 	var found mistakes
 	checkName(name, &found)
 	checkTags(args, &found)
-	checkSource(args, places, &found)
+	checkPromotion(args, &found)
+	if !args.promotes() {
+		checkSource(args, places, &found)
+	}
 	checkApp(args, &found)
 	checkEnvironment(args, &found)
 	checkFunction(args, &found)
@@ -359,6 +362,7 @@ func checkPlace(s Settings, found *mistakes) {
 	if s.Region != "" && !regionAllowed.MatchString(s.Region) {
 		found.add("aws:region", "%q is not a region; use a name such as eu-central-1", s.Region)
 	}
+	checkImagePlace(s, found)
 	fields(reflect.ValueOf(s.Args), func(field reflect.StructField, value reflect.Value) {
 		arn, known := value.Interface().(pulumi.String)
 		if there := cutARN(string(arn), arnRegion); known && there != "" && there != s.Region {

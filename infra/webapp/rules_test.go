@@ -46,6 +46,13 @@ func TestMistakes(t *testing.T) {
 		{"buildArgs", "x", "is not a map"},
 		{"buildArgs", `{"A B":"c"}`, `"A B" is not a name`},
 		{"buildArgs", `{"A":["c"]}`, `the value of "A" is not a text`},
+		{"image", "dev", `"dev" is not an image in ECR at its digest`},
+		{"image", "123456789012.dkr.ecr.eu-central-1.amazonaws.com/web:latest", "is not an image in ECR at its digest"},
+		{"image", "123456789012.dkr.ecr.us-east-1.amazonaws.com/web@sha256:" + strings.Repeat("0", 64), "is in us-east-1, and the web app goes to eu-central-1"},
+		{"imageFrom", "dev stack", `"dev stack" is not the name of a stack`},
+		{"imageFrom", "a/b/c/d", "is not the name of a stack"},
+		{"imagePullAccounts", "210987654321", "is not a list of account ids"},
+		{"imagePullAccounts", `["21"]`, `"21" is not an account id; use its 12 digits`},
 		{"architecture", "amd64", `"amd64" is not allowed; use x86_64 or arm64`},
 		{"imageRetention", "0", "use a whole number from 2 to 1000 (images)"},
 		{"port", "0", `"0" is not allowed; use a whole number from 1 to 65535`},
@@ -163,6 +170,10 @@ func TestCombinations(t *testing.T) {
 		config map[string]string
 		want   string // empty when it is right
 	}{
+		{"two images", map[string]string{"image": promotedImage, "imageFrom": "dev"}, "imageFrom: the image cannot come from a stack and from image"},
+		{"pulled by others, made elsewhere", map[string]string{"image": promotedImage, "imagePullAccounts": `["210987654321"]`},
+			"imagePullAccounts: is of no use where no image is made"},
+		{"an image of another stack needs no folder", map[string]string{"image": promotedImage, "app": "nowhere"}, ""},
 		{"streaming lifts the limit", map[string]string{"timeout": "900", "invokeMode": "response_stream"}, ""},
 		{"streaming with a limit of one's own", map[string]string{"timeout": "100", "apiTimeout": "60", "invokeMode": "response_stream"},
 			"timeout: 100 s is longer than API Gateway waits for an answer (60 s)"},

@@ -6,6 +6,7 @@
 //	settings.go   how the choices are read from the configuration
 //	rules.go      which combinations make no sense, and what to choose instead
 //	image.go      staged build context, ECR repository, image
+//	promote.go    an image that another stack made
 //	role.go       what the function may do
 //	function.go   log group, function, version, alias
 //	concurrency.go provisioned concurrency, fixed or moving
@@ -44,7 +45,8 @@ type WebApp struct {
 	Version       pulumi.StringOutput // the newest, to go back to with liveVersion
 	AliasARN      pulumi.StringOutput // what the API invokes
 	ImageDigest   pulumi.StringOutput // repository@sha256:...
-	RepositoryURL pulumi.StringOutput
+	RepositoryURL pulumi.StringOutput // unset for an image that another stack made
+	Architecture  pulumi.StringOutput // of image and function
 	LogGroup      pulumi.StringOutput
 	RoleName      pulumi.StringOutput // to attach policies to
 	Region        pulumi.StringOutput
@@ -77,9 +79,11 @@ func newWebApp(ctx *pulumi.Context, name string, args Args, compile compileAdapt
 	if err := check(name, args, places); err != nil {
 		return nil, err
 	}
-	staged, err := places.stage(ctx, name, args, compile)
-	if err != nil {
-		return nil, fmt.Errorf("prepare the image of %s: %w", name, err)
+	var staged stagedImage
+	if !args.promotes() {
+		if staged, err = places.stage(ctx, name, args, compile); err != nil {
+			return nil, fmt.Errorf("prepare the image of %s: %w", name, err)
+		}
 	}
 	w := &WebApp{}
 	if err := ctx.RegisterComponentResource(Type, name, w, opts...); err != nil {
@@ -120,8 +124,9 @@ func (w *WebApp) register(ctx *pulumi.Context, name string, args Args, staged st
 	w.FunctionARN = fn.function.Arn
 	w.Version = fn.function.Version
 	w.AliasARN = fn.alias.Arn
-	w.ImageDigest = image.image.RepoDigest
-	w.RepositoryURL = image.repository.Url
+	w.ImageDigest = image.digest
+	w.RepositoryURL = image.repository
+	w.Architecture = pulumi.String(args.Architecture).ToStringOutput()
 	w.LogGroup = fn.logs.Name
 	w.RoleName = fn.role.Name
 	w.Region = arnField(fn.alias.Arn, arnRegion)
@@ -134,18 +139,21 @@ func (w *WebApp) register(ctx *pulumi.Context, name string, args Args, staged st
 // Outputs are the web app's outputs under the names a stack exports them with.
 func (w *WebApp) Outputs() pulumi.Map {
 	outputs := pulumi.Map{
-		"url":           w.URL,
-		"apiId":         w.APIID,
-		"stage":         w.Stage,
-		"functionName":  w.FunctionName,
-		"functionArn":   w.FunctionARN,
-		"version":       w.Version,
-		"aliasArn":      w.AliasARN,
-		"imageDigest":   w.ImageDigest,
-		"repositoryUrl": w.RepositoryURL,
-		"logGroup":      w.LogGroup,
-		"region":        w.Region,
-		"curl":          w.Curl,
+		"url":          w.URL,
+		"apiId":        w.APIID,
+		"stage":        w.Stage,
+		"functionName": w.FunctionName,
+		"functionArn":  w.FunctionARN,
+		"version":      w.Version,
+		"aliasArn":     w.AliasARN,
+		"imageDigest":  w.ImageDigest,
+		"architecture": w.Architecture,
+		"logGroup":     w.LogGroup,
+		"region":       w.Region,
+		"curl":         w.Curl,
+	}
+	if w.RepositoryURL.OutputState != nil {
+		outputs["repositoryUrl"] = w.RepositoryURL
 	}
 	if w.DomainURL.OutputState != nil {
 		outputs["domainUrl"] = w.DomainURL

@@ -54,6 +54,10 @@ func LoadStack(root, stack, file string) (*Stack, error) {
 			return nil, fmt.Errorf("%s: %s: %w", filepath.Base(file), key, err)
 		}
 	}
+	// An image that another stack made is in the account; here runs what is in the app's folder.
+	for _, key := range []string{"image", "imageFrom"} {
+		delete(s.Config, s.Project+":"+key)
+	}
 	return s, nil
 }
 

@@ -34,6 +34,9 @@ func TestLoadStack(t *testing.T) {
 			"aws:region": "eu-central-1", "shop:app": "../other", "shop:memory": "1024", "shop:asyncInit": "false",
 			"shop:environment": `{"A":"1","B":2}`, "shop:stage": "v1",
 		}},
+		{"an image of another stack is built here", "config:\n  shop:imageFrom: dev\n  shop:image: registry/shop@sha256:1\n", map[string]string{
+			"shop:app": "app", "shop:memory": "512", "shop:asyncInit": "false", "shop:environment": "{}", "shop:stage": "v1",
+		}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s, err := LoadStack(project(t, test.stack), "dev", "")
