@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"lambda-web/local/container/wire"
 	"lambda-web/local/sandbox"
 )
 
@@ -29,20 +30,21 @@ const Label = "lambda-web.sandbox"
 
 // restrictions are those of Lambda for every process of an image, whatever its USER: an unprivileged
 // user without capabilities, a root that cannot be written, no shared memory, 1024 processes and
-// threads, 1024 open files.
+// threads, 1024 open files. The init has the rights to see to the first two and the last, and gives them up before it
+// starts anything.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/images-create.html#images-reqs
 // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html#function-configuration-deployment-and-execution
 func (l Launcher) restrictions() []string {
 	return []string{
 		"--platform", l.Platform,
-		"--user", "993:990",
-		"--cap-drop", "ALL",
+		"--user", "0:0",
+		"--cap-drop", "ALL", "--cap-add", "SYS_ADMIN", "--cap-add", "SETUID", "--cap-add", "SETGID", "--cap-add", "SETPCAP",
+		"--security-opt", "apparmor=unconfined", // Docker's profile would not let the init mount
 		"--security-opt", "no-new-privileges",
 		"--read-only",
 		"--ipc", "none",
 		"--pids-limit", "1024",
-		"--ulimit", "nofile=1024:1024",
 		"--workdir", "/",
 		"--no-healthcheck",
 		"--mount", "type=bind,readonly,source=" + l.Init + ",target=" + initInside,
@@ -62,7 +64,7 @@ func (l Launcher) Launch(cfg *sandbox.Config, number int) (sandbox.Host, error) 
 		"--memory", memory, "--memory-swap", memory,
 		"--tmpfs", "/tmp:rw,exec,nosuid,nodev,mode=1777,size=" + strconv.Itoa(cfg.EphemeralStorage) + "m",
 		"--add-host", "host.docker.internal:host-gateway",
-	}, append(l.restrictions(), l.Image)...)
+	}, append(l.restrictions(), l.Image, wire.Seal)...)
 	return l.run(name, args, cfg.AppPort)
 }
 

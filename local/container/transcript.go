@@ -18,7 +18,7 @@ type BuildError struct {
 	Step   string   // the instruction, as the builder counts it: "[4/7] RUN pip install ..."; empty if none was reached
 	Base   string   // the base image, when it could not be had
 	Reason string   // the builder's own words
-	Output []string // all that it said of the step, but for the middle of very much
+	Output []string // all that it said of the step; the end of it where all has been told as it came
 
 	platform string
 	classic  bool // by Docker's first builder, which lacks some instructions
@@ -116,7 +116,7 @@ const (
 	quiet     = 2 * time.Second // a build that is done by then is not worth a word
 	keepFirst = 100             // lines of a step, at most, and of those
 	keepLast  = 300             // that come last
-	keepRest  = 15              // lines of no step
+	keepRest  = 15              // lines of no step, and of one that has been told
 )
 
 func newTranscript(b builder, src Source) *transcript {
@@ -265,6 +265,9 @@ func (t *transcript) failure(err error) *BuildError {
 		return &BuildError{Reason: cmp.Or(strings.TrimPrefix(reason, "ERROR: "), err.Error()), platform: t.platform, classic: t.lines}
 	}
 	e := &BuildError{Step: t.failed.name, Reason: cmp.Or(t.failed.reason, err.Error()), Output: t.failed.output, platform: t.platform, classic: t.lines}
+	if t.talking && len(e.Output) > keepRest { // the rest has been shown
+		e.Output = e.Output[len(e.Output)-keepRest:]
+	}
 	e.Base = t.base(e.Step)
 	return e
 }

@@ -284,7 +284,8 @@ func (d *testDaemon) testRestrictions(t *testing.T, e *container.Engine) {
 	facts, r := get(t, f, "/facts")
 	want := map[string]any{
 		"uid": 993.0, "gid": 990.0, "groups": []any{}, "capabilities": 0.0, "no new privileges": 1.0, "open files": 1024.0,
-		"write /srv": "Read-only file system", "write /": "Read-only file system", "write /tmp": "done", "/tmp MB": 700.0,
+		"write /srv": "Read-only file system", "write /": "Read-only file system", "write a file of root": "Read-only file system",
+		"write /etc": "Read-only file system", "bounding capabilities": 0.0, "write /tmp": "done", "/tmp MB": 700.0,
 		"/dev/shm": false, "folder": "/srv", "greeting": "hello from the image", "PORT": "8123", "function": "boxed",
 		"runtime API": "127.0.0.1:9001",
 	}

@@ -17,7 +17,11 @@ import (
 )
 
 func main() {
-	if err := run(); err != nil {
+	do := run
+	if len(os.Args) > 1 && os.Args[1] == wire.Seal {
+		do = seal
+	}
+	if err := do(); err != nil {
 		fmt.Fprintln(os.Stderr, "init:", err)
 		os.Exit(1)
 	}

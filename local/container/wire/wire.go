@@ -21,6 +21,9 @@ import (
 // is on the sandbox's own network and has port 9001.
 const RuntimeAPI = "127.0.0.1:9001"
 
+// Seal is the init's argument in a container: it gives the container the limits of a sandbox, and up its own rights.
+const Seal = "seal"
+
 // Calls.
 const (
 	Start      = "start"      // Path, Args, Env, Dir; gives Group

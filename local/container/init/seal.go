@@ -1,0 +1,77 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+)
+
+// openFiles is Lambda's limit for a process.
+// https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html#function-configuration-deployment-and-execution
+const openFiles = 1024
+
+// seal makes the container what a sandbox of Lambda is, with rights that only this process has and only now: the
+// limit of open files, the root file system read-only. Then it starts over as Lambda's unprivileged user without
+// any right. It must be alone in a container of its own.
+func seal() error {
+	limit := syscall.Rlimit{Cur: openFiles, Max: openFiles}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		return fmt.Errorf("limit the number of open files: %w", err)
+	}
+	if ownsRoot() {
+		// It is mounted read-only already; now it is so for files that others may not write, too: EROFS, as on Lambda, in
+		// place of EACCES. Where the kernel does not want it, that remains.
+		syscall.Mount("", "/", "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
+	}
+	if err := drop(); err != nil {
+		return fmt.Errorf("give up all rights: %w", err)
+	}
+	return fmt.Errorf("start over: %w", syscall.Exec("/proc/self/exe", os.Args[:1], os.Environ()))
+}
+
+// Lambda's user and group for every process of an image, whatever its USER.
+const (
+	userID  = 993
+	groupID = 990
+)
+
+const (
+	dropBounding   = 24 // PR_CAPBSET_DROP, see prctl(2)
+	lastCapability = 63
+)
+
+// drop becomes the unprivileged user. With the user go the effective and permitted capabilities.
+func drop() error {
+	for capability := uintptr(0); capability <= lastCapability; capability++ {
+		syscall.AllThreadsSyscall(syscall.SYS_PRCTL, dropBounding, capability, 0) // of those that the kernel knows
+	}
+	return errors.Join(syscall.Setgroups(nil), syscall.Setresgid(groupID, groupID, groupID), syscall.Setresuid(userID, userID, userID))
+}
+
+// ownsRoot says whether the root file system is an overlay of this container alone. What is done to any other one is
+// done to the machine's.
+func ownsRoot() bool {
+	mounts, err := os.Open("/proc/self/mountinfo")
+	if err != nil {
+		return false
+	}
+	defer mounts.Close()
+	return overlayRoot(mounts)
+}
+
+// overlayRoot reads proc_pid_mountinfo(5): the last mount at / is the one that is seen.
+func overlayRoot(mountinfo io.Reader) bool {
+	own := false
+	for lines := bufio.NewScanner(mountinfo); lines.Scan(); {
+		mount, filesystem, _ := strings.Cut(lines.Text(), " - ")
+		fields := strings.Fields(mount) // id, parent, device, root, mount point, options
+		if len(fields) >= 5 && fields[4] == "/" {
+			own = fields[3] == "/" && strings.HasPrefix(filesystem, "overlay ")
+		}
+	}
+	return own
+}
