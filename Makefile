@@ -10,19 +10,24 @@ HOST  ?= 127.0.0.1
 APP   ?=
 # The stack's settings, if not those in Pulumi.$(STACK).yaml. An example brings its own.
 CONFIG ?= $(if $(APP),$(wildcard $(APP)/Pulumi.$(notdir $(APP:/=)).yaml))
-MODE  ?= process
+# How the app runs: container, process, or auto for container where an engine answers.
+MODE  ?= auto
+# Starts the app in process mode, in the place of its Procfile or Dockerfile: make local COMMAND='flask run -p $$PORT'
+COMMAND ?=
 ARGS  ?= /
 
 # One set of flags for every Go command, so that they share one build cache with "pulumi up".
 export GOFLAGS := -trimpath -buildvcs=false
 BIN   := .lambda-web/bin
-LOCAL := $(BIN)/local -stack $(STACK) -host $(HOST) -mode $(MODE) $(if $(CONFIG),-config-file "$(CONFIG)") $(if $(APP),-app "$(APP)")
+# What is given is passed on as it is: neither make nor the shell expands it.
+START = $(if $(value COMMAND), -command '$(subst ','\'',$(value COMMAND))')
+LOCAL = $(BIN)/local -stack $(STACK) -host $(HOST) -mode $(MODE) $(if $(CONFIG),-config-file "$(CONFIG)") $(if $(APP),-app "$(APP)")$(START)
 
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  Settings: STACK=$(STACK) PORT=$(PORT) HOST=$(HOST) APP=(the stack's own) MODE=$(MODE)"
+	@echo "  Settings: STACK=$(STACK) PORT=$(PORT) HOST=$(HOST) APP=(the stack's own) MODE=$(MODE) COMMAND=(the app's own)"
 
 .PHONY: local
 local: build ## Run the app behind a local REST API and Lambda sandbox

@@ -15,7 +15,6 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -93,7 +92,8 @@ func (p *place) deploy(ctx context.Context) error {
 		return err
 	}
 	p.cloud, err = monitor.Realise(ctx, deployment, monitor.Settings{
-		Program: program, Docker: p.docker, Adapter: p.adapter, Freeze: p.freeze, Cache: p.cache, Log: os.Stdout,
+		Program: program, Docker: p.docker, Adapter: p.adapter, Freeze: p.freeze,
+		Command: p.command, Cache: p.cache, Log: os.Stdout, Terminal: terminal(os.Stdout),
 	})
 	if err != nil {
 		return err
@@ -115,9 +115,14 @@ func (p *place) run(ctx context.Context) (*monitor.Deployment, error) {
 	if err != nil {
 		return nil, err
 	}
-	p.app = filepath.Join(p.root, filepath.FromSlash(program.Config[program.Project+":app"]))
+	p.app = program.App.Folder
 	if err := p.watcher.move(p.app); err != nil {
 		return nil, err
+	}
+	if p.docker == nil {
+		if err := p.standIn(&program); err != nil {
+			return nil, err
+		}
 	}
 	program.Previous = p.deployment
 	return monitor.Run(ctx, program)
@@ -140,7 +145,7 @@ func (p *place) follow(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		fmt.Printf("\nChanged: %s\n", strings.Join(changed, ", "))
+		fmt.Printf("\nChanged: %s\n", few(changed))
 		started := time.Now()
 		what, err := p.redeploy(ctx, changed)
 		switch {

@@ -3,11 +3,13 @@ package main
 import (
 	"cmp"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"net"
 	"os"
@@ -18,6 +20,7 @@ import (
 
 	"lambda-web/local/container"
 	"lambda-web/local/monitor"
+	"lambda-web/local/process"
 )
 
 // options are the command's settings. All of them are read and checked here.
@@ -35,6 +38,7 @@ type options struct {
 	watch   bool              // redeploy when files change
 	freeze  bool              // stop processes between invocations
 	mode    string            // process, container or auto
+	command string            // starts the app in process mode
 }
 
 func readOptions(args []string) (options, error) {
@@ -43,12 +47,13 @@ func readOptions(args []string) (options, error) {
 	set.StringVar(&o.root, "root", ".", "folder of Pulumi.yaml")
 	set.StringVar(&o.stack, "stack", "dev", "stack to run: its settings are in Pulumi.<stack>.yaml")
 	set.StringVar(&o.file, "config-file", "", "file with the stack's settings, in place of Pulumi.<stack>.yaml")
-	set.StringVar(&o.appFlag, "app", "", "folder of the app, with a Dockerfile (default: the stack's setting)")
+	set.StringVar(&o.appFlag, "app", "", "folder of the app (default: the stack's setting)")
 	set.BoolVar(&o.freeze, "freeze", false, "stop all processes of a sandbox between invocations, as Lambda does")
 	set.StringVar(&o.host, "host", "127.0.0.1", "address to listen on")
 	set.IntVar(&o.port, "port", 3000, "port to listen on, 0 for a free one")
 	set.BoolVar(&o.watch, "watch", true, "redeploy when the app, the adapter, the program or the settings change")
-	set.StringVar(&o.mode, "mode", processMode, "what sandboxes are: process, container, or auto for container where an engine answers")
+	set.StringVar(&o.mode, "mode", autoMode, "how the app runs: process, container, or auto for container where an engine answers")
+	set.StringVar(&o.command, "command", "", "shell command line that starts the app, in process mode")
 	bin := set.String("bin", "", "folder of the built programs (default: .lambda-web/bin)")
 	o.config = map[string]string{}
 	set.Func("c", "setting of the stack, KEY=VALUE; may be repeated", func(text string) error {
@@ -82,24 +87,51 @@ func readOptions(args []string) (options, error) {
 	return o, o.check(set.Args())
 }
 
-// What sandboxes are.
+// How the app runs.
 const (
-	processMode   = "process"   // processes of this machine
-	containerMode = "container" // containers of the image that "pulumi up" pushes
-	autoMode      = "auto"      // containers where a Docker daemon answers, else processes
+	processMode   = "process"   // as its developer runs it
+	containerMode = "container" // as the image that "pulumi up" pushes
+	autoMode      = "auto"      // container where an engine answers, else process
 )
 
-// engine is the Docker that runs the sandboxes, or nil.
+// engine is the container engine that runs the sandboxes; nil is process mode. With auto one line says which mode it is,
+// why, and how to have the other.
 func (o options) engine(ctx context.Context) (*container.Engine, error) {
-	if o.mode == processMode {
+	switch {
+	case o.mode == processMode:
+		return nil, nil
+	case o.mode == containerMode:
+		return container.Find(ctx, o.root, o.cache)
+	case o.command != "":
+		fmt.Println("Process mode, as COMMAND says how the app is started. Its image: make local MODE=container")
+		return nil, nil
+	}
+	if reason := o.withoutImage(); reason != "" {
+		fmt.Printf("Process mode, as %s\n", reason)
 		return nil, nil
 	}
 	engine, err := container.Find(ctx, o.root, o.cache)
-	if unavailable := (*container.UnavailableError)(nil); o.mode == autoMode && errors.As(err, &unavailable) {
-		fmt.Println("No Docker daemon answers, so the app runs as processes of this machine")
+	unavailable := (*container.UnavailableError)(nil)
+	switch {
+	case err == nil:
+		fmt.Printf("Container mode, as %s answers. The app as you start it yourself: make local MODE=process\n", engine)
+	case errors.As(err, &unavailable):
+		fmt.Printf("Process mode, as %s. The app's image instead, with an engine: make local MODE=container\n", unavailable.Reason)
 		return nil, nil
 	}
 	return engine, err
+}
+
+// withoutImage says why there is nothing to build for a container engine, if that is so.
+func (o options) withoutImage() string {
+	program, err := o.program("")
+	if err != nil {
+		return "" // the deployment reports it
+	}
+	if _, err := os.Stat(program.App.Dockerfile); errors.Is(err, fs.ErrNotExist) {
+		return "the app has no Dockerfile. To deploy it, or for container mode, add one"
+	}
+	return ""
 }
 
 func (o options) check(rest []string) error {
@@ -116,9 +148,12 @@ func (o options) check(rest []string) error {
 	if !slices.Contains([]string{processMode, containerMode, autoMode}, o.mode) {
 		mistakes = append(mistakes, fmt.Errorf("MODE is %q; allowed are process, container and auto", o.mode))
 	}
+	if o.command != "" && o.mode == containerMode {
+		mistakes = append(mistakes, errors.New("COMMAND is for process mode; a container is started as its image says. Leave out one of COMMAND and MODE=container"))
+	}
 	if o.appFlag != "" {
 		if info, err := os.Stat(o.appFlag); err != nil || !info.IsDir() {
-			mistakes = append(mistakes, fmt.Errorf("APP is %q, which is not a folder; name the folder that holds the app and its Dockerfile", o.appFlag))
+			mistakes = append(mistakes, fmt.Errorf("APP is %q, which is not a folder; name the folder that holds the app", o.appFlag))
 		}
 	}
 	for _, program := range []string{o.infra, o.adapter} {
@@ -150,10 +185,38 @@ func (o options) program(baseURL string) (monitor.Program, error) {
 		}
 		stack.Config[stack.Project+":app"] = folder
 	}
+	folder := filepath.FromSlash(stack.Config[stack.Project+":app"])
+	if !filepath.IsAbs(folder) {
+		folder = filepath.Join(o.root, folder)
+	}
+	dockerfile := filepath.FromSlash(cmp.Or(stack.Config[stack.Project+":dockerfile"], "Dockerfile"))
 	return monitor.Program{
 		Binary: o.infra, Dir: filepath.Join(o.root, stack.Main), Root: o.root,
 		Project: stack.Project, Stack: o.stack, Config: stack.Config, BaseURL: baseURL, Output: os.Stderr,
+		App: monitor.App{Folder: folder, Dockerfile: filepath.Join(folder, dockerfile)},
 	}, nil
+}
+
+// standIn has the program look at a folder that stands for the app's, where the app runs from its own.
+func (o options) standIn(program *monitor.Program) error {
+	app := program.App
+	dockerfile, err := filepath.Rel(app.Folder, app.Dockerfile)
+	if err != nil {
+		return fmt.Errorf("find the Dockerfile: %w", err)
+	}
+	if info, err := os.Stat(app.Folder); err != nil || !info.IsDir() {
+		return nil // the program reports it
+	}
+	name := sha256.Sum256([]byte(app.Folder))
+	folder := filepath.Join(o.cache, "process", fmt.Sprintf("%s-%x", filepath.Base(app.Folder), name[:4]))
+	source := process.Source{Folder: app.Folder, Command: o.command, Dockerfile: app.Dockerfile}
+	ok, err := process.StandIn(folder, source, filepath.ToSlash(dockerfile))
+	if err != nil || !ok {
+		return err
+	}
+	relative, err := o.relative(folder)
+	program.Config[program.Project+":app"] = relative
+	return err
 }
 
 // relative is a folder as the program's settings name it: seen from Pulumi.yaml.
@@ -184,4 +247,18 @@ func printOutputs(w io.Writer, outputs map[string]any) {
 		}
 		fmt.Fprintf(w, "    %s%s: %s\n", name, strings.Repeat(" ", width-len(name)), value)
 	}
+}
+
+// terminal is the file if it is a terminal, or nil.
+func terminal(file *os.File) *os.File {
+	info, err := file.Stat()
+	if err != nil || info.Mode()&os.ModeCharDevice == 0 || os.SameFile(info, devNull()) {
+		return nil
+	}
+	return file
+}
+
+func devNull() fs.FileInfo {
+	info, _ := os.Stat(os.DevNull)
+	return info
 }

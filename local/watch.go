@@ -1,19 +1,22 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/fsnotify/fsnotify"
+
+	"lambda-web/local/process"
+	"lambda-web/local/step"
 )
 
 // watcher tells which files changed: the app, the adapter, the Pulumi program and the settings.
@@ -68,16 +71,11 @@ func (w *watcher) add(folder string) error {
 		if !entry.IsDir() {
 			return nil
 		}
-		if path != folder && ignored(entry.Name()) {
+		if path != folder && process.IgnoredFolder(entry.Name()) {
 			return filepath.SkipDir
 		}
 		return w.notify.Add(path)
 	})
-}
-
-// ignored are folders that tools write to while an app runs, and that hold no sources.
-func ignored(name string) bool {
-	return slices.Contains([]string{".git", ".lambda-web", "__pycache__", "node_modules", ".venv", "venv", ".pytest_cache", ".idea", ".vscode"}, name)
 }
 
 // next waits for changes and returns the files, relative to root where they are below it.
@@ -91,7 +89,11 @@ func (w *watcher) next(ctx context.Context) ([]string, error) {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case err := <-w.notify.Errors:
-			return nil, fmt.Errorf("watch files: %w", err)
+			if !errors.Is(err, fsnotify.ErrEventOverflow) {
+				return nil, fmt.Errorf("watch files: %w", err)
+			}
+			changed = w.rescan(changed)
+			quiet.Reset(settle)
 		case event := <-w.notify.Events:
 			if name, ok := w.relevant(event); ok {
 				if !slices.Contains(changed, name) {
@@ -111,9 +113,34 @@ func (w *watcher) next(ctx context.Context) ([]string, error) {
 	}
 }
 
+// rescan follows an overflow of the kernel's queue, after which nobody knows what changed: folders that are new are
+// watched, too, and everything counts as changed.
+func (w *watcher) rescan(changed []string) []string {
+	for _, folder := range w.folders {
+		w.add(folder)
+		name, err := filepath.Rel(w.root, folder)
+		if err != nil || strings.HasPrefix(name, "..") {
+			name = folder
+		}
+		if name = filepath.ToSlash(name) + "/"; !slices.Contains(changed, name) {
+			changed = append(changed, name)
+		}
+	}
+	return changed
+}
+
+// few names at most a few files.
+func few(files []string) string {
+	const most = 3
+	if len(files) <= most+1 {
+		return strings.Join(files, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(files[:most], ", "), len(files)-most)
+}
+
 func (w *watcher) relevant(event fsnotify.Event) (string, bool) {
 	name := filepath.Base(event.Name)
-	if event.Op == fsnotify.Chmod || ignored(name) || strings.HasSuffix(name, "~") || strings.HasSuffix(name, ".swp") || strings.HasSuffix(name, ".pyc") {
+	if event.Op == fsnotify.Chmod || process.IgnoredFolder(name) || process.IsData(event.Name) {
 		return "", false
 	}
 	if filepath.Dir(event.Name) == w.root && !slices.Contains(w.folders, w.root) &&
@@ -172,12 +199,16 @@ func rebuild(ctx context.Context, o options, changed []string) error {
 }
 
 func build(ctx context.Context, o options, args ...string) error {
-	command := exec.CommandContext(ctx, "go", append([]string{"run", "./local/build", "-silent", "-o", filepath.Dir(o.infra)}, args...)...)
-	command.Dir = o.root
-	if out, err := command.CombinedOutput(); err != nil {
-		// What "go run" says last is only that the program it ran has failed.
-		said := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(string(out)), err.Error()))
-		return errors.New(cmp.Or(said, fmt.Sprintf("build %s: %v", args[len(args)-1], err)))
+	var out bytes.Buffer
+	err := step.Run(ctx, step.Command{
+		Name: "go run", Args: append([]string{"go", "run", "./local/build", "-silent", "-o", filepath.Dir(o.infra)}, args...),
+		Dir: o.root, Output: &out,
+	})
+	var failed *step.Error
+	if !errors.As(err, &failed) {
+		return err
 	}
-	return nil
+	// What "go run" says last is only that the program it ran has failed.
+	said := strings.TrimSpace(strings.TrimSuffix(strings.TrimSpace(out.String()), failed.Err.Error()))
+	return errors.New(cmp.Or(said, fmt.Sprintf("build %s: %v", args[len(args)-1], failed.Err)))
 }

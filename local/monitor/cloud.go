@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -31,12 +32,15 @@ type Settings struct {
 	Docker  *container.Engine // runs the sandboxes; nil is this machine itself
 	Adapter string            // the adapter built for this machine, for sandboxes without Docker; its file name is the extension's name
 	Freeze  bool              // stop the processes of a sandbox between invocations
-	Cache   string            // folder for the app's files and packages
+	Command string            // starts the app in the place of what its files say; without Docker
+	Cache   string            // folder for packages
 	Log     io.Writer         // log lines of the functions and of the gateway
 
 	// Observers of what passes; nil observes nothing.
 	ObserveGateway func(gateway.Record)
 	ObserveSandbox func(sandbox.Record)
+
+	Terminal *os.File // shows the progress of package managers; nil is none
 }
 
 // Realise makes a deployment real: it prepares the image, starts the sandboxes that provisioned

@@ -118,7 +118,8 @@ func settings(t *testing.T, log io.Writer) Settings {
 		t.Fatalf("build the adapter: %v\n%s", err, out)
 	}
 	return Settings{
-		Program: Program{Project: "shop", Stack: "dev", Dir: dir, BaseURL: "http://127.0.0.1:3000", Output: log, Config: map[string]string{"aws:region": "eu-west-1"}},
+		Program: Program{Project: "shop", Stack: "dev", Dir: dir, BaseURL: "http://127.0.0.1:3000", Output: log, Config: map[string]string{"aws:region": "eu-west-1"},
+			App: App{Folder: filepath.Join(dir, "app"), Dockerfile: filepath.Join(dir, "app", "Dockerfile")}},
 		Adapter: adapter, Cache: filepath.Join(dir, "cache"), Log: log,
 	}
 }

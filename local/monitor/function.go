@@ -23,15 +23,21 @@ type function struct {
 
 // updateFunction prepares a function's image and brings up a new version if anything about it changed.
 func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource) error {
-	config, err := c.functionConfig(ctx, d, r)
+	app, err := prepareImage(ctx, d, r, c.settings)
 	if err != nil {
 		return err
 	}
+	config := c.functionConfig(d, r, app)
 	arn := text(r.Outputs, "arn")
 	now := c.functions[arn]
 	next := &function{config: config, routes: routingOf(d, r), behind: map[string]*sandbox.Function{}}
 	if now != nil && reflect.DeepEqual(now.config, config) && reflect.DeepEqual(now.routes, next.routes) {
 		return nil
+	}
+	if app.release != nil && (now == nil || !reflect.DeepEqual(now.config, config)) {
+		if err := app.release(ctx, texts(object(object(r.Inputs, "environment"), "variables"))); err != nil {
+			return err
+		}
 	}
 	routes, err := c.route(now, next)
 	if err != nil {
@@ -115,11 +121,7 @@ func (c *Cloud) version(now, next *function, number string) (*sandbox.Function, 
 }
 
 // functionConfig is what a function's resource says about its sandboxes.
-func (c *Cloud) functionConfig(ctx context.Context, d *Deployment, r *Resource) (sandbox.Config, error) {
-	app, err := prepareImage(ctx, d, r, c.settings)
-	if err != nil {
-		return sandbox.Config{}, err
-	}
+func (c *Cloud) functionConfig(d *Deployment, r *Resource, app preparedImage) sandbox.Config {
 	env := maps.Clone(app.env)
 	maps.Copy(env, texts(object(object(r.Inputs, "environment"), "variables")))
 	a := account{c.settings.Program}
@@ -132,6 +134,7 @@ func (c *Cloud) functionConfig(ctx context.Context, d *Deployment, r *Resource) 
 		Timeout:                time.Duration(number(r.Inputs, "timeout", 3)) * time.Second,
 		EphemeralStorage:       int(number(object(r.Inputs, "ephemeralStorage"), "size", 512)),
 		Launcher:               app.launcher,
+		Code:                   app.code,
 		Command:                app.command,
 		Dir:                    app.dir,
 		Env:                    env,
@@ -143,7 +146,7 @@ func (c *Cloud) functionConfig(ctx context.Context, d *Deployment, r *Resource) 
 		Freeze:                 c.settings.Freeze,
 		LogFormat:              sandbox.LogFormat(text(object(r.Inputs, "loggingConfig"), "logFormat")),
 		LogGroup:               text(object(r.Inputs, "loggingConfig"), "logGroup"),
-	}, nil
+	}
 }
 
 // provisioned is the number of sandboxes that a function keeps ready, over all its aliases.

@@ -4,10 +4,9 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"strings"
 
 	"lambda-web/local/container"
-	"lambda-web/local/image"
+	"lambda-web/local/process"
 	"lambda-web/local/sandbox"
 )
 
@@ -18,10 +17,14 @@ type preparedImage struct {
 	env        map[string]string
 	extensions []string
 	launcher   sandbox.Launcher // nil for processes of this machine
+	code       sandbox.Code     // files that may change under the processes, or nil
+
+	// release runs what must be done before a new version serves, with the function's variables. It may be nil.
+	release func(ctx context.Context, variables map[string]string) error
 }
 
-// prepareImage finds the image that a function is pinned to and makes it ready: with Docker it is built, else
-// the app's files and packages are laid out for processes of this machine.
+// prepareImage finds the image that a function is pinned to and makes it ready: with an engine it is built, else
+// the app runs from its own folder.
 func prepareImage(ctx context.Context, d *Deployment, function *Resource, s Settings) (preparedImage, error) {
 	uri := text(function.Inputs, "imageUri")
 	for _, r := range d.OfType("docker:index/image:Image") {
@@ -30,7 +33,7 @@ func prepareImage(ctx context.Context, d *Deployment, function *Resource, s Sett
 		case s.Docker != nil:
 			return buildImage(ctx, r, s)
 		default:
-			return layOutImage(ctx, r, appPort(texts(object(object(function.Inputs, "environment"), "variables"))), s)
+			return runFolder(ctx, r, d, s)
 		}
 	}
 	return preparedImage{}, fmt.Errorf("imageUri %q is not the digest of an image that this program builds", uri)
@@ -52,22 +55,21 @@ func buildImage(ctx context.Context, r *Resource, s Settings) (preparedImage, er
 	return preparedImage{command: img.Command, dir: img.Dir, env: img.Env, launcher: img.Launcher}, nil
 }
 
-func layOutImage(ctx context.Context, r *Resource, port int, s Settings) (preparedImage, error) {
-	build := object(r.Inputs, "build")
-	_, tag, _ := strings.Cut(imageName(r), ":")
-	img, err := image.Prepare(ctx, image.Source{
-		Context:    filepath.Join(s.Program.Dir, text(build, "context")),
-		Dockerfile: filepath.Join(s.Program.Dir, text(build, "dockerfile")),
-		Args:       texts(object(build, "args")),
-		Port:       port,
-		Tag:        tag,
+// runFolder makes the app's own folder ready to start. It needs nothing of the image but its build arguments.
+func runFolder(ctx context.Context, r *Resource, d *Deployment, s Settings) (preparedImage, error) {
+	app, err := process.Prepare(ctx, process.Source{
+		Folder:     d.App.Folder,
+		Command:    s.Command,
+		Dockerfile: d.App.Dockerfile,
+		Args:       texts(object(object(r.Inputs, "build"), "args")),
 		Cache:      s.Cache,
 		Log:        s.Log,
+		Terminal:   s.Terminal,
 	})
 	if err != nil {
 		return preparedImage{}, err
 	}
-	return preparedImage{command: img.Command, dir: img.Dir, env: img.Env, extensions: []string{s.Adapter}}, nil
+	return preparedImage{command: app.Command, dir: app.Dir, env: app.Env, extensions: []string{s.Adapter}, code: app.Code, release: app.RunRelease}, nil
 }
 
 // imageName is the name and tag of an image without its registry.

@@ -8,12 +8,14 @@ import (
 	"io"
 	"net"
 	"os"
-	"os/exec"
+	"path/filepath"
 	"strings"
 	"sync"
 
 	pulumirpc "github.com/pulumi/pulumi/sdk/v3/proto/go"
 	"google.golang.org/grpc"
+
+	"lambda-web/local/step"
 )
 
 // Program is a built Pulumi program and the stack it is run for: what "pulumi up" would start.
@@ -26,10 +28,17 @@ type Program struct {
 	Config  map[string]string // settings of the stack by "namespace:key"; objects as JSON
 	BaseURL string            // scheme and host under which stages answer, for example http://127.0.0.1:3000
 	Output  io.Writer         // what the program prints
+	App     App
 
 	// Previous is the deployment that this one replaces: a function that changed since gets the next
 	// version number. Nil starts at version 1.
 	Previous *Deployment
+}
+
+// App is the app that a program deploys, where its developer has it.
+type App struct {
+	Folder     string
+	Dockerfile string // path; it need not exist
 }
 
 // Run runs the program against this machine instead of an AWS account and returns what it registered.
@@ -63,19 +72,19 @@ func (p Program) run(ctx context.Context, address string) error {
 	if err != nil {
 		return fmt.Errorf("encode settings: %w", err)
 	}
-	command := exec.CommandContext(ctx, p.Binary)
-	command.Dir = p.Dir
-	command.Env = append(os.Environ(),
-		"PULUMI_PROJECT="+p.Project, "PULUMI_STACK="+p.Stack, "PULUMI_ORGANIZATION=local",
-		"PULUMI_CONFIG="+string(config), "PULUMI_CONFIG_SECRET_KEYS=[]",
-		"PULUMI_DRY_RUN=false", "PULUMI_PARALLEL=16", "PULUMI_ROOT_DIRECTORY="+p.Root,
-		"PULUMI_MONITOR="+address, "PULUMI_ENGINE="+address)
-	var stderr bytes.Buffer
-	command.Stdout, command.Stderr = p.Output, io.MultiWriter(p.Output, &stderr)
-	if err := command.Run(); err != nil {
-		return fmt.Errorf("%w %s", err, strings.TrimSpace(stderr.String()))
+	var printed bytes.Buffer
+	err = step.Run(ctx, step.Command{
+		Name: filepath.Base(p.Binary), Args: []string{p.Binary}, Dir: p.Dir, Output: io.MultiWriter(p.Output, &printed),
+		Env: append(os.Environ(),
+			"PULUMI_PROJECT="+p.Project, "PULUMI_STACK="+p.Stack, "PULUMI_ORGANIZATION=local",
+			"PULUMI_CONFIG="+string(config), "PULUMI_CONFIG_SECRET_KEYS=[]",
+			"PULUMI_DRY_RUN=false", "PULUMI_PARALLEL=16", "PULUMI_ROOT_DIRECTORY="+p.Root,
+			"PULUMI_MONITOR="+address, "PULUMI_ENGINE="+address),
+	})
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("%w %s", err, strings.TrimSpace(printed.String()))
 	}
-	return nil
+	return err
 }
 
 // engine takes the log lines of the program and answers for its root resource.

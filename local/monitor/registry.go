@@ -33,6 +33,7 @@ type Resource struct {
 type Deployment struct {
 	Resources []*Resource
 	Outputs   map[string]any
+	App       App // what the program was given
 }
 
 // OfType lists the resources of one type.
@@ -95,7 +96,7 @@ func newRegistry(p Program) *registry { return &registry{program: p, outputs: ma
 func (g *registry) deployment() *Deployment {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return &Deployment{Resources: g.resources, Outputs: g.outputs}
+	return &Deployment{Resources: g.resources, Outputs: g.outputs, App: g.program.App}
 }
 
 // SupportsFeature declines every optional feature, so that secrets and references arrive as plain values.

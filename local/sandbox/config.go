@@ -24,6 +24,9 @@ type Config struct {
 	// Launcher makes the hosts of the sandboxes, each with a network of its own; nil is this machine.
 	Launcher Launcher
 
+	// Code is what the sandboxes run, where it may change under them; nil never changes.
+	Code Code
+
 	Command []string          // the image's entry point and command; looked up on PATH of Env
 	Dir     string            // working directory of every process; absolute, on its host
 	Env     map[string]string // the image's ENV with the function's environment laid over it; has PATH
@@ -50,6 +53,12 @@ type Config struct {
 	LogGroup  string           // its name in the environment; empty is /aws/lambda/NAME
 	Now       func() time.Time // wall clock of deadlines and log lines; nil is time.Now
 	Observe   func(Record)     // is told what happens (observe.go); nil observes nothing
+}
+
+// Code is the content of files that the sandboxes of a version use where they lie. Equal values are equal content.
+type Code interface {
+	// Current tells whether the files still have that content.
+	Current() bool
 }
 
 // LogFormat is the format of the platform's own lines (LoggingConfig.LogFormat).

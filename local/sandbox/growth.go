@@ -58,11 +58,33 @@ func (p *pool) boot(sb *sandbox, limit time.Duration) *failure {
 	defer func() { <-p.boots }()
 	p.mu.Lock()
 	needed := sb.number == 1 || len(p.sandboxes) <= p.limit && (sb.warmed || len(p.waiters) > 0)
+	working := p.working(sb)
 	p.mu.Unlock()
 	if !needed {
 		return surplus
 	}
+	if working > 0 && p.outdated() {
+		p.told.Do(func() {
+			sb.log.printf("the app's files have changed since this version started, so it gets no further sandboxes: requests wait for each other")
+		})
+		return surplus
+	}
 	return sb.boot(limit)
+}
+
+// outdated tells whether a sandbox would not run the version's own code but what has been made of it since: then the
+// invocations wait for the sandboxes that work.
+func (p *pool) outdated() bool { return p.cfg.Code != nil && !p.cfg.Code.Current() }
+
+// working is the number of other sandboxes that have been ready once. It needs the lock.
+func (p *pool) working(sb *sandbox) int {
+	working := 0
+	for _, other := range p.sandboxes {
+		if other != sb && other.place.works {
+			working++
+		}
+	}
+	return working
 }
 
 // drop forgets a sandbox that did not boot. It takes the lock.
@@ -110,6 +132,7 @@ func (p *pool) openGate(sb *sandbox) {
 
 // bootFailed decides what follows a failed init. It takes the lock.
 func (p *pool) bootFailed(sb *sandbox, f *failure) {
+	outdated := p.outdated() // it may have failed for what somebody is writing
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.starting--
@@ -117,6 +140,10 @@ func (p *pool) bootFailed(sb *sandbox, f *failure) {
 		return
 	}
 	sb.logInit("init", f)
+	if outdated && p.working(sb) > 0 {
+		delete(p.sandboxes, sb.number)
+		return
+	}
 	if !p.collides(sb) {
 		p.succeed(sb)
 	}

@@ -33,6 +33,7 @@ type pool struct {
 	boots   chan struct{}  // limits the inits that run at once: they share this machine's processors
 	first   chan struct{}  // closed when the first sandbox works, or has failed for good
 	opened  sync.Once      // first
+	told    sync.Once      // that the code is outdated
 	stops   sync.WaitGroup // shutdowns of expired sandboxes
 }
 

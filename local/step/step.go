@@ -37,7 +37,7 @@ type Command struct {
 type Error struct {
 	Name   string
 	Err    error
-	Output string // the end of what it wrote, if that was not shown
+	Output string // the end of what it wrote, if nobody has got it
 }
 
 func (e *Error) Error() string {
@@ -89,7 +89,11 @@ func Run(ctx context.Context, c Command) error {
 	if err == nil || errors.Is(err, exec.ErrWaitDelay) && command.ProcessState.Success() {
 		return nil // a daemon that it left may hold its output open
 	}
-	return &Error{Name: c.Name, Err: err, Output: said.lines(12)}
+	failed := &Error{Name: c.Name, Err: err}
+	if c.Output == nil {
+		failed.Output = said.lines(12)
+	}
+	return failed
 }
 
 // report writes a line now and then until the returned function is called.

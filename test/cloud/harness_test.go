@@ -65,6 +65,12 @@ const onDemand = "provisionedConcurrency=0"
 // before the first request: a machine that takes long to start it has the time.
 func start(t *testing.T, args ...string) *cloud {
 	t.Helper()
+	return startAs(t, append([]string{"-mode", "process"}, args...)...)
+}
+
+// startAs is start in the mode that the arguments say.
+func startAs(t *testing.T, args ...string) *cloud {
+	t.Helper()
 	// A port of its own for the app: whatever else runs on this machine does not matter.
 	app := fmt.Sprintf("port=%d", freePort(t))
 	c := begin(t, append([]string{"-port", "0", "-watch=false", "-c", app, "-c", "provisionedConcurrency=1"}, args...)...)

@@ -179,15 +179,19 @@ func TestSignedRequests(t *testing.T) {
 	}
 }
 
-// MODE=auto goes on without Docker; MODE=container says what is missing.
-func TestNoDockerDaemon(t *testing.T) {
+// MODE=auto goes on without a container engine and says why; MODE=container says what is missing.
+func TestNoContainerEngine(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix://"+filepath.Join(t.TempDir(), "nobody.sock"))
-	c := start(t, "-app", wsgiApp, "-mode", "auto")
-	c.waitFor("No Docker daemon answers, so the app runs as processes of this machine")
-	if response, _ := c.do("GET", "/empty", nil); response.StatusCode != 204 {
-		t.Errorf("status %d", response.StatusCode)
+	for _, args := range [][]string{{"-mode", "auto"}, {}} { // it is the default
+		c := startAs(t, append(args, "-app", wsgiApp)...)
+		if line := c.waitFor("Process mode, as "); !strings.Contains(line, "MODE=container") {
+			t.Errorf("%q does not say how to have the other mode", line)
+		}
+		if response, _ := c.do("GET", "/empty", nil); response.StatusCode != 204 {
+			t.Errorf("status %d", response.StatusCode)
+		}
 	}
-	c = begin(t, "-port", "0", "-app", wsgiApp, "-mode", "container")
+	c := begin(t, "-port", "0", "-app", wsgiApp, "-mode", "container")
 	if code := c.ExitCode(); code != 1 || !strings.Contains(c.Log(), "make local MODE=process") {
 		t.Errorf("MODE=container ended with code %d:\n%s", code, c.Log())
 	}
@@ -279,7 +283,9 @@ func TestMistakes(t *testing.T) {
 		{"no such app", []string{"-port", "0", "-app", "nowhere"}, []string{`APP is "nowhere", which is not a folder`}},
 		{"no such stack", []string{"-port", "0", "-stack", "nope"}, []string{`no stack "nope"`, "dev, prod"}},
 		{"several settings at once", []string{"-port", "0", "-c", "memory=64", "-c", "auth=PASSWORD"}, []string{"memory", "64", "128", "auth", "PASSWORD", "AWS_IAM"}},
-		{"an app without a Dockerfile", []string{"-port", "0", "-app", "docs"}, []string{"Dockerfile"}},
+		{"an app that does not say how it starts", []string{"-port", "0", "-app", "docs"}, []string{"docs", "no Dockerfile", "Procfile", "make local COMMAND="}},
+		{"a mode there is none", []string{"-port", "0", "-mode", "vm"}, []string{`MODE is "vm"`, "process, container and auto"}},
+		{"a command for a container", []string{"-port", "0", "-mode", "container", "-command", "true"}, []string{"COMMAND is for process mode"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := begin(t, test.args...)

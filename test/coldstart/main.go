@@ -85,7 +85,7 @@ func measureExample(line func(string, ...any), root, name string, starts int) er
 			return fmt.Errorf("%s: %w", way.name, err)
 		}
 		if size == "" {
-			bytes, err := appSize(root)
+			bytes, err := appSize(root, name)
 			if err != nil {
 				return err
 			}

@@ -15,7 +15,7 @@ type app struct {
 	mark    string // in the environment of all its processes
 }
 
-const appSource = "local/testdata/wsgi-app"
+const appSource = "test/cloud/testdata/wsgi-app"
 
 func newApp() (*app, error) {
 	folder, err := os.MkdirTemp("", "lambda-web-soak")

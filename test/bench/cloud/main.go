@@ -25,7 +25,7 @@ import (
 	"syscall"
 	"time"
 
-	"lambda-web/local/image"
+	"lambda-web/local/process"
 	"lambda-web/test/launch"
 )
 
@@ -127,12 +127,11 @@ func startApp(folder string) (url string, stop func(), err error) {
 	if err != nil {
 		return "", nil, err
 	}
-	const tag = "bench" // not a hash: the files are copied anew for each run
-	if err := image.Remove(cache, tag); err != nil {
+	if folder, err = filepath.Abs(folder); err != nil {
 		return "", nil, err
 	}
-	img, err := image.Prepare(context.Background(), image.Source{
-		Context: folder, Dockerfile: filepath.Join(folder, "Dockerfile"), Tag: tag, Cache: cache, Log: io.Discard,
+	app, err := process.Prepare(context.Background(), process.Source{
+		Folder: folder, Dockerfile: filepath.Join(folder, "Dockerfile"), Cache: cache, Log: io.Discard,
 	})
 	if err != nil {
 		return "", nil, err
@@ -144,10 +143,10 @@ func startApp(folder string) (url string, stop func(), err error) {
 	address := listener.Addr().String()
 	listener.Close()
 	_, port, _ := net.SplitHostPort(address)
-	command := exec.Command(img.Command[0], img.Command[1:]...)
-	command.Dir = img.Dir
+	command := exec.Command(app.Command[0], app.Command[1:]...)
+	command.Dir = app.Dir
 	command.Env = []string{"PORT=" + port}
-	for name, value := range img.Env {
+	for name, value := range app.Env {
 		command.Env = append(command.Env, name+"="+value)
 	}
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -157,7 +156,6 @@ func startApp(folder string) (url string, stop func(), err error) {
 	stop = func() {
 		syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
 		command.Wait()
-		image.Remove(cache, tag)
 	}
 	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(10 * time.Millisecond) {
 		if response, err := http.Get("http://" + address + "/"); err == nil {
@@ -175,7 +173,7 @@ const patience = 3 * time.Minute // the first start installs the app's packages
 
 // startCloud starts the local cloud on a free port and waits until it is ready.
 func startCloud(bin string, args ...string) (url string, stop func(), err error) {
-	c, err := launch.Start(exec.Command(filepath.Join(bin, "local"), append([]string{"-bin", bin, "-port", "0"}, args...)...), patience, launch.Own)
+	c, err := launch.Start(exec.Command(filepath.Join(bin, "local"), append([]string{"-bin", bin, "-port", "0", "-mode", "process"}, args...)...), patience, launch.Own)
 	if err != nil {
 		return "", nil, err
 	}
