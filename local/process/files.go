@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"lambda-web/dockerfile/stage"
 )
 
 // ignoredFolders hold no sources, or are written to by tools while an app runs.
@@ -244,7 +246,7 @@ func StandIn(folder string, src Source, dockerfile string) (bool, error) {
 	if err != nil {
 		return false, nil
 	}
-	if _, err := readMetadata(bytes.NewReader(text), nil); err != nil {
+	if _, err := stage.Read(bytes.NewReader(text), nil); err != nil {
 		return false, nil
 	}
 	stamp, err := Stamp(src.Folder)

@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"lambda-web/dockerfile/stage"
 )
 
 // start is how an app is started.
@@ -58,12 +60,12 @@ func (s *start) readDockerfile(src Source) error {
 		return fmt.Errorf("open the Dockerfile: %w", err)
 	}
 	defer file.Close()
-	m, err := readMetadata(file, src.Args)
+	m, err := stage.Read(file, src.Args)
 	if err != nil {
 		return fmt.Errorf("read the Dockerfile: %w", err)
 	}
-	s.from, s.env, s.workdir = "the Dockerfile", m.env, m.workdir
-	s.words = slices.Concat(m.entrypoint, m.cmd)
+	s.from, s.env, s.workdir = "the Dockerfile", m.Env, m.Workdir
+	s.words = slices.Concat(m.Entrypoint, m.Cmd)
 	if len(s.words) == 0 {
 		return startError("the Dockerfile has neither ENTRYPOINT nor CMD, so its base image says how the app is started: %s",
 			insteadOf("give the command with a Procfile or COMMAND=..."))

@@ -1,7 +1,6 @@
 package process
 
 import (
-	"bytes"
 	"errors"
 	"io"
 	"maps"
@@ -233,21 +232,6 @@ func FuzzProcfile(f *testing.F) {
 			if name == "" || line == "" || strings.ContainsAny(line, "\n") {
 				t.Errorf("%q: %q", name, line)
 			}
-		}
-	})
-}
-
-func FuzzMetadata(f *testing.F) {
-	for _, text := range []string{
-		"ARG V=1\nFROM x:$V AS a\nENV B=${V:-2} PATH=/srv:$PATH\nWORKDIR /srv\nFROM a\nCMD [\"x\"]\n",
-		"FROM x\nSHELL [\"/bin/bash\", \"-c\"]\nCMD exec $HOME\nENTRYPOINT []\n", "# escape=`\nFROM x\nENV A `\n b=c\n",
-	} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		m, err := readMetadata(bytes.NewReader([]byte(text)), map[string]string{"V": "3"})
-		if err == nil && (m.env["PATH"] == "" && !strings.Contains(text, "PATH") || !strings.HasPrefix(m.workdir, "/")) {
-			t.Errorf("%+v", m)
 		}
 	})
 }

@@ -1,4 +1,6 @@
-package process
+// Package stage reads what the final stage of a Dockerfile says of the image it makes, without building anything:
+// RUN and COPY are not even looked at.
+package stage
 
 import (
 	"bytes"
@@ -14,22 +16,25 @@ import (
 	"github.com/moby/buildkit/frontend/dockerfile/shell"
 )
 
-// metadata is what the final stage of a Dockerfile says about the process it starts, and nothing about files.
+// Final is what the final stage says, through the stages of the file that it is FROM, with ARG and ENV expanded. What
+// the image it begins with says is not known.
 // https://docs.docker.com/reference/dockerfile/
-type metadata struct {
-	env        map[string]string
-	workdir    string
-	shell      []string // for command lines that are text
-	entrypoint []string
-	cmd        []string
+type Final struct {
+	Env        map[string]string
+	Workdir    string   // absolute; "/" unless HasWorkdir
+	HasWorkdir bool     // the file sets one
+	Shell      []string // for command lines that are text
+	Entrypoint []string
+	Cmd        []string
+	Exposed    []string // as it is written: 8080, 8080/tcp, 53/udp, 8000-8010
 }
 
-// defaultPath is the PATH of an image that sets none, as Docker gives it to its containers.
-const defaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+// DefaultPath is the PATH of an image that sets none, as Docker gives it to its containers.
+const DefaultPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-// metadataReader follows the instructions of a Dockerfile.
-type metadataReader struct {
-	metadata
+// reader follows the instructions of a Dockerfile.
+type reader struct {
+	Final
 	lex    *shell.Lex
 	given  map[string]string // build arguments
 	global map[string]string // ARGs before the first FROM
@@ -37,38 +42,38 @@ type metadataReader struct {
 	own    bool              // CMD is the stage's own, not inherited
 }
 
-// readMetadata reads a Dockerfile with its build arguments.
-func readMetadata(r io.Reader, buildArgs map[string]string) (metadata, error) {
+// Read reads a Dockerfile with the values of its build arguments.
+func Read(r io.Reader, buildArgs map[string]string) (Final, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
-		return metadata{}, err
+		return Final{}, err
 	}
 	tree, err := parser.Parse(bytes.NewReader(text))
 	if err != nil {
-		return metadata{}, err
+		return Final{}, err
 	}
 	stages, global, err := instructions.Parse(tree.AST, nil)
 	if err != nil {
-		return metadata{}, err
+		return Final{}, err
 	}
-	m := metadataReader{lex: shell.NewLex(tree.EscapeToken), given: buildArgs, args: map[string]string{}}
-	m.env, m.workdir, m.shell = map[string]string{}, "/", []string{"/bin/sh", "-c"}
+	m := reader{lex: shell.NewLex(tree.EscapeToken), given: buildArgs, args: map[string]string{}}
+	m.Env, m.Workdir, m.Shell = map[string]string{}, "/", []string{"/bin/sh", "-c"}
 	for _, arg := range global {
 		if err := m.arg(&arg); err != nil {
-			return metadata{}, err
+			return Final{}, err
 		}
 	}
 	m.global = m.args
-	m.env["PATH"] = defaultPath
+	m.Env["PATH"] = DefaultPath
 	for _, stage := range chain(stages) {
 		m.args, m.own = map[string]string{}, false // ARG ends with its stage
 		for _, command := range stage.Commands {
 			if err := m.read(command); err != nil {
-				return metadata{}, fmt.Errorf("line %d: %w", lineOf(command), err)
+				return Final{}, fmt.Errorf("line %d: %w", lineOf(command), err)
 			}
 		}
 	}
-	return m.metadata, nil
+	return m.Final, nil
 }
 
 // chain is the final stage behind the earlier stages it is FROM, first one first.
@@ -87,7 +92,7 @@ func chain(stages []instructions.Stage) []instructions.Stage {
 }
 
 // read takes what an instruction says about the process. The others are not even expanded.
-func (m *metadataReader) read(command instructions.Command) error {
+func (m *reader) read(command instructions.Command) error {
 	switch c := command.(type) {
 	case *instructions.ArgCommand:
 		return m.arg(c)
@@ -96,30 +101,38 @@ func (m *metadataReader) read(command instructions.Command) error {
 			return err
 		}
 		for _, pair := range c.Env {
-			m.env[pair.Key] = pair.Value
+			m.Env[pair.Key] = pair.Value
 		}
 	case *instructions.WorkdirCommand:
 		if err := c.Expand(m.expand); err != nil {
 			return err
 		}
 		if !path.IsAbs(c.Path) {
-			c.Path = path.Join(m.workdir, c.Path)
+			c.Path = path.Join(m.Workdir, c.Path)
 		}
-		m.workdir = path.Clean(c.Path)
+		m.Workdir, m.HasWorkdir = path.Clean(c.Path), true
+	case *instructions.ExposeCommand:
+		for _, port := range c.Ports {
+			expanded, err := m.lex.ProcessWords(port, m)
+			if err != nil {
+				return err
+			}
+			m.Exposed = append(m.Exposed, expanded...)
+		}
 	case *instructions.ShellCommand:
-		m.shell = c.Shell
+		m.Shell = c.Shell
 	case *instructions.EntrypointCommand:
-		m.entrypoint = m.commandLine(c.ShellDependantCmdLine)
+		m.Entrypoint = m.commandLine(c.ShellDependantCmdLine)
 		if !m.own {
-			m.cmd = nil
+			m.Cmd = nil
 		}
 	case *instructions.CmdCommand:
-		m.cmd, m.own = m.commandLine(c.ShellDependantCmdLine), true
+		m.Cmd, m.own = m.commandLine(c.ShellDependantCmdLine), true
 	}
 	return nil
 }
 
-func (m *metadataReader) arg(c *instructions.ArgCommand) error {
+func (m *reader) arg(c *instructions.ArgCommand) error {
 	if err := c.Expand(m.expand); err != nil {
 		return err
 	}
@@ -136,29 +149,29 @@ func (m *metadataReader) arg(c *instructions.ArgCommand) error {
 }
 
 // expand replaces $NAME and ${NAME} in one word, as Docker does.
-func (m *metadataReader) expand(word string) (string, error) {
+func (m *reader) expand(word string) (string, error) {
 	out, _, err := m.lex.ProcessWord(word, m)
 	return out, err
 }
 
 // Get and Keys make the reader the environment of the word expansion: ENV wins over ARG.
-func (m *metadataReader) Get(name string) (string, bool) {
-	if value, ok := m.env[name]; ok {
+func (m *reader) Get(name string) (string, bool) {
+	if value, ok := m.Env[name]; ok {
 		return value, true
 	}
 	value, ok := m.args[name]
 	return value, ok
 }
 
-func (m *metadataReader) Keys() []string {
-	return slices.AppendSeq(slices.Collect(maps.Keys(m.args)), maps.Keys(m.env))
+func (m *reader) Keys() []string {
+	return slices.AppendSeq(slices.Collect(maps.Keys(m.args)), maps.Keys(m.Env))
 }
 
-func (m *metadataReader) commandLine(c instructions.ShellDependantCmdLine) []string {
+func (m *reader) commandLine(c instructions.ShellDependantCmdLine) []string {
 	if !c.PrependShell {
 		return c.CmdLine
 	}
-	return append(slices.Clone(m.shell), strings.Join(c.CmdLine, " "))
+	return append(slices.Clone(m.Shell), strings.Join(c.CmdLine, " "))
 }
 
 func lineOf(c instructions.Command) int {
