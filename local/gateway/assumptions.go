@@ -39,6 +39,15 @@ var failFunctionThrottled = failure{
 	status: http.StatusInternalServerError, errorType: "InternalServerErrorException", body: `{"message": "Internal server error"}`, responseType: "API_CONFIGURATION_ERROR",
 }
 
+// failClientLeft is what the log and the access log have of a client that left before its answer, the status that nginx
+// and load balancers note. Nothing goes out.
+var failClientLeft = failure{status: 499, responseType: "CLIENT_LEFT", gone: true}
+
+// sourceARN is what a function's permission sees of a request: its method, and the resource's path as the API declares it.
+func sourceARN(api, stage, verb, resource string) string {
+	return api + "/" + stage + "/" + verb + resource
+}
+
 // collapseTrailingSlashes treats the trailing edge of a path as the leading edge is recorded to be treated: a run of
 // slashes counts as one.
 func collapseTrailingSlashes(path string) string {

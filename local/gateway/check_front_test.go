@@ -88,7 +88,7 @@ func TestCheck52_R_Throttle(t *testing.T) {
 	var calls counter
 	now := time.Unix(1e9, 0)
 	config := testConfig(calls.of(echo))
-	config.Throttle = Throttle{Rate: 1, Burst: 1}
+	config.Throttle = &Throttle{Rate: 1, Burst: 1}
 	config.Now = func() time.Time { return now }
 	server := serve(t, config)
 	if got := get(t, server, "/v1"); got.status != 200 {
@@ -110,7 +110,7 @@ func TestCheck52_R_Throttle(t *testing.T) {
 // TestThrottleRefills: tokens come back at the rate, up to the burst.
 func TestThrottleRefills(t *testing.T) {
 	now := time.Unix(1e9, 0)
-	b, err := newBucket(Throttle{Rate: 2, Burst: 3}, func() time.Time { return now })
+	b, err := newBucket(&Throttle{Rate: 2, Burst: 3}, func() time.Time { return now })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func TestThrottleRefills(t *testing.T) {
 
 func TestThrottleOfZeroRefusesEverything(t *testing.T) {
 	config := testConfig(echo)
-	config.Throttle = Throttle{Rate: 5}
+	config.Throttle = &Throttle{Rate: 5}
 	if got := get(t, serve(t, config), "/v1"); got.status != 429 {
 		t.Errorf("burst 0: status %d", got.status)
 	}

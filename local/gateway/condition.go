@@ -22,8 +22,8 @@ var conditionOperators = map[string]func(value, actual string) bool{
 	"StringEquals":           func(value, actual string) bool { return value == actual },
 	"StringEqualsIgnoreCase": strings.EqualFold,
 	"StringLike":             matchWildcard,
-	"ArnEquals":              matchARN,
-	"ArnLike":                matchARN,
+	"ArnEquals":              MatchARN,
+	"ArnLike":                MatchARN,
 	"Bool":                   strings.EqualFold,
 	"IpAddress":              matchAddress,
 }
@@ -73,8 +73,9 @@ func (c condition) holds(keys map[string]string) bool {
 	return slices.ContainsFunc(c.values, func(value string) bool { return c.match(value, actual) }) != c.not
 }
 
-// matchARN compares ARNs part by part: a star does not reach over a colon.
-func matchARN(value, actual string) bool {
+// MatchARN compares an ARN with a pattern as ArnLike does, part by part: a star does not reach over a colon.
+// https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html#Conditions_ARN
+func MatchARN(value, actual string) bool {
 	const parts = 6
 	patterns, names := strings.SplitN(value, ":", parts), strings.SplitN(actual, ":", parts)
 	if len(patterns) != parts || len(names) != parts {

@@ -89,7 +89,7 @@ func TestNewRefuses(t *testing.T) {
 		{"identity_policy", func(c *Config) {
 			c.Principals = []Principal{{AccessKeyID: "a", SecretAccessKey: "b", ARN: "arn", Policy: []byte(`{"Statement":[{"Effect":"Maybe"}]}`)}}
 		}, `identity-based policy of arn: statement 1 of the policy: effect "Maybe" is neither Allow nor Deny`},
-		{"throttle", func(c *Config) { c.Throttle.Rate = -1 }, "throttle rate -1 and burst 0: neither may be negative"},
+		{"throttle", func(c *Config) { c.Throttle = &Throttle{Rate: -1} }, "throttle rate -1 and burst 0: neither may be negative"},
 		{"log_variable", func(c *Config) { c.AccessLog = AccessLog{"$context.requestId $context.foo", new(bytes.Buffer)} }, "$context.foo is not a variable"},
 		{"log_without_id", func(c *Config) { c.AccessLog = AccessLog{"$context.status", new(bytes.Buffer)} }, "must contain $context.requestId"},
 		{"log_of_two_lines", func(c *Config) { c.AccessLog = AccessLog{"$context.requestId\n", new(bytes.Buffer)} }, "it must be one line"},

@@ -17,6 +17,7 @@ type failure struct {
 	errorType string // x-amzn-ErrorType
 	body      string
 	bare      bool // plain text without the gateway's headers
+	gone      bool // there is nobody to answer
 	// responseType is $context.error.responseType.
 	responseType string
 	// cause goes to the log, never to the client.
@@ -66,6 +67,11 @@ var (
 // refuse answers with a failure.
 func (x *exchange) refuse(f *failure) {
 	x.failed = f
+	if f.gone {
+		x.status = f.status
+		x.api.config.Log.Info(f.cause.Error(), "requestId", x.requestID, "method", x.r.Method, "path", x.target.contextPath)
+		return
+	}
 	x.api.config.Log.Warn("gateway answered in place of the function", "requestId", x.requestID,
 		"method", x.r.Method, "path", x.target.contextPath, "status", f.status, "cause", f.cause)
 	h := x.w.Header()

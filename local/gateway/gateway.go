@@ -42,10 +42,13 @@ type Config struct {
 	DeploymentID string
 	// Integration finds the function behind an integration URI.
 	Integration func(uri string) (sandbox.Invoker, error)
+	// MayInvoke says why requests with the source ARN may not invoke the function behind an integration URI, as the
+	// function's resource-based policy does; nil allows all. Each such request is answered with 500.
+	MayInvoke func(uri, sourceARN string) error
 	// Principals are the callers known to methods with AWS_IAM authorization.
 	Principals []Principal
-	// Throttle is the stage's request rate; the zero value does not throttle.
-	Throttle Throttle
+	// Throttle is the stage's request rate; nil does not throttle.
+	Throttle *Throttle
 	// AccessLog is the stage's access log; a nil writer logs nothing.
 	AccessLog AccessLog
 	// Limits are the quotas of the service; zero fields have the AWS defaults.
@@ -98,7 +101,7 @@ func New(config Config) (*API, error) {
 	}
 	if api.guard, err = newGuard(guardConfig{
 		service: "execute-api", region: config.Region, account: config.AccountID,
-		apiARN: "arn:aws:execute-api:" + config.Region + ":" + config.AccountID + ":" + config.APIID,
+		apiARN: api.arn(),
 		now:    config.Now, principals: config.Principals, resourcePolicy: document.policy,
 	}); err != nil {
 		problems = append(problems, err)
@@ -136,6 +139,11 @@ func (c Config) check() []error {
 	return problems
 }
 
+// arn is the API's ARN, which those of its methods begin with.
+func (a *API) arn() string {
+	return "arn:aws:execute-api:" + a.config.Region + ":" + a.config.AccountID + ":" + a.config.APIID
+}
+
 // addMethod makes an operation of the document callable.
 func (a *API) addMethod(o operation) error {
 	where := o.verb + " " + o.path
@@ -154,7 +162,25 @@ func (a *API) addMethod(o operation) error {
 		verb: o.verb, iam: o.iam, invoker: invoker, timeout: o.integration.timeout, stream: o.integration.stream,
 		resource: o.path, resourceID: shortID([]byte(a.config.APIID + o.path)),
 	}
+	if a.config.MayInvoke != nil {
+		m.denied = a.denied(uri, m)
+	}
 	return a.routes.add(m)
+}
+
+// denied are the methods of a resource that may not invoke its function, with the reason.
+func (a *API) denied(uri string, m *method) map[string]error {
+	denied := map[string]error{}
+	verbs := []string{m.verb}
+	if m.verb == "ANY" {
+		verbs = anyVerbs
+	}
+	for _, verb := range verbs {
+		if err := a.config.MayInvoke(uri, sourceARN(a.arn(), a.config.Stage, verb, m.resource)); err != nil {
+			denied[verb] = err
+		}
+	}
+	return denied
 }
 
 var stageVariable = regexp.MustCompile(`\$\{stageVariables\.([A-Za-z0-9_]+)\}`)

@@ -10,6 +10,9 @@ import (
 
 // invoke calls the function behind the method and answers the client.
 func (x *exchange) invoke(event []byte) *failure {
+	if err := x.method.denied[x.verb]; err != nil {
+		return failIntegration.because("invoke the function: %w", err)
+	}
 	x.invoked = true
 	ctx, cancel := context.WithTimeout(x.r.Context(), x.method.timeout)
 	defer cancel()
@@ -25,7 +28,7 @@ func (x *exchange) invoke(event []byte) *failure {
 	}
 	x.integrationStatus = 200
 	if result.FunctionError != "" {
-		return failMalformed.because("the function failed (%s): %s", result.FunctionError, clip(result.Payload))
+		return failMalformed.because("the function failed: %s", reason(result.Payload))
 	}
 	if limit := x.api.config.Limits.PayloadBytes; len(result.Payload) > limit {
 		return failMalformed.because("the function's answer has %d bytes, Lambda passes %d", len(result.Payload), limit)
@@ -36,6 +39,8 @@ func (x *exchange) invoke(event []byte) *failure {
 // invokeFailed is for invocations that Lambda refused or that took too long. The function runs on after a timeout.
 func (x *exchange) invokeFailed(err error) *failure {
 	switch {
+	case errors.Is(x.r.Context().Err(), context.Canceled):
+		return failClientLeft.because("the client left before the function answered; the function goes on to its end")
 	case errors.Is(err, context.DeadlineExceeded):
 		return failTimeout.because("the function did not answer in %v", x.method.timeout)
 	case errors.Is(err, sandbox.ErrTooLarge):

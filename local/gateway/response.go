@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
@@ -225,6 +226,22 @@ func isToken(c byte) bool {
 }
 
 // clip keeps messages short.
+// reason is why a function failed, from the document it posted: its error's type and message, or what there is.
+func reason(document []byte) string {
+	const most = 2000
+	var posted struct{ ErrorType, ErrorMessage string }
+	if json.Unmarshal(document, &posted) != nil || posted.ErrorMessage == "" {
+		if len(document) > most {
+			return string(document[:most]) + "..."
+		}
+		return string(document)
+	}
+	if posted.ErrorType == "" {
+		return posted.ErrorMessage
+	}
+	return posted.ErrorType + ": " + posted.ErrorMessage
+}
+
 func clip[T string | []byte](s T) string {
 	const most = 60
 	if len(s) > most {

@@ -179,8 +179,13 @@ func (x *exchange) invokeStreaming(ctx context.Context, invocation sandbox.Invoc
 		return x.streamNeverBegan(d, result, err, cause)
 	case err != nil || result.FunctionError != "":
 		// The status has gone out: only a response that is visibly cut off tells the client.
-		x.api.config.Log.Warn("stream cut off", "requestId", x.requestID, "cause", errors.Join(err, cause), "functionError", result.FunctionError)
 		x.observed.cutOff = streamCutOff(result, err, cause)
+		if errors.Is(x.r.Context().Err(), context.Canceled) {
+			x.observed.cutOff = "the client left in the middle of the stream; the function goes on to its end"
+			x.api.config.Log.Info(x.observed.cutOff, "requestId", x.requestID)
+		} else {
+			x.api.config.Log.Warn("stream cut off", "requestId", x.requestID, "cause", x.observed.cutOff)
+		}
 		panic(http.ErrAbortHandler)
 	}
 	return nil
@@ -196,7 +201,7 @@ func (x *exchange) streamNeverBegan(d *downstream, result sandbox.Result, err, c
 	case err != nil:
 		return x.invokeFailed(err)
 	case result.FunctionError != "":
-		return failMalformed.because("the function failed (%s): %s", result.FunctionError, clip(result.Payload))
+		return failMalformed.because("the function failed: %s", reason(result.Payload))
 	}
 	return failMalformed.because("the streamed answer ended before its metadata did")
 }
@@ -221,7 +226,7 @@ func (x *exchange) beginStream(prelude []byte) *failure {
 // streamCutOff is why a stream ended before its time.
 func streamCutOff(result sandbox.Result, err, cause error) string {
 	if result.FunctionError != "" {
-		return "the function failed in the middle of the stream: " + clip(result.Payload)
+		return "the function failed in the middle of the stream: " + reason(result.Payload)
 	}
 	return errors.Join(err, cause).Error()
 }

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Throttle is a token bucket: Rate requests a second, Burst at once. The zero value lets everything pass.
+// Throttle is a token bucket: Rate requests a second, Burst at once.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
 type Throttle struct {
 	Rate  float64
@@ -23,14 +23,14 @@ type bucket struct {
 	at     time.Time // when tokens was right
 }
 
-func newBucket(throttle Throttle, now func() time.Time) (*bucket, error) {
-	if throttle == (Throttle{}) {
+func newBucket(throttle *Throttle, now func() time.Time) (*bucket, error) {
+	if throttle == nil {
 		return nil, nil
 	}
 	if throttle.Rate < 0 || throttle.Burst < 0 {
 		return nil, fmt.Errorf("throttle rate %v and burst %d: neither may be negative", throttle.Rate, throttle.Burst)
 	}
-	return &bucket{throttle: throttle, now: now, tokens: float64(throttle.Burst), at: now()}, nil
+	return &bucket{throttle: *throttle, now: now, tokens: float64(throttle.Burst), at: now()}, nil
 }
 
 // take says whether a request may pass.

@@ -65,11 +65,17 @@ func (p program) deploy(t *testing.T, settings Settings, previous *Deployment) *
 	api := add("aws:apigateway/restApi:RestApi", "api", map[string]any{"body": fmt.Sprintf(`{"openapi":"3.0.1","info":{"title":"web","version":"1"},
 		"paths":{"/":{"x-amazon-apigateway-any-method":{"x-amazon-apigateway-integration":{"type":"aws_proxy","httpMethod":"POST","uri":%q}}}}}`,
 		output(alias, "invokeArn"))})
-	add("aws:apigateway/stage:Stage", "stage", map[string]any{"restApi": api.Id, "stageName": "v1"})
+	deployment := add("aws:apigateway/deployment:Deployment", "deployment", map[string]any{
+		"restApi": api.Id, "triggers": map[string]any{"document": output(api, "body")},
+	})
+	add("aws:apigateway/stage:Stage", "stage", map[string]any{"restApi": api.Id, "stageName": "v1", "deployment": deployment.Id})
 	add("aws:lambda/permission:Permission", "permission", map[string]any{
 		"action": "lambda:InvokeFunction", "function": "web", "qualifier": "live", "principal": "apigateway.amazonaws.com",
 		"sourceArn": "arn:aws:execute-api:eu-west-1:000000000000:" + api.Id + "/v1/*/*",
 	})
+	if p["settings"] != nil {
+		add("aws:apigateway/methodSettings:MethodSettings", "settings", map[string]any{"restApi": api.Id, "stageName": "v1"})
+	}
 	return g.deployment()
 }
 
@@ -164,6 +170,11 @@ func TestPermission(t *testing.T) {
 		"for the function, not its alias": {"qualifier": ""},
 		"for another function":            {"function": "other"},
 		"for another API":                 {"sourceArn": "arn:aws:execute-api:eu-west-1:000000000000:other/v1/*/*"},
+		"for another stage":               {"sourceArn": "arn:aws:execute-api:eu-west-1:000000000000:*/v2/*/*"},
+		"for another method":              {"sourceArn": "arn:aws:execute-api:eu-west-1:000000000000:*/v1/POST/*"},
+		"for another path":                {"sourceArn": "arn:aws:execute-api:eu-west-1:000000000000:*/v1/*/items"},
+		"for another region":              {"sourceArn": "arn:aws:execute-api:eu-west-2:000000000000:*/v1/*/*"},
+		"for another account":             {"sourceAccount": "111111111111"},
 		"for another service":             {"principal": "sns.amazonaws.com"},
 		"of another kind":                 {"action": "lambda:GetFunction"},
 	} {
@@ -172,10 +183,83 @@ func TestPermission(t *testing.T) {
 			if status, body := call(t, server); status != 500 || body != `{"message": "Internal server error"}` {
 				t.Errorf("%d %s", status, body)
 			}
-			if !strings.Contains(log.String(), "no lambda permission lets API ") {
+			if !strings.Contains(log.String(), "no lambda permission lets arn:aws:execute-api:eu-west-1:000000000000:") {
 				t.Errorf("the log does not say why:\n%s", log.String())
 			}
 		})
+	}
+}
+
+// A permission is compared with the whole of stage, method and path, as AWS does.
+func TestPermissionThatIsNarrow(t *testing.T) {
+	s := settings(t, io.Discard)
+	for name, source := range map[string]string{"everything": "", "the method": ":*/v1/GET/", "any stage": ":*/*/GET/*", "all methods": ":*/v1/*/*"} {
+		t.Run(name, func(t *testing.T) {
+			if source != "" {
+				source = "arn:aws:execute-api:eu-west-1:000000000000" + source
+			}
+			_, server := realise(t, greeting("hello", program{"permission": {"sourceArn": source}}).deploy(t, s, nil), s)
+			if status, body := call(t, server); status != 200 {
+				t.Errorf("%d %s", status, body)
+			}
+		})
+	}
+}
+
+// Reserved concurrency of 0 blocks a function, which is not even started; a rate without a burst, or a burst without a
+// rate, has the account's quota for the other.
+func TestLimitsOfTheProgram(t *testing.T) {
+	s := settings(t, io.Discard)
+	settingsOf := func(settings map[string]any) map[string]any {
+		return map[string]any{"settings": settings, "methodPath": "*/*"}
+	}
+	for name, test := range map[string]struct {
+		program   program
+		statuses  map[int]int
+		wantCause string
+	}{
+		"blocked":              {greeting("hello", program{"function": {"reservedConcurrentExecutions": 0.0}}), map[int]int{500: 4}, "rate exceeded"},
+		"a burst, and no rate": {greeting("hello", program{"settings": settingsOf(map[string]any{"throttlingBurstLimit": 2.0})}), map[int]int{200: 4}, ""},
+		"both are off":         {greeting("hello", program{"settings": settingsOf(map[string]any{"throttlingBurstLimit": -1.0, "throttlingRateLimit": -1.0})}), map[int]int{200: 4}, ""},
+		"a rate of 0":          {greeting("hello", program{"settings": settingsOf(map[string]any{"throttlingRateLimit": 0.0, "throttlingBurstLimit": 1.0})}), map[int]int{200: 1, 429: 3}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log lines
+			s.Log = &log
+			_, server := realise(t, test.program.deploy(t, s, nil), s)
+			statuses := map[int]int{}
+			for range 4 { // slower than the account's rate
+				status, _ := call(t, server)
+				statuses[status]++
+			}
+			if !maps.Equal(statuses, test.statuses) || !strings.Contains(log.String(), test.wantCause) {
+				t.Errorf("statuses %v, want %v; the log is\n%s", statuses, test.statuses, log.String())
+			}
+		})
+	}
+}
+
+// A stage serves the API as it was when its deployment was made.
+func TestStageServesItsDeploymentsSnapshot(t *testing.T) {
+	s := settings(t, io.Discard)
+	first := greeting("one", nil).deploy(t, s, nil)
+	c, server := realise(t, first, s)
+	body := text(first.OfType("aws:apigateway/restApi:RestApi")[0].Inputs, "body")
+	moved := strings.ReplaceAll(body, `"/":`, `"/elsewhere":`)
+	fixed := map[string]any{"triggers": map[string]any{"document": body}}
+	second := greeting("one", program{"api": {"body": moved}, "deployment": fixed}).deploy(t, s, first)
+	if err := c.Update(t.Context(), second); err != nil {
+		t.Fatal(err)
+	}
+	if status, got := call(t, server); status != 200 {
+		t.Errorf("the API has changed and was not deployed: %d %s", status, got)
+	}
+	third := greeting("one", program{"api": {"body": moved}}).deploy(t, s, second)
+	if err := c.Update(t.Context(), third); err != nil {
+		t.Fatal(err)
+	}
+	if status, got := call(t, server); status != 403 {
+		t.Errorf("after its deployment: %d %s", status, got)
 	}
 }
 
@@ -231,7 +315,7 @@ func TestBrokenAPI(t *testing.T) {
 	c, server := realise(t, first, s)
 	for want, broken := range map[string]program{
 		"stage v1: read the OpenAPI document": {"api": {"body": `{"openapi":"3.0.1","paths":{"/":{"get":{}}}}`}},
-		"has no OpenAPI document (body)":      {"api": {"body": ""}},
+		"has no OpenAPI document (body)":      {"api": {"body": ""}, "deployment": {"triggers": map[string]any{"document": ""}}},
 		"names a function that this program does not make": {"api": {"body": strings.ReplaceAll(
 			text(first.OfType("aws:apigateway/restApi:RestApi")[0].Inputs, "body"), ":web:live", ":other:live")}},
 	} {

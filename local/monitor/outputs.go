@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -122,6 +123,13 @@ func restAPIOutputs(a account, r *Resource) map[string]any {
 		"name": name, "rootResourceId": short(r.URN+"/", 10),
 		"executionArn": a.arn("execute-api", r.ID), "arn": a.arn("apigateway", "/restapis/"+r.ID),
 	}
+}
+
+// deploymentOutputs: a deployment whose inputs change is another one.
+func deploymentOutputs(_ account, r *Resource) map[string]any {
+	inputs, _ := json.Marshal(r.Inputs) // with its keys in order
+	r.ID = short(r.URN+string(inputs), 6)
+	return nil
 }
 
 func topicOutputs(a account, r *Resource) map[string]any {

@@ -27,6 +27,8 @@ type Resource struct {
 	ID      string
 	Inputs  map[string]any
 	Outputs map[string]any // the inputs with what the provider adds
+
+	document string // of an API's deployment: the OpenAPI document when it was made
 }
 
 // Deployment is everything that a program registered, in order, and the stack's outputs.
@@ -96,7 +98,9 @@ func newRegistry(p Program) *registry { return &registry{program: p, outputs: ma
 func (g *registry) deployment() *Deployment {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return &Deployment{Resources: g.resources, Outputs: g.outputs, App: g.program.App}
+	d := &Deployment{Resources: g.resources, Outputs: g.outputs, App: g.program.App}
+	d.takeSnapshots(g.program.Previous)
+	return d
 }
 
 // SupportsFeature declines every optional feature, so that secrets and references arrive as plain values.

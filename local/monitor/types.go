@@ -31,7 +31,7 @@ var types = map[string]kind{
 	"aws:lambda/permission:Permission":                                     {outputs: nothing, effect: "without it the API may not invoke the alias"},
 	"aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig": {outputs: nothing, effect: "sandboxes that are ready before the first request"},
 	"aws:apigateway/restApi:RestApi":                                       {outputs: restAPIOutputs, effect: "its OpenAPI document is the routing table"},
-	"aws:apigateway/deployment:Deployment":                                 {outputs: nothing, effect: "the snapshot of the API that the stage serves"},
+	"aws:apigateway/deployment:Deployment":                                 {outputs: deploymentOutputs, effect: "the snapshot of the API that the stage serves"},
 	"aws:apigateway/stage:Stage":                                           {outputs: stageOutputs, effect: "the first segment of the URL's path"},
 	"aws:apigateway/account:Account":                                       {outputs: nothing, effect: "recorded; access logs are printed"},
 	"aws:cloudwatch/metricAlarm:MetricAlarm":                               {outputs: nothing, effect: "recorded; there are no metrics to watch", mute: true},
