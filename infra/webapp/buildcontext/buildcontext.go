@@ -112,9 +112,6 @@ func (src Source) fill(ctx context.Context, dir string, files []file, dockerfile
 			return err
 		}
 	}
-	if err := checkLinks(dir, files); err != nil {
-		return err
-	}
 	if err := makeDir(filepath.Join(dir, Reserved)); err != nil {
 		return err
 	}

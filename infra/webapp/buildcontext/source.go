@@ -201,7 +201,7 @@ type file struct {
 	source string // where it is read
 	shown  string // how the user knows it
 	info   fs.FileInfo
-	link   string // a symbolic link's target
+	link   string // a symbolic link's target: it goes into the context as it is, also where it leads out of it or nowhere, as with Docker
 }
 
 // copyTo writes the entry below dir with a mode that does not depend on anybody's umask. The time
@@ -236,27 +236,6 @@ func (f file) copyTo(dir string) error {
 		return fmt.Errorf("copy %s: %w", f.shown, err)
 	}
 	return nil
-}
-
-// checkLinks refuses links that lead out of the context or nowhere: Docker would copy them as they
-// are, and in the image they would point at something else or at nothing.
-func checkLinks(dir string, files []file) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fmt.Errorf("check the links of the build context: %w", err)
-	}
-	defer root.Close()
-	var mistakes []error
-	for _, f := range files {
-		if f.link == "" {
-			continue
-		}
-		if _, err := root.Stat(filepath.FromSlash(f.name)); err != nil {
-			mistakes = append(mistakes, &SourceError{f.shown, fmt.Sprintf(
-				"is a link to %s, which is not in the build context: put the file itself there, or list the link in .dockerignore", f.link)})
-		}
-	}
-	return errors.Join(mistakes...)
 }
 
 func makeDir(dir string) error {
