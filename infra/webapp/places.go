@@ -59,6 +59,8 @@ func (p places) source(args Args, compile compileAdapter) buildcontext.Source {
 		App:          p.app(args),
 		Dockerfile:   args.Dockerfile,
 		Architecture: args.goArchitecture(),
+		BuildArgs:    args.BuildArgs,
+		Writable:     args.Writable,
 		Output:       p.output(),
 		Compile:      compile,
 	}

@@ -39,6 +39,10 @@ func TestContainer(t *testing.T) {
 			d.testImage(t, filepath.Join(d.root, "app"))
 			d.testImage(t, "probe")
 		})
+		t.Run("folders that can be written, by "+name, func(t *testing.T) {
+			setBuilder(t, kit)
+			d.testWritable(t, d.engine(t))
+		})
 		t.Run("builds that fail, by "+name, func(t *testing.T) {
 			setBuilder(t, kit)
 			testFailures(t, d.engine(t))

@@ -5,6 +5,7 @@
 //	<dir>/...                                  the app, its ignore file honoured
 //	<dir>/.lambda-web/lambda-adapter           the adapter
 //	<dir>/.lambda-web/Dockerfile               the app's Dockerfile and one COPY
+//	<dir>/.lambda-web/writable.txt, .tar       with folders that can be written: their list, and links
 //	<dir>/.lambda-web/Dockerfile.dockerignore  empty: the app's ignore file was applied here already
 //
 // Names, modes and bytes decide the digest; times, owners, umask and the place of the checkout do
@@ -41,6 +42,11 @@ type Source struct {
 	App          string // the app's folder
 	Dockerfile   string // the app's Dockerfile, relative to App
 	Architecture string // "amd64" or "arm64"
+
+	// BuildArgs are the values of the Dockerfile's ARGs.
+	BuildArgs map[string]string
+	// Writable are folders of the image, relative to its WORKDIR or absolute, that the app may write to on Lambda.
+	Writable []string
 
 	// Output is the folder lambda-web writes to. When the app's folder contains it, it is not
 	// part of the app.
@@ -119,6 +125,9 @@ func (src Source) fill(ctx context.Context, dir string, files []file, dockerfile
 		return err
 	}
 	if err := writeFile(filepath.Join(dir, ignoreFile), []byte(ignoreNothing)); err != nil {
+		return err
+	}
+	if err := src.fillWritable(dir); err != nil {
 		return err
 	}
 	adapter := filepath.Join(dir, Adapter)

@@ -52,6 +52,14 @@ func (src Source) overlay() ([]byte, error) {
 	if err != nil {
 		return nil, &SourceError{name, err.Error()}
 	}
+	folders, err := WritableFolders(text, src.BuildArgs, src.Writable)
+	if err != nil {
+		return nil, err
+	}
+	overlaid, err = makeWritable(overlaid, folders)
+	if err != nil {
+		return nil, &SourceError{name, err.Error()}
+	}
 	return overlaid, nil
 }
 
