@@ -43,8 +43,6 @@ type Request struct {
 	Head   []byte // request line and fields, and a small body too
 	Body   []byte // a body that is not in Head
 	Size   int    // bytes of the body
-	// PrefixSize is how much of the target is the prefix, where that is in the path.
-	PrefixSize int
 	// AcceptsGzip is true if FindGzip is set and the client accepts that coding.
 	AcceptsGzip bool
 }
@@ -195,14 +193,17 @@ func (c *Composer) appendLine(e *event.Event) error {
 func (c *Composer) appPath(e *event.Event) []byte {
 	c.path, c.prefix = e.Path.AppendText(c.path[:0]), c.prefix[:0]
 	path := withoutBase(c.path, c.options.BasePath)
-	if !c.tellsPrefix() {
+	if !c.options.PrefixHeader && !c.options.PrefixInPath {
 		return path
 	}
 	public := c.publicPath(e)
-	c.prefix = appendKeepingEscapes(c.prefix, prefixOf(public, path), inPath)
-	if len(c.prefix) > 0 && c.options.PrefixInPath {
-		c.PrefixSize, c.prefix = len(c.prefix), c.prefix[:0]
+	prefix := prefixOf(public, path)
+	switch {
+	case len(prefix) == 0:
+	case c.options.PrefixInPath:
 		return public
+	default:
+		c.prefix = appendKeepingEscapes(c.prefix, prefix, inPath)
 	}
 	return path
 }
@@ -234,7 +235,7 @@ func (c *Composer) appendFields(e *event.Event, inv *lambdaapi.Invocation) {
 	for i := range c.fields {
 		f := &c.fields[i]
 		switch {
-		case f.drop:
+		case f.drop, c.ownsPrefix(f.name):
 		case i == source:
 			c.Head = append(c.Head, "authorization: "...)
 			c.Head = append(appendFieldValue(c.Head, firstValue(f.value)), "\r\n"...)
