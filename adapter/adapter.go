@@ -10,6 +10,7 @@ import (
 	"lambda-web/adapter/internal/failure"
 	"lambda-web/adapter/internal/lambdaapi"
 	"lambda-web/adapter/internal/logging"
+	"lambda-web/adapter/internal/policy"
 	"lambda-web/adapter/internal/request"
 	"lambda-web/adapter/internal/settings"
 	"lambda-web/adapter/internal/webapp"
@@ -33,7 +34,7 @@ type adapter struct {
 	started   time.Time
 	readiness *webapp.Readiness
 	handOver  sync.Once // of the last probe's connection to a worker
-	hooks     hooks
+	hooks     policy.Hooks
 	workers   []*worker
 
 	termination *termination
@@ -41,7 +42,8 @@ type adapter struct {
 }
 
 func newAdapter(config settings.Settings, log *logging.Logger, end *termination, started time.Time) *adapter {
-	a := &adapter{config: config, log: log, started: started, termination: end, hooks: newHooks(&config)}
+	a := &adapter{config: config, log: log, started: started, termination: end,
+		hooks: policy.NewHooks(config.BeforeCheckpointPath, config.AfterRestorePath)}
 	a.readiness = webapp.NewReadiness(webapp.Check{
 		Address:     webapp.Address{Host: config.Host, Port: config.ReadinessPort},
 		TCP:         config.ReadinessTCP,

@@ -34,7 +34,8 @@ func (w *worker) exchange() error {
 		return w.refuse(400, err.Error())
 	}
 	w.logRemarks()
-	if w.hooks.guards(w.composer.Target) && w.event.Kind != event.PassThrough {
+	if w.event.Kind != event.PassThrough && (w.hooks.Guards(w.composer.Target) ||
+		w.composer.PrefixSize > 0 && w.hooks.Guards(w.composer.Target[w.composer.PrefixSize:])) {
 		return w.refuse(403, "Forbidden")
 	}
 	deadline := inv.Deadline()
@@ -126,6 +127,10 @@ func (w *worker) buffer(compress bool) error {
 	if w.event.Kind == event.ALB && len(body) > albLimit {
 		w.log.Once("alb limit", logging.Warn, w.invocation.ID, "a response of "+strconv.Itoa(len(body))+
 			" bytes is more than the 1 MB that a load balancer takes from a function; its client will see 502")
+	}
+	if w.event.Kind == event.Lattice && w.response.CountOf("set-cookie") > 1 {
+		w.log.Once("lattice cookies", logging.Warn, w.invocation.ID, "VPC Lattice takes one value of each header: "+
+			"the app's Set-Cookie fields are joined with a comma, and clients will see the first cookie only")
 	}
 	w.state = answered
 	return w.runtime.Respond(&w.invocation, body)

@@ -14,19 +14,22 @@ import (
 	"lambda-web/adapter/internal/lambdaapi"
 	"lambda-web/adapter/internal/logging"
 	"lambda-web/adapter/internal/settings"
+	"lambda-web/adapter/internal/writable"
 )
 
 // processStart is when the budget of asynchronous init begins.
 var processStart = time.Now()
 
 func main() {
-	// Lambda holds the app back until every extension is registered, so that comes first.
+	// Lambda holds the app back until every extension is registered: what the app must find comes before that, and
+	// nothing else does.
+	unprepared := writable.Prepare()
 	extension := lambdaapi.Begin(os.Getenv("AWS_LAMBDA_RUNTIME_API"))
-	os.Exit(run(extension))
+	os.Exit(run(extension, unprepared))
 }
 
 // run is the life of the process; it returns the exit code.
-func run(extension *lambdaapi.Extension) int {
+func run(extension *lambdaapi.Extension, unprepared []error) int {
 	ignoreBrokenPipes()
 	config, warnings, mistakes := settings.Read(os.Environ())
 	log := logging.New(os.Stdout, config.LogLevel, config.LogJSON)
@@ -38,6 +41,9 @@ func run(extension *lambdaapi.Extension) int {
 	}
 	for _, warning := range warnings {
 		log.Write(logging.Warn, nil, warning)
+	}
+	for _, problem := range unprepared {
+		log.Write(logging.Error, nil, "a folder that the image wants to be writable is not as it should be: "+problem.Error())
 	}
 	go extension.Park()
 

@@ -55,13 +55,12 @@ type Args struct {
 	AsyncInit         bool   `config:"asyncInit"`
 	InvokeMode        string `config:"invokeMode" default:"buffered" allowed:"buffered|response_stream"`
 	ForwardedPrefix   string `config:"forwardedPrefix" default:"header" allowed:"header|path|off"` // how the app learns of stage and base path
+	// Writable are folders of the image that the app may write to, each environment in its own.
+	Writable []string `config:"writable" shape:"a list of folders of the image"`
 	// Environment is given to the app. A value may be an output of another resource; a secret
 	// one is encrypted in the state.
 	Environment       pulumi.StringMap   `config:"environment"`
 	EnvironmentKMSKey pulumi.StringInput `config:"environmentKmsKeyArn"`
-	// Secrets are variables whose values are kept elsewhere and fetched when an environment starts.
-	Secrets       map[string]string  `config:"secrets"`
-	SecretsKMSKey pulumi.StringInput `config:"secretsKmsKeyArn"`
 
 	// The function.
 

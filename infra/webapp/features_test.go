@@ -95,6 +95,8 @@ func TestFeatures(t *testing.T) {
 				typeAlias + name + "-live-stream|name": "live-stream", typePermission + name + "|qualifier": "live-stream"}},
 		{"prefix in the path", map[string]string{"forwardedPrefix": "path"}, nil, []string{typeFunction + name},
 			inputs{typeFunction + name + "|environment.variables.AWS_LWA_FORWARDED_PREFIX": "path"}},
+		{"folders that can be written", map[string]string{"writable": `["/app/logs"]`}, nil, []string{typeImage + name, typeFunction + name},
+			nil},
 		{"source ranges", map[string]string{"allowedSourceRanges": `["203.0.113.0/24"]`}, nil, []string{typeDeployment + name, typeAPI + name}, nil},
 		{"API timeout", map[string]string{"apiTimeout": "29"}, nil, nil, nil},
 		{"throttling", map[string]string{"throttleRate": "50"}, []string{"+" + typeSettings + name}, nil,

@@ -67,7 +67,6 @@ func rules(name string, args Args, places places) mistakes {
 	}
 	checkApp(args, &found)
 	checkEnvironment(args, &found)
-	checkSecrets(args, &found)
 	checkFunction(args, &found)
 	checkConcurrency(args, &found)
 	checkAPI(args, &found)
@@ -100,6 +99,12 @@ func checkSource(args Args, places places, found *mistakes) {
 		return
 	}
 	err := places.source(args, nil).Check()
+	if folders, ok := errors.AsType[*buildcontext.WritableError](err); ok {
+		for _, problem := range folders.Problems {
+			found.add("writable", "%s", problem)
+		}
+		return
+	}
 	var mistake *buildcontext.SourceError
 	if !errors.As(err, &mistake) {
 		return

@@ -27,11 +27,7 @@ func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource) 
 	if err != nil {
 		return err
 	}
-	variables, err := c.settings.Program.variables(r)
-	if err != nil {
-		return err
-	}
-	config := c.functionConfig(d, r, app, variables)
+	config := c.functionConfig(d, r, app)
 	arn := text(r.Outputs, "arn")
 	now := c.functions[arn]
 	next := &function{config: config, routes: routingOf(d, r), behind: map[string]*sandbox.Function{}}
@@ -39,7 +35,7 @@ func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource) 
 		return nil
 	}
 	if app.release != nil && (now == nil || !reflect.DeepEqual(now.config, config)) {
-		if err := app.release(ctx, variables); err != nil {
+		if err := app.release(ctx, texts(object(object(r.Inputs, "environment"), "variables"))); err != nil {
 			return err
 		}
 	}
@@ -125,9 +121,9 @@ func (c *Cloud) version(now, next *function, number string) (*sandbox.Function, 
 }
 
 // functionConfig is what a function's resource says about its sandboxes.
-func (c *Cloud) functionConfig(d *Deployment, r *Resource, app preparedImage, variables map[string]string) sandbox.Config {
+func (c *Cloud) functionConfig(d *Deployment, r *Resource, app preparedImage) sandbox.Config {
 	env := maps.Clone(app.env)
-	maps.Copy(env, variables)
+	maps.Copy(env, texts(object(object(r.Inputs, "environment"), "variables")))
 	a := account{c.settings.Program}
 	return sandbox.Config{
 		Name:                   r.ID,

@@ -191,6 +191,32 @@ func TestLattice(t *testing.T) {
 		`"vary":"a, b","content-length":"4"},"body":"made","isBase64Encoded":false}`))
 }
 
+// The event structure version 1, which a target group has unless told otherwise, and several cookies, for
+// which Lattice's responses have no form.
+func TestLatticeVersion1(t *testing.T) {
+	t.Parallel()
+	for _, encoded := range []string{`"aGk=","is_base64_encoded":"true"`, `"aGk=","is_base64_encoded":true`, `"hi","is_base64_encoded":false`} {
+		e := newEnvironment(t)
+		e.app.OnRequest(func(x *lambda.Exchange) {
+			x.Reply(200, []string{"Content-Type: text/plain", "Set-Cookie: a=1", "Set-Cookie: b=2"}, []byte("ok"))
+		})
+		e.startReady()
+		event := `{"raw_path":"/shop/a%2Fb","method":"POST","headers":{"host":"s.example.com","x-a":"1"},"query_string_parameters":{"k":"1"},"body":` + encoded + `}`
+		for range 2 {
+			checkEnvelope(t, e.invoke(event).Body, json.RawMessage(`{"statusCode":200,"statusDescription":"200 OK","headers":{"content-type":"text/plain",`+
+				`"set-cookie":"a=1, b=2","content-length":"2"},"body":"ok","isBase64Encoded":false}`))
+		}
+		call := e.app.Served()[0]
+		if line := call.Method + " " + call.Target; line != "POST /shop/a%2Fb?k=1" || call.Header.Get("host") != "s.example.com" {
+			t.Errorf("request %s, headers %v", line, call.Header)
+		}
+		checkBody(t, call, "hi")
+		if lines := e.finish().Lines("WARN", "Set-Cookie"); len(lines) != 1 {
+			t.Errorf("%d warnings of the cookies, want one", len(lines))
+		}
+	}
+}
+
 func TestContextHeadersSetting(t *testing.T) {
 	t.Parallel()
 	for setting, want := range map[string][2]bool{"all": {true, true}, "request": {true, false}, "lambda": {false, true}, "none": {false, false}, "": {true, true}} {
@@ -232,7 +258,8 @@ func TestForgedHeaders(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
 	e.startReady()
-	event := strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`, `"headers":{"X-Amz-Tenant-Id":"forged","x-amzn-lambda-context":"forged","X-Amzn-Request-Context":"forged",`, 1)
+	event := strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`, `"headers":{"X-Amz-Tenant-Id":"forged","x-amzn-lambda-context":"forged","X-Amzn-Request-Context":"forged",`+
+		`"X_Amz_Tenant_Id":"forged","x-amzn_lambda-context":"forged","X.Amzn.Request.Context":"forged","X_Forwarded_For":"forged",`, 1)
 	i := e.invocation(event)
 	e.run(i).status(200)
 	call := e.app.Served()[0]
@@ -244,6 +271,11 @@ func TestForgedHeaders(t *testing.T) {
 	e.run(i).status(200)
 	if got := e.app.Served()[1].Header.Values("x-amz-tenant-id"); fmt.Sprint(got) != "[blue]" {
 		t.Errorf("tenant %q", got)
+	}
+	for _, call := range e.app.Served() {
+		if strings.Contains(string(call.Head), ": forged") {
+			t.Errorf("the application sees %s", call.Head)
+		}
 	}
 }
 

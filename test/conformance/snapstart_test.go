@@ -42,7 +42,8 @@ func TestSnapStart(t *testing.T) {
 	if calls[2].Conn == calls[1].Conn || calls[2].Conn == calls[0].Conn {
 		t.Error("a connection from before the snapshot was used after it")
 	}
-	for _, path := range []string{"/hooks/before", "/hooks/after", "/hooks/%61fter", "/x/../hooks/after", "/hooks/./before", "//hooks//after", "/hooks/after/", "/hooks/before?x=1", "/hooks/%2e%2e/hooks/before"} {
+	for _, path := range []string{"/hooks/before", "/hooks/after", "/hooks/%61fter", "/x/../hooks/after", "/hooks/./before", "//hooks//after", "/hooks/after/", "/hooks/before?x=1", "/hooks/%2e%2e/hooks/before",
+		"/hooks/after;x", "/hooks;x/after", "/hooks/after%3Bx", "/x/..;/hooks/after", "/hooks/after.json", "//h/hooks/after"} {
 		event := strings.Replace(HTTPEvent("POST", path, ""), `"rawQueryString":""`, `"rawQueryString":"a=1"`, 1)
 		if got := e.invoke(event); !strings.Contains(string(got.Body), `"statusCode":403`) {
 			t.Errorf("%s was answered with %s", path, got.Body)

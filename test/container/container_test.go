@@ -39,6 +39,10 @@ func TestContainer(t *testing.T) {
 			d.testImage(t, filepath.Join(d.root, "app"))
 			d.testImage(t, "probe")
 		})
+		t.Run("folders that can be written, by "+name, func(t *testing.T) {
+			setBuilder(t, kit)
+			d.testWritable(t, d.engine(t))
+		})
 		t.Run("builds that fail, by "+name, func(t *testing.T) {
 			setBuilder(t, kit)
 			testFailures(t, d.engine(t))
@@ -110,7 +114,7 @@ func (d *testDaemon) stage(t *testing.T, app string) (buildcontext.Staged, strin
 	dir := filepath.Join(t.TempDir(), "context")
 	staged, err := buildcontext.Stage(context.Background(), buildcontext.Source{
 		App: app, Dockerfile: "Dockerfile", Architecture: runtime.GOARCH,
-		Output: filepath.Join(d.root, ".lambda-web"), Compile: buildcontext.Compile,
+		Output: filepath.Join(d.root, ".lambda-web"), Compile: buildcontext.CompileAdapter,
 	}, dir)
 	if err != nil {
 		t.Fatal(err)

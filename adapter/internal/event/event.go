@@ -21,7 +21,8 @@ const (
 	V2
 	// ALB is the payload of an Application Load Balancer's target group.
 	ALB
-	// Lattice is the payload of a VPC Lattice target group, version 2.0.
+	// Lattice is the payload of a VPC Lattice target group, of either event structure version.
+	// https://docs.aws.amazon.com/vpc-lattice/latest/ug/lambda-functions.html
 	Lattice
 )
 
@@ -60,6 +61,8 @@ type markers struct {
 	contextPath, v2Path           rawjson.Value
 	elb, resourcePath, connection bool
 	lattice                       bool
+	latticePath, latticeParams    rawjson.Value // of version 1
+	latticeBase64                 bool
 }
 
 // Scan fills e from a payload in one pass.
@@ -107,6 +110,12 @@ func (e *Event) visit(name []byte, v rawjson.Value) {
 		e.Base64 = v.IsTrue()
 	case "requestContext":
 		e.Context = v
+	case "raw_path":
+		e.seen.latticePath = v
+	case "query_string_parameters":
+		e.seen.latticeParams = v
+	case "is_base64_encoded":
+		e.seen.latticeBase64 = v.IsTrue() || isText(v, `"true"`)
 	}
 }
 
@@ -155,6 +164,9 @@ func (e *Event) decide() {
 		e.Kind, e.Method, e.PublicPath, e.HTTPAPI = V1, s.httpMethod, s.contextPath, isText(s.version, `"1.0"`)
 	case isText(s.version, `"2.0"`) && s.method.IsString() && s.lattice:
 		e.Kind, e.Method = Lattice, s.method
+	case s.latticePath.IsString() && s.method.IsString() && e.Headers.IsObject() && e.Context == nil:
+		e.Kind, e.Method, e.Path, e.Params = Lattice, s.method, s.latticePath, s.latticeParams
+		e.Base64 = s.latticeBase64
 	default:
 		e.WebSocket = s.connection
 	}

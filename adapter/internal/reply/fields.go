@@ -5,26 +5,23 @@ import (
 	"strconv"
 
 	"lambda-web/adapter/internal/http1"
+	"lambda-web/adapter/internal/policy"
 	"lambda-web/adapter/internal/rawjson"
 )
 
-// collect takes over the fields that the client may see: those about the connection between app and adapter are left
-// out (RFC 9110 section 7.6.1), and a length that is not the body's.
+// collect takes over the fields that the client may see: not those about the connection between app and
+// adapter, nor those that its Connection lists (RFC 9110 section 7.6.1), nor a length that is not the body's.
 func (e *Encoder) collect(r *Response) {
 	e.fields = e.fields[:0]
 	listed := false
 	for i := range r.Fields {
 		f := r.Fields[i]
-		switch string(f.Name) {
-		case "connection":
-			listed = listed || !isPlainConnection(f.Value)
+		switch {
+		case !policy.FromApp(f.Name):
+			listed = listed || string(f.Name) == "connection" && !isPlainConnection(f.Value)
 			continue
-		case "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade":
+		case string(f.Name) == "content-length" && (e.has("content-length") || !r.keepsLength(f.Value)):
 			continue
-		case "content-length":
-			if e.has("content-length") || !r.keepsLength(f.Value) {
-				continue
-			}
 		}
 		e.fields = append(e.fields, f)
 	}

@@ -25,6 +25,16 @@ type Response struct {
 	Body   Body
 }
 
+// CountOf is how many fields of a name, in lower case, the response has.
+func (r *Response) CountOf(name string) (n int) {
+	for i := range r.Fields {
+		if string(r.Fields[i].Name) == name {
+			n++
+		}
+	}
+	return n
+}
+
 // Encoder encodes replies in reused buffers; it belongs to one worker.
 type Encoder struct {
 	raw    []byte // the body as it came, or its gzip form

@@ -5,6 +5,7 @@ import (
 
 	"lambda-web/adapter/internal/event"
 	"lambda-web/adapter/internal/http1"
+	"lambda-web/adapter/internal/policy"
 	"lambda-web/adapter/internal/rawjson"
 )
 
@@ -22,11 +23,8 @@ func (c *Composer) collectFields(e *event.Event) error {
 		return err
 	}
 	if e.Kind != event.ALB || len(c.fields) == 0 {
-		if err := c.collectMap(e.Headers, len(c.fields)); err != nil {
-			return err
-		}
+		return c.collectMap(e.Headers, len(c.fields))
 	}
-	c.dropListed()
 	return nil
 }
 
@@ -49,7 +47,7 @@ func (c *Composer) collectMap(headers rawjson.Value, known int) error {
 		if len(c.fields) == http1.MaxFields {
 			return badEvent("the event has more than 4096 header names")
 		}
-		c.fields = append(c.fields, field{name: name, value: m.Value, drop: isRemoved(name)})
+		c.fields = append(c.fields, field{name: name, value: m.Value, drop: !policy.FromClient(name, c.tellsPrefix())})
 	}
 	return nil
 }
@@ -66,35 +64,6 @@ func (c *Composer) indexOf(name []byte, guess, known int) int {
 		}
 	}
 	return -1
-}
-
-// isRemoved names the fields that describe the client's connection (RFC 9110 section 7.6.1) or that only the adapter
-// may set.
-func isRemoved(name []byte) bool {
-	switch string(name) {
-	case "connection", "keep-alive", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
-		"expect", "content-length",
-		"x-amzn-request-context", "x-amzn-lambda-context", "x-amz-tenant-id":
-		return true
-	}
-	return false
-}
-
-// dropListed drops the fields that a Connection header lists.
-func (c *Composer) dropListed() {
-	for i := range c.fields {
-		if string(c.fields[i].name) != "connection" {
-			continue
-		}
-		for e := rawjson.ElementsOf(c.fields[i].value); e.Next(); {
-			c.text = e.Value.AppendText(c.text[:0])
-			for option := range bytes.SplitSeq(c.text, []byte{','}) {
-				if option = bytes.TrimSpace(option); http1.LowerToken(option) {
-					c.drop(option)
-				}
-			}
-		}
-	}
 }
 
 // drop drops every field of this name: an event may hold a name twice, in two spellings.

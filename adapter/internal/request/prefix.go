@@ -29,19 +29,8 @@ func prefixOf(public, path []byte) []byte {
 	return bytes.TrimRight(prefix, "/")
 }
 
-// ownsPrefix reports whether a client's field must not reach the app: it would decide about other people's links.
-// Servers that hand headers on as variables cannot tell the two spellings apart.
-func (c *Composer) ownsPrefix(name []byte) bool {
-	if !c.options.PrefixHeader && !c.options.PrefixInPath || len(name) != len(prefixField) {
-		return false
-	}
-	for i, b := range []byte(prefixField) {
-		if name[i] != b && (b != '-' || name[i] != '_') {
-			return false
-		}
-	}
-	return true
-}
+// tellsPrefix reports whether the app learns its prefix, in a header or in the path.
+func (c *Composer) tellsPrefix() bool { return c.options.PrefixHeader || c.options.PrefixInPath }
 
 // appendPrefix writes the header, or nothing for an app at the root of its host.
 func (c *Composer) appendPrefix() {

@@ -43,6 +43,8 @@ type Request struct {
 	Head   []byte // request line and fields, and a small body too
 	Body   []byte // a body that is not in Head
 	Size   int    // bytes of the body
+	// PrefixSize is how much of the target is the prefix, where that is in the path.
+	PrefixSize int
 	// AcceptsGzip is true if FindGzip is set and the client accepts that coding.
 	AcceptsGzip bool
 }
@@ -193,17 +195,14 @@ func (c *Composer) appendLine(e *event.Event) error {
 func (c *Composer) appPath(e *event.Event) []byte {
 	c.path, c.prefix = e.Path.AppendText(c.path[:0]), c.prefix[:0]
 	path := withoutBase(c.path, c.options.BasePath)
-	if !c.options.PrefixHeader && !c.options.PrefixInPath {
+	if !c.tellsPrefix() {
 		return path
 	}
 	public := c.publicPath(e)
-	prefix := prefixOf(public, path)
-	switch {
-	case len(prefix) == 0:
-	case c.options.PrefixInPath:
+	c.prefix = appendKeepingEscapes(c.prefix, prefixOf(public, path), inPath)
+	if len(c.prefix) > 0 && c.options.PrefixInPath {
+		c.PrefixSize, c.prefix = len(c.prefix), c.prefix[:0]
 		return public
-	default:
-		c.prefix = appendKeepingEscapes(c.prefix, prefix, inPath)
 	}
 	return path
 }
@@ -235,7 +234,7 @@ func (c *Composer) appendFields(e *event.Event, inv *lambdaapi.Invocation) {
 	for i := range c.fields {
 		f := &c.fields[i]
 		switch {
-		case f.drop, c.ownsPrefix(f.name):
+		case f.drop:
 		case i == source:
 			c.Head = append(c.Head, "authorization: "...)
 			c.Head = append(appendFieldValue(c.Head, firstValue(f.value)), "\r\n"...)

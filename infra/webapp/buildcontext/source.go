@@ -49,9 +49,14 @@ func (src Source) overlay() ([]byte, error) {
 		return nil, &SourceError{name, fmt.Sprintf("cannot be read (%v)", reason(err))}
 	}
 	overlaid, err := Overlay(text)
-	if err == nil && src.Secrets {
-		overlaid, err = startWithSecrets(overlaid)
+	if err != nil {
+		return nil, &SourceError{name, err.Error()}
 	}
+	folders, err := WritableFolders(text, src.BuildArgs, src.Writable)
+	if err != nil {
+		return nil, err
+	}
+	overlaid, err = makeWritable(overlaid, folders)
 	if err != nil {
 		return nil, &SourceError{name, err.Error()}
 	}
@@ -123,7 +128,7 @@ func (w *walk) folder(dir string, parent patternmatcher.MatchInfo) error {
 	}
 	for _, entry := range entries {
 		name := path.Join(dir, entry.Name())
-		if w.ours(filepath.Join(w.root, filepath.FromSlash(name))) {
+		if w.output != "" && filepath.Join(w.root, filepath.FromSlash(name)) == w.output {
 			continue
 		}
 		ignore, match, err := w.matcher.MatchesUsingParentResults(name, parent)
@@ -135,16 +140,6 @@ func (w *walk) folder(dir string, parent patternmatcher.MatchInfo) error {
 		}
 	}
 	return nil
-}
-
-// ours reports whether a path is no part of the app: lambda-web's output, and beside it the secrets of
-// this machine, which must not be in an image.
-func (w *walk) ours(path string) bool {
-	if w.output == "" || filepath.Dir(path) != filepath.Dir(w.output) {
-		return false
-	}
-	secrets, _ := filepath.Match("secrets.*.env", filepath.Base(path)) // the pattern is one
-	return path == w.output || secrets
 }
 
 func (w *walk) entry(name string, entry fs.DirEntry, ignore bool, match patternmatcher.MatchInfo) error {
@@ -214,7 +209,7 @@ type file struct {
 	source string // where it is read
 	shown  string // how the user knows it
 	info   fs.FileInfo
-	link   string // a symbolic link's target
+	link   string // a symbolic link's target: it goes into the context as it is, also where it leads out of it or nowhere, as with Docker
 }
 
 // copyTo writes the entry below dir with a mode that does not depend on anybody's umask. The time
@@ -249,27 +244,6 @@ func (f file) copyTo(dir string) error {
 		return fmt.Errorf("copy %s: %w", f.shown, err)
 	}
 	return nil
-}
-
-// checkLinks refuses links that lead out of the context or nowhere: Docker would copy them as they
-// are, and in the image they would point at something else or at nothing.
-func checkLinks(dir string, files []file) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return fmt.Errorf("check the links of the build context: %w", err)
-	}
-	defer root.Close()
-	var mistakes []error
-	for _, f := range files {
-		if f.link == "" {
-			continue
-		}
-		if _, err := root.Stat(filepath.FromSlash(f.name)); err != nil {
-			mistakes = append(mistakes, &SourceError{f.shown, fmt.Sprintf(
-				"is a link to %s, which is not in the build context: put the file itself there, or list the link in .dockerignore", f.link)})
-		}
-	}
-	return errors.Join(mistakes...)
 }
 
 func makeDir(dir string) error {

@@ -1,0 +1,119 @@
+// Package policy says what may cross between a client and the app: which header fields, in both
+// directions, and which paths.
+package policy
+
+// rule is what becomes of a field.
+type rule uint8
+
+const (
+	passes   rule = iota
+	oneHop        // it stays, being about one connection (RFC 9110 section 7.6.1)
+	reserved      // it stays: nobody but the adapter says this
+	prefix        // reserved where the adapter tells the app its prefix
+	gateway       // it passes in the gateway's spelling alone
+)
+
+// fields is the whole policy. A field that is not in it passes.
+//
+// Servers that hand fields on as variables (CGI, WSGI, PHP) do not tell X_Amz_Tenant_Id from
+// X-Amz-Tenant-Id. So a client's field is looked up by its folded name, in which every character but
+// letters and digits is a hyphen.
+var fields = [...]struct {
+	name                string // folded; all names that begin so, if it ends in a hyphen
+	fromClient, fromApp rule
+}{
+	// Between client and gateway, or between app and adapter. What a client's Connection lists is no
+	// business of ours: the gateway was the hop, and took it off.
+	{"connection", oneHop, oneHop},
+	{"keep-alive", oneHop, oneHop},
+	{"proxy-connection", oneHop, oneHop},
+	{"te", oneHop, oneHop},
+	{"trailer", oneHop, oneHop},
+	{"transfer-encoding", oneHop, oneHop},
+	{"upgrade", oneHop, oneHop},
+	{"expect", oneHop, passes},
+	// The body comes in an event, decoded here. How the app's is treated depends on its framing, which
+	// package reply knows.
+	{"content-length", reserved, passes},
+	// What the app may believe, because nobody else can say it.
+	{"x-amzn-request-context", reserved, passes},
+	{"x-amzn-lambda-context", reserved, passes},
+	{"x-amz-tenant-id", reserved, passes},
+	// They decide about the links that others get. SCRIPT_NAME is gunicorn's.
+	{"x-forwarded-prefix", prefix, passes},
+	{"script-name", prefix, passes},
+	// Set by API Gateway, load balancers and CloudFront over whatever the client sent by that name.
+	{"x-forwarded-", gateway, passes},
+	{"x-amzn-", gateway, passes},
+	{"x-amz-", gateway, passes},
+	{"cloudfront-", gateway, passes},
+}
+
+// byLength are the rows with a whole name of each length, and those with a beginning.
+var byLength [len("x-amzn-request-context") + 1][]int
+var beginnings []int
+
+func init() {
+	for i := range fields {
+		name := fields[i].name
+		if name[len(name)-1] == '-' {
+			beginnings = append(beginnings, i)
+		} else {
+			byLength[len(name)] = append(byLength[len(name)], i)
+		}
+	}
+}
+
+// FromClient reports whether a client's field may reach the app. The name is in lower case.
+// tellsPrefix is true where the adapter tells the app its prefix.
+func FromClient(name []byte, tellsPrefix bool) bool {
+	if len(name) < len(byLength) {
+		for _, i := range byLength[len(name)] {
+			if beginsFolded(name, fields[i].name) {
+				return fields[i].fromClient == passes || fields[i].fromClient == prefix && !tellsPrefix
+			}
+		}
+	}
+	for _, i := range beginnings {
+		if beginsFolded(name, fields[i].name) {
+			return isHyphenated(name)
+		}
+	}
+	return true
+}
+
+// FromApp reports whether a field of the app's may reach the client. The name is in lower case.
+func FromApp(name []byte) bool {
+	if len(name) < len(byLength) {
+		for _, i := range byLength[len(name)] {
+			if string(name) == fields[i].name {
+				return fields[i].fromApp == passes
+			}
+		}
+	}
+	return true
+}
+
+// beginsFolded reports whether a name begins with one of the table's, once it is folded.
+func beginsFolded(name []byte, folded string) bool {
+	if len(name) < len(folded) {
+		return false
+	}
+	for i := range len(folded) {
+		if name[i] != folded[i] && (folded[i] != '-' || isAlphanumeric(name[i])) {
+			return false
+		}
+	}
+	return true
+}
+
+func isHyphenated(name []byte) bool {
+	for _, b := range name {
+		if b != '-' && !isAlphanumeric(b) {
+			return false
+		}
+	}
+	return true
+}
+
+func isAlphanumeric(b byte) bool { return b-'a' < 26 || b-'0' <= 9 }
