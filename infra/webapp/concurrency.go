@@ -7,25 +7,52 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// concurrency keeps execution environments started before requests come.
-func (b builder) concurrency(fn *appFunction) error {
-	if b.args.ProvisionedConcurrency == 0 {
-		return nil
+// Execution environments that are started before requests come belong to the version that serves, where
+// their number is fixed: those of a new version are started while the old one serves, then the alias
+// moves, then the old ones go. Where they belonged to the alias, Lambda would give it weights on its own
+// while it moves; the provider takes them for a difference, and sends them back with the next version
+// (https://github.com/hashicorp/terraform-provider-aws/pull/48116,
+// https://github.com/hashicorp/terraform/issues/24957).
+//
+// Where their number moves they do belong to the alias, as the bounds that schedules have set would
+// go with the version.
+
+// startedVersion keeps environments of the version that serves started, and returns what the alias has
+// to wait for.
+func (b builder) startedVersion(function *lambda.Function) ([]pulumi.Resource, error) {
+	if b.args.ProvisionedConcurrency == 0 || b.args.autoscaled() {
+		return nil, nil
 	}
-	provisioned, err := lambda.NewProvisionedConcurrencyConfig(b.ctx, b.name+"-"+b.args.aliasName(), &lambda.ProvisionedConcurrencyConfigArgs{
-		FunctionName:                    fn.function.Name,
-		Qualifier:                       fn.alias.Name,
-		ProvisionedConcurrentExecutions: pulumi.Int(b.args.ProvisionedConcurrency),
-	}, b.parent,
-		// The scaling sets the number from then on; a deployment must not set it back.
-		when(b.args.autoscaled(), pulumi.IgnoreChanges([]string{"provisionedConcurrentExecutions"})))
+	provisioned, err := b.provisioned(function, b.args.version(function))
 	if err != nil {
-		return fmt.Errorf("provisioned concurrency: %w", err)
+		return nil, err
 	}
-	if !b.args.autoscaled() {
+	return []pulumi.Resource{provisioned}, nil
+}
+
+// startedAlias keeps environments of the alias started, in a number that moves.
+func (b builder) startedAlias(fn *appFunction) error {
+	if b.args.ProvisionedConcurrency == 0 || !b.args.autoscaled() {
 		return nil
+	}
+	// The scaling sets the number from then on; a deployment must not set it back.
+	provisioned, err := b.provisioned(fn.function, fn.alias.Name, pulumi.IgnoreChanges([]string{"provisionedConcurrentExecutions"}))
+	if err != nil {
+		return err
 	}
 	return b.scaling(fn, provisioned)
+}
+
+func (b builder) provisioned(function *lambda.Function, qualifier pulumi.StringInput, opts ...pulumi.ResourceOption) (*lambda.ProvisionedConcurrencyConfig, error) {
+	made, err := lambda.NewProvisionedConcurrencyConfig(b.ctx, b.name+"-"+b.args.aliasName(), &lambda.ProvisionedConcurrencyConfigArgs{
+		FunctionName:                    function.Name,
+		Qualifier:                       qualifier,
+		ProvisionedConcurrentExecutions: pulumi.Int(b.args.ProvisionedConcurrency),
+	}, append(opts, b.parent)...)
+	if err != nil {
+		return nil, fmt.Errorf("provisioned concurrency: %w", err)
+	}
+	return made, nil
 }
 
 // scaling moves the provisioned concurrency with its use and by the clock

@@ -54,12 +54,16 @@ func (b builder) function(image *appImage) (*appFunction, error) {
 	if err != nil {
 		return nil, fmt.Errorf("function: %w", err)
 	}
-	alias, err := lambda.NewAlias(b.ctx, b.name+"-"+b.args.aliasName(), b.aliasArgs(function), b.parent)
+	fn := &appFunction{logs: logs, role: role, function: function}
+	started, err := b.startedVersion(function)
+	if err != nil {
+		return nil, err
+	}
+	fn.alias, err = lambda.NewAlias(b.ctx, b.name+"-"+b.args.aliasName(), b.aliasArgs(function), b.parent, pulumi.DependsOn(started))
 	if err != nil {
 		return nil, fmt.Errorf("alias: %w", err)
 	}
-	fn := &appFunction{logs: logs, role: role, function: function, alias: alias}
-	return fn, b.concurrency(fn)
+	return fn, b.startedAlias(fn)
 }
 
 func (b builder) functionArgs(image *appImage, logs *cloudwatch.LogGroup, role *iam.Role) *lambda.FunctionArgs {
@@ -97,14 +101,10 @@ func (b builder) aliasArgs(function *lambda.Function) *lambda.AliasArgs {
 		Name:            pulumi.String(b.args.aliasName()),
 		Description:     pulumi.String("The version that serves requests"),
 		FunctionName:    function.Name,
-		FunctionVersion: function.Version,
-	}
-	if b.args.LiveVersion == 0 || b.args.CanaryWeight == 100 {
-		return args
+		FunctionVersion: b.args.version(function),
 	}
 	live := strconv.Itoa(b.args.LiveVersion)
-	args.FunctionVersion = pulumi.String(live)
-	if b.args.CanaryWeight > 0 {
+	if b.args.LiveVersion > 0 && b.args.CanaryWeight > 0 && b.args.CanaryWeight < 100 {
 		weight := float64(b.args.CanaryWeight) / 100
 		args.RoutingConfig = lambda.AliasRoutingConfigArgs{
 			AdditionalVersionWeights: function.Version.ApplyT(func(newest string) map[string]float64 {
@@ -116,6 +116,14 @@ func (b builder) aliasArgs(function *lambda.Function) *lambda.AliasArgs {
 		}
 	}
 	return args
+}
+
+// version is the one that the alias points at.
+func (a Args) version(function *lambda.Function) pulumi.StringInput {
+	if a.LiveVersion == 0 || a.CanaryWeight == 100 {
+		return function.Version
+	}
+	return pulumi.String(strconv.Itoa(a.LiveVersion))
 }
 
 // environment is the user's map with the adapter's variables laid in. checkEnvironment saw to it

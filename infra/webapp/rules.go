@@ -235,9 +235,9 @@ func checkConcurrency(args Args, found *mistakes) {
 	if (high > 0 || len(args.ProvisionedSchedule) > 0) && low == 0 {
 		found.add("provisionedConcurrency", "0 leaves nothing to scale from; use 1 or more, or leave provisionedConcurrencyMax and provisionedSchedule out")
 	}
-	if most := max(low, high); args.ReservedConcurrency > 0 && most > args.ReservedConcurrency {
-		found.add("reservedConcurrency", "%d is less than the provisioned concurrency (%d), which is taken from it; use %d or more, or 0",
-			args.ReservedConcurrency, most, most)
+	if needed := max(low, high) + low; args.ReservedConcurrency > 0 && needed > args.ReservedConcurrency {
+		found.add("reservedConcurrency", "%d is less than the old and the new version's started environments together (%d and %d), which are taken from it during a deployment; "+
+			"use %d or more, or 0", args.ReservedConcurrency, max(low, high), low, needed)
 	}
 	for i, s := range args.ProvisionedSchedule {
 		if !scheduleAllowed.MatchString(s.Schedule) {
@@ -249,8 +249,8 @@ func checkConcurrency(args Args, found *mistakes) {
 		if s.Max < low {
 			found.add("provisionedSchedule", "number %d: max %d is less than provisionedConcurrency (%d), with which the started environments begin; use %d or more", i+1, s.Max, low, low)
 		}
-		if args.ReservedConcurrency > 0 && s.Max > args.ReservedConcurrency {
-			found.add("provisionedSchedule", "number %d: max %d is more than reservedConcurrency (%d)", i+1, s.Max, args.ReservedConcurrency)
+		if args.ReservedConcurrency > 0 && s.Max+low > args.ReservedConcurrency {
+			found.add("provisionedSchedule", "number %d: max %d and the %d of a new version are more than reservedConcurrency (%d)", i+1, s.Max, low, args.ReservedConcurrency)
 		}
 	}
 	if args.CanaryWeight > 0 && args.LiveVersion == 0 {

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws"
@@ -110,7 +111,7 @@ func TestRolloutWithStartedEnvironments(t *testing.T) {
 	s.preview(t).same(t, `
 		update aws:lambda/alias:Alias
 		create `+provisioned)
-	before(t, s.up(t), "update aws:lambda/alias:Alias", "create "+provisioned)
+	before(t, s.up(t), "create "+provisioned, "update aws:lambda/alias:Alias")
 	s.unchanged(t)
 }
 
@@ -160,4 +161,95 @@ func TestProtect(t *testing.T) {
 	s.up(t)
 	s.destroy(t)
 	left(t, s.cloud)
+}
+
+// TestStartedEnvironments: the environment this project ships for production keeps environments started. A new version
+// takes over when its own are, nothing is left to do afterwards, and their number may change in the same update.
+func TestStartedEnvironments(t *testing.T) {
+	const provisioned = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
+	const deployed = `
+		create-replacement ` + provisioned + `
+		replace ` + provisioned + `
+		delete-replaced ` + provisioned + `
+		update aws:lambda/function:Function
+		update aws:lambda/alias:Alias`
+	p := newProject(t)
+	s := newStack(t, p, standin.New(p.root+"/infra"), "prod", nil)
+	s.up(t)
+	s.unchanged(t)
+	version := func() string { return s.cloud.Objects("aws:lambda/alias:Alias")[0].Text("functionVersion") }
+	for _, c := range []struct {
+		name   string
+		change func()
+		plan   string
+	}{
+		{"the app", func() { p.put(t, "app/app.py", "app = 2\n") }, deployed + `
+			update docker:index/image:Image`},
+		{"the app and the number", func() {
+			p.put(t, "app/app.py", "app = 3\n")
+			s.set(t, map[string]string{"provisionedConcurrency": "3"})
+		}, deployed + `
+			update docker:index/image:Image`},
+		{"the number", func() { s.set(t, map[string]string{"provisionedConcurrency": "2"}) }, "update " + provisioned},
+		{"what is reserved", func() { s.set(t, map[string]string{"reservedConcurrency": "4"}) }, "update aws:lambda/function:Function"},
+		{"memory, with twice as many reserved", func() { s.set(t, map[string]string{"memory": "2048"}) }, deployed},
+		{"back to an older version", func() { s.set(t, map[string]string{"liveVersion": "2"}) }, strings.Replace(deployed, "update aws:lambda/function:Function", "", 1)},
+		{"the newest again", func() { s.unset(t, "liveVersion") }, strings.Replace(deployed, "update aws:lambda/function:Function", "", 1)},
+		{"how answers travel", func() { s.set(t, map[string]string{"invokeMode": "response_stream"}) }, otherMode + apiOnly + `
+			create ` + provisioned + `
+			delete ` + provisioned},
+	} {
+		c.change()
+		s.preview(t).same(t, c.plan)
+		done := s.up(t)
+		if strings.Contains(c.plan, "create") {
+			moved := "update aws:lambda/alias:Alias"
+			if strings.Contains(c.plan, "create aws:lambda/alias:Alias") {
+				moved = "create aws:lambda/alias:Alias"
+			}
+			before(t, done, "create "+provisioned, moved)
+			before(t, done, moved, "delete "+provisioned)
+		}
+		started := s.cloud.Objects(provisioned)
+		if len(started) != 1 || started[0].Text("qualifier") != version() {
+			t.Errorf("%s: environments are started for %v, and version %s serves", c.name, started, version())
+		}
+		s.unchanged(t)
+		if found := s.refresh(t); len(found) > 0 {
+			t.Errorf("%s: a refresh finds%v", c.name, found)
+		}
+		if t.Failed() {
+			t.Fatalf("while changing %s", c.name)
+		}
+	}
+	s.destroy(t)
+	left(t, s.cloud)
+}
+
+// TestScalingOfStartedEnvironments: their number moves for the alias. Lambda gives it weights of its own while it moves
+// them to a new version, which a refresh finds gone; scaling is turned on and off with none started in between.
+func TestScalingOfStartedEnvironments(t *testing.T) {
+	const provisioned = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
+	p := newProject(t)
+	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", map[string]string{"provisionedConcurrency": "1", "provisionedConcurrencyMax": "4"})
+	s.up(t)
+	s.unchanged(t)
+	p.put(t, "app/app.py", "app = 2\n")
+	s.up(t)
+	s.preview(t).same(t, "update aws:lambda/alias:Alias")
+	s.refresh(t)
+	s.unchanged(t)
+
+	s.set(t, map[string]string{"provisionedConcurrencyMax": "0"})
+	if result, err := s.Up(t.Context()); err == nil || !strings.Contains(result.StdOut+err.Error(), "has a provisioned concurrency configuration already") {
+		t.Errorf("a version has two configurations: %v", err)
+	}
+	s.intact(t)
+	s.cloud.Operations()
+	s.set(t, map[string]string{"provisionedConcurrency": "0"})
+	s.up(t)
+	s.set(t, map[string]string{"provisionedConcurrency": "1"})
+	s.preview(t).same(t, "create "+provisioned)
+	s.up(t)
+	s.unchanged(t)
 }

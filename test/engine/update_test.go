@@ -8,26 +8,30 @@ import (
 	"lambda-web/test/engine/standin"
 )
 
-// TestPlans is the contract of every kind of change: what the preview shows, that `up` does just that, that no
-// request is dropped on the way, and that nothing is left to do afterwards.
-func TestPlans(t *testing.T) {
-	const appOnly = `
+// Plans that a change of one kind has.
+const (
+	appOnly = `
 		update docker:index/image:Image
 		update aws:lambda/function:Function
 		update aws:lambda/alias:Alias`
-	const apiOnly = `
+	apiOnly = `
 		update aws:apigateway/restApi:RestApi
 		create-replacement aws:apigateway/deployment:Deployment
 		replace aws:apigateway/deployment:Deployment
 		delete-replaced aws:apigateway/deployment:Deployment
 		update aws:apigateway/stage:Stage`
-	const otherMode = `
+	otherMode = `
 		update aws:lambda/function:Function
 		create aws:lambda/alias:Alias
 		create-replacement aws:lambda/permission:Permission
 		replace aws:lambda/permission:Permission
 		delete-replaced aws:lambda/permission:Permission
 		delete aws:lambda/alias:Alias`
+)
+
+// TestPlans is the contract of every kind of change: what the preview shows, that `up` does just that, that no
+// request is dropped on the way, and that nothing is left to do afterwards.
+func TestPlans(t *testing.T) {
 	p := newProject(t)
 	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", nil)
 

@@ -59,6 +59,7 @@ type Object struct {
 
 	versions map[string]version // of a function
 	newest   int
+	shifting bool        // of an alias: its weights are Lambda's own, for a while
 	api      deployedAPI // of a deployment
 }
 

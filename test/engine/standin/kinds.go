@@ -14,10 +14,12 @@ import (
 // kind is what the stand-in knows about a type of resource. The facts are those of pulumi-aws 6.83 and
 // pulumi-docker 4.11.
 type kind struct {
-	replaces []string // inputs whose change makes a new one; "*" for all
-	named    string   // the input that is given a name when it is left out
-	computed []string // outputs that AWS makes up, unknown in the preview of a new one
-	renewed  []string // those of them that an update may change, unknown in its preview
+	replaces []string                                   // inputs whose change makes a new one; "*" for all
+	named    string                                     // the input that is given a name when it is left out
+	computed []string                                   // outputs that AWS makes up, unknown in the preview of a new one
+	renewed  []string                                   // those of them that an update may change, unknown in its preview
+	read     []string                                   // inputs that the provider reads back: a diff compares what it found, not what it was given
+	renews   func(olds, news resource.PropertyMap) bool // whether an update changes what it may; nil for always
 
 	check func(c *Cloud, inputs resource.PropertyMap) error
 	strip func(inputs resource.PropertyMap) // takes out what a diff does not look at
@@ -71,15 +73,12 @@ var kinds = map[string]kind{
 	"aws:sns/topicSubscription:TopicSubscription": {replaces: []string{"topic", "protocol", "endpoint"}},
 
 	functionType: {named: "name", replaces: []string{"name", "packageType"},
-		computed: []string{"arn", "version", "qualifiedArn", "invokeArn"}, renewed: []string{"version", "qualifiedArn"}, make: makeFunction},
-	aliasType: {named: "name", replaces: []string{"name", "functionName"}, computed: []string{"arn", "invokeArn"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
-		o.ID = arn("lambda", "function:"+o.Text("functionName")+":"+o.Text("name"))
-		return map[string]any{"arn": o.ID, "invokeArn": invokeARN(o.ID)}, nil
-	}},
-	permissionType:                                       {named: "statementId", replaces: []string{"*"}},
-	provisionedType:                                      {replaces: []string{"functionName", "qualifier"}},
-	"aws:appautoscaling/target:Target":                   {replaces: []string{"resourceId", "scalableDimension", "serviceNamespace"}},
-	"aws:appautoscaling/policy:Policy":                   {named: "name", replaces: []string{"name", "resourceId", "scalableDimension", "serviceNamespace"}},
+		computed: []string{"arn", "version", "qualifiedArn", "invokeArn"}, renewed: []string{"version", "qualifiedArn"}, renews: publishes, make: makeFunction},
+	aliasType:                          {named: "name", replaces: []string{"name", "functionName"}, computed: []string{"arn", "invokeArn"}, read: []string{"routingConfig"}, make: makeAlias},
+	permissionType:                     {named: "statementId", replaces: []string{"*"}},
+	provisionedType:                    {replaces: []string{"functionName", "qualifier"}},
+	"aws:appautoscaling/target:Target": {replaces: []string{"resourceId", "scalableDimension", "serviceNamespace"}},
+	"aws:appautoscaling/policy:Policy": {named: "name", replaces: []string{"name", "resourceId", "scalableDimension", "serviceNamespace"}},
 	"aws:appautoscaling/scheduledAction:ScheduledAction": {named: "name", replaces: []string{"name", "resourceId", "serviceNamespace"}},
 
 	restAPIType: {named: "name", computed: []string{"arn", "executionArn", "policy", "rootResourceId"}, make: makeAPI},
@@ -167,19 +166,19 @@ func documentPolicy(document string) (string, error) {
 // unversioned are inputs whose change publishes no version.
 var unversioned = []string{"tags", "tagsAll", "reservedConcurrentExecutions", "publish", defaults}
 
+// publishes reports whether a change of inputs publishes a version.
+func publishes(olds, news resource.PropertyMap) bool {
+	difference := olds.Diff(news)
+	return difference != nil && slices.ContainsFunc(difference.ChangedKeys(), func(key resource.PropertyKey) bool {
+		return !slices.Contains(unversioned, string(key))
+	})
+}
+
 // makeFunction publishes a version when there is something new in it.
 func makeFunction(c *Cloud, o *Object) (map[string]any, error) {
 	old := c.find(functionType, o.Text("name"))
 	o.ID = o.Text("name")
-	changed := old == nil
-	if old != nil {
-		if difference := old.Inputs.Diff(o.Inputs); difference != nil {
-			for _, key := range difference.ChangedKeys() {
-				changed = changed || !slices.Contains(unversioned, string(key))
-			}
-		}
-	}
-	if changed {
+	if old == nil || publishes(old.Inputs, o.Inputs) {
 		o.newest++
 		versions := map[string]version{}
 		maps.Copy(versions, o.versions)
@@ -189,4 +188,38 @@ func makeFunction(c *Cloud, o *Object) (map[string]any, error) {
 	version := strconv.Itoa(o.newest)
 	name := arn("lambda", "function:"+o.ID)
 	return map[string]any{"arn": name, "version": version, "qualifiedArn": name + ":" + version, "invokeArn": invokeARN(name)}, nil
+}
+
+// makeAlias moves an alias. One with started environments keeps its requests at the old version until they are started
+// for the new one: Lambda gives it weights, and the provider reads them back at once
+// (https://github.com/hashicorp/terraform-provider-aws/pull/48116).
+func makeAlias(c *Cloud, o *Object) (map[string]any, error) {
+	o.ID = arn("lambda", "function:"+o.Text("functionName")+":"+o.Text("name"))
+	old := c.find(aliasType, o.ID)
+	if old != nil && old.Text("functionVersion") != o.Text("functionVersion") && c.provisionedAt(o) != nil {
+		o.shifting = true
+		o.State["routingConfig"] = resource.NewPropertyValue(map[string]any{
+			"additionalVersionWeights": map[string]any{old.Text("functionVersion"): 1.0}})
+	}
+	return map[string]any{"arn": o.ID, "invokeArn": invokeARN(o.ID)}, nil
+}
+
+// provisionedAt is the configuration of started environments at an alias, or nil.
+func (c *Cloud) provisionedAt(alias *Object) *Object {
+	for _, p := range c.all(provisionedType) {
+		if p.Text("functionName") == alias.Text("functionName") && p.Text("qualifier") == alias.Text("name") {
+			return p
+		}
+	}
+	return nil
+}
+
+// settle is what time does: the aliases that were moved have only their new version.
+func (c *Cloud) settle() {
+	for _, alias := range c.all(aliasType) {
+		if alias.shifting {
+			alias.shifting = false
+			delete(alias.State, "routingConfig")
+		}
+	}
 }

@@ -60,7 +60,14 @@ func (p *server) Update(_ context.Context, r *pulumirpc.UpdateRequest) (*pulumir
 		for _, key := range k.computed {
 			restore(resource.PropertyKey(key), olds, state)
 		}
-		answer, err := marshal(unknown(state, k.renewed))
+		given, err := unmarshal(r.OldInputs)
+		if err != nil {
+			return nil, err
+		}
+		if k.renews == nil || k.renews(given, inputs) {
+			state = unknown(state, k.renewed)
+		}
+		answer, err := marshal(state)
 		return &pulumirpc.UpdateResponse{Properties: answer}, err
 	}
 	c := p.cloud

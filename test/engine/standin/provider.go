@@ -96,7 +96,11 @@ func (p *server) DiffConfig(_ context.Context, r *pulumirpc.DiffRequest) (*pulum
 	return diff(r, kind{replaces: []string{"region"}})
 }
 
+// Configure begins each command. Since the one before, time has passed.
 func (p *server) Configure(context.Context, *pulumirpc.ConfigureRequest) (*pulumirpc.ConfigureResponse, error) {
+	p.cloud.mu.Lock()
+	defer p.cloud.mu.Unlock()
+	p.cloud.settle()
 	return &pulumirpc.ConfigureResponse{AcceptSecrets: true, AcceptResources: true, AcceptOutputs: true, SupportsPreview: true}, nil
 }
 
@@ -158,6 +162,13 @@ func diff(r *pulumirpc.DiffRequest, k kind) (*pulumirpc.DiffResponse, error) {
 	news, err := unmarshal(r.News)
 	if err != nil {
 		return nil, err
+	}
+	found, err := unmarshal(r.Olds)
+	if err != nil {
+		return nil, err
+	}
+	for _, key := range k.read {
+		restore(resource.PropertyKey(key), found, olds)
 	}
 	for _, key := range r.IgnoreChanges {
 		restore(resource.PropertyKey(key), olds, news)

@@ -18,9 +18,9 @@ var rules = map[string][]rule{
 	repositoryType:                  {unique("name"), emptyRepository},
 	"aws:ecr/repositoryPolicy:RepositoryPolicy": {needs(repositoryType, "name", "repository")},
 	functionType:    {unique("name"), imageIsThere, needs(roleType, "arn", "role"), needs(logGroupType, "name", "loggingConfig.logGroup"), mayPull},
-	aliasType:       {unique("arn"), needs(functionType, "name", "functionName"), versionIsThere, notProvisioned},
+	aliasType:       {unique("arn"), needs(functionType, "name", "functionName"), versionIsThere, notProvisioned, notProvisionedTwice},
 	permissionType:  {needs(functionType, "name", "function"), aliasOf("function", "qualifier")},
-	provisionedType: {needs(functionType, "name", "functionName"), aliasOf("functionName", "qualifier"), notWeighted},
+	provisionedType: {needs(functionType, "name", "functionName"), qualified, notWeighted, oncePerVersion, withinReserved},
 	deploymentType:  {needs(restAPIType, "", "restApi"), notServed},
 	stageType:       {needs(restAPIType, "", "restApi"), needs(deploymentType, "", "deployment"), logsAllowed},
 	"aws:apigateway/methodSettings:MethodSettings":   {needs(stageType, "stageName", "stageName")},
@@ -142,11 +142,76 @@ func notProvisioned(c *Cloud, op string, o *Object) error {
 	return nil
 }
 
+// qualified: environments are started for an alias or a version.
+func qualified(c *Cloud, op string, o *Object) error {
+	function := c.where(functionType, "name", o.Text("functionName"))
+	if op == "delete" || function == nil {
+		return nil
+	}
+	if _, ok := function.versions[o.Text("qualifier")]; ok {
+		return nil
+	}
+	return aliasOf("functionName", "qualifier")(c, op, o)
+}
+
 // notWeighted: there are no started environments where requests are shared by weight.
 func notWeighted(c *Cloud, op string, o *Object) error {
 	alias := c.find(aliasType, arn("lambda", "function:"+o.Text("functionName")+":"+o.Text("qualifier")))
 	if op != "delete" && alias != nil && len(servedVersions(alias)) > 1 {
 		return fmt.Errorf("InvalidParameterValueException: alias %s with weights cannot be used with provisioned concurrency", alias.ID)
+	}
+	return nil
+}
+
+// startedFor is the version that a configuration starts environments for.
+func (c *Cloud) startedFor(provisioned *Object) string {
+	qualifier := provisioned.Text("qualifier")
+	if alias := c.find(aliasType, arn("lambda", "function:"+provisioned.Text("functionName")+":"+qualifier)); alias != nil {
+		return alias.Text("functionVersion")
+	}
+	return qualifier
+}
+
+// oncePerVersion: a version has one configuration, its own or that of an alias
+// (https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html).
+func oncePerVersion(c *Cloud, op string, o *Object) error {
+	for _, other := range c.all(provisionedType) {
+		if op == "create" && other.Text("functionName") == o.Text("functionName") && c.startedFor(other) == c.startedFor(o) {
+			return fmt.Errorf("InvalidParameterValueException: version %s has a provisioned concurrency configuration already", c.startedFor(o))
+		}
+	}
+	return nil
+}
+
+// notProvisionedTwice: an alias with a configuration does not move to a version with one.
+func notProvisionedTwice(c *Cloud, op string, o *Object) error {
+	mine := c.provisionedAt(o)
+	if op != "update" || mine == nil {
+		return nil
+	}
+	for _, other := range c.all(provisionedType) {
+		if other != mine && other.Text("functionName") == o.Text("functionName") && c.startedFor(other) == o.Text("functionVersion") {
+			return fmt.Errorf("InvalidParameterValueException: alias %s cannot be moved to a version that has a provisioned concurrency configuration", o.ID)
+		}
+	}
+	return nil
+}
+
+// withinReserved: what is started is taken from what the function has reserved.
+func withinReserved(c *Cloud, op string, o *Object) error {
+	function := c.where(functionType, "name", o.Text("functionName"))
+	reserved := values(function.State).number("reservedConcurrentExecutions")
+	if op == "delete" || reserved == 0 {
+		return nil
+	}
+	total := values(o.State).number("provisionedConcurrentExecutions")
+	for _, other := range c.all(provisionedType) {
+		if other.ID != o.ID && other.Text("functionName") == o.Text("functionName") {
+			total += values(other.State).number("provisionedConcurrentExecutions")
+		}
+	}
+	if total > reserved {
+		return fmt.Errorf("InvalidParameterValueException: %v started environments are more than the %v reserved ones", total, reserved)
 	}
 	return nil
 }

@@ -27,6 +27,12 @@ func (v values) text(path string) string {
 	return text
 }
 
+// number is the number at a dotted path, or 0.
+func (v values) number(path string) float64 {
+	number, _ := v.at(path).(float64)
+	return number
+}
+
 func open(value resource.PropertyValue) resource.PropertyValue {
 	for {
 		switch {
