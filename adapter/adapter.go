@@ -51,6 +51,7 @@ func newAdapter(config settings.Settings, log *logging.Logger, end *termination,
 		Healthy:     config.HealthyStatus.Has,
 		Limit:       config.ReadinessTimeout,
 		LambdaPorts: a.lambdaPorts(),
+		Discover:    config.PortDiscovery,
 	}, started, log)
 	for range config.Concurrency {
 		a.workers = append(a.workers, newWorker(a))
@@ -106,6 +107,7 @@ func (a *adapter) awaitApp() error {
 		limit = a.started.Add(asyncInitBudget)
 	}
 	err := a.readiness.Wait(limit)
+	a.settleAddress()
 	switch {
 	case err == nil:
 		a.handOver.Do(func() { a.readiness.HandOver(first.app) })
@@ -119,6 +121,18 @@ func (a *adapter) awaitApp() error {
 		return a.snapStart(first)
 	}
 	return nil
+}
+
+// settleAddress lets the workers use the app's address, if the app was found elsewhere. It stays the same from now on.
+func (a *adapter) settleAddress() {
+	address := a.readiness.Settle()
+	if !a.config.PortDiscovery || address == a.appAddress() {
+		return
+	}
+	a.config.Host, a.config.Port, a.config.ReadinessPort = address.Host, address.Port, address.Port
+	for _, w := range a.workers {
+		w.setAddress()
+	}
 }
 
 // failInit reports to Lambda why there will be no invocations.

@@ -43,14 +43,16 @@ const (
 
 func newWorker(a *adapter) *worker {
 	warn := func(id []byte, message string) { a.log.Write(logging.Warn, id, message) }
-	w := &worker{
-		adapter:  a,
-		runtime:  lambdaapi.NewRuntime(a.config.RuntimeAddress(), warn),
-		app:      webapp.NewClient(a.appAddress(), a.config.IdleTimeout),
-		composer: request.NewComposer(a.requestOptions()),
-	}
-	w.app.LambdaPorts = a.lambdaPorts()
+	w := &worker{adapter: a, runtime: lambdaapi.NewRuntime(a.config.RuntimeAddress(), warn)}
+	w.setAddress()
 	return w
+}
+
+// setAddress makes what knows the app's address.
+func (w *worker) setAddress() {
+	w.app = webapp.NewClient(w.appAddress(), w.config.IdleTimeout)
+	w.app.LambdaPorts = w.lambdaPorts()
+	w.composer = request.NewComposer(w.requestOptions())
 }
 
 // run serves invocations until the environment is beyond repair.

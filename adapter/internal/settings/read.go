@@ -183,6 +183,11 @@ func (r *reader) combine() {
 	if s.ReadinessPort == 0 {
 		s.ReadinessPort = s.Port
 	}
+	if unix := strings.HasPrefix(s.Host, "unix:"); s.PortDiscovery && (unix || s.ReadinessPort != s.Port) {
+		s.PortDiscovery = false
+		r.warnings = append(r.warnings,
+			"AWS_LWA_PORT_DISCOVERY has no effect with a unix socket, or a port of its own for the readiness check")
+	}
 	if s.Compress && s.Stream {
 		s.Compress = false
 		r.warnings = append(r.warnings,

@@ -11,6 +11,8 @@ import (
 type Settings struct {
 	Host string // name, IPv4, [IPv6], or unix:/path
 	Port int
+	// PortDiscovery looks for an app that listens on another port.
+	PortDiscovery bool
 
 	ReadinessPort    int
 	ReadinessPath    string // begins with a slash, may hold a query

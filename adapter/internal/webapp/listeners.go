@@ -32,7 +32,7 @@ func listenHint(expected Address, ignore []int) string {
 		others = append(others[:most], strconv.Itoa(len(others)-most)+" more")
 	}
 	return "; processes listen on " + strings.Join(others, ", ") + ", expected " + expected.String() +
-		" (AWS_LWA_PORT, AWS_LWA_HOST)"
+		" (setting port; AWS_LWA_PORT, AWS_LWA_HOST)"
 }
 
 // recent is the last answer of listening. To look at every process takes a while where there are many, and workers that

@@ -46,8 +46,9 @@ func listeners(sockets map[string]bool) (own, all []netip.AddrPort) {
 	return own, all
 }
 
-// environmentSockets returns the inodes of the sockets that the processes of this execution environment have open.
-// Its processes are those that know the same Runtime API: on Lambda all of them, on a laptop those of one sandbox.
+// environmentSockets returns the inodes of the sockets that the processes of this execution environment have open,
+// without Lambda's extensions. Its processes are those that know the same Runtime API: on Lambda all of them, on a
+// laptop those of one sandbox, where discovery must not take the app of another one for this one's.
 func environmentSockets() map[string]bool {
 	environment := runtimeAPI("/proc/self")
 	inodes := map[string]bool{}
@@ -57,7 +58,7 @@ func environmentSockets() map[string]bool {
 	}
 	for _, folder := range folders {
 		process := "/proc/" + folder.Name()
-		if runtimeAPI(process) != environment {
+		if runtimeAPI(process) != environment || isExtension(process) {
 			continue
 		}
 		descriptors, _ := os.ReadDir(process + "/fd")
@@ -80,6 +81,17 @@ func runtimeAPI(process string) string {
 		}
 	}
 	return ""
+}
+
+// isExtension reports whether a process is an extension or was started as one, by an interpreter.
+func isExtension(process string) bool {
+	command, _ := os.ReadFile(process + "/cmdline")
+	for word := range strings.SplitSeq(string(command), "\x00") {
+		if strings.HasPrefix(word, "/opt/extensions/") {
+			return true
+		}
+	}
+	return false
 }
 
 // parseProcAddress reads `0100007F:1F90`: groups of four bytes in the machine's order, which is little-endian on

@@ -33,6 +33,8 @@ type Check struct {
 	Limit   time.Duration // give up after this time; 0 means never
 	// LambdaPorts are ports that belong to Lambda, so that they are not taken for the app's.
 	LambdaPorts []int
+	// Discover looks for the app elsewhere if nobody listens at Address.
+	Discover bool
 }
 
 // Readiness is the answer to a Check: it becomes ready, or fails.
@@ -49,6 +51,8 @@ type Readiness struct {
 	readySince time.Time // valid once done is closed
 
 	mu      sync.Mutex
+	address Address   // of the app's readiness page: the expected one, or where it was found
+	settled bool      // the address does not change any more
 	cause   string    // of the last attempt that came to an end
 	pending time.Time // since when an answer is waited for; zero if none is
 }
@@ -57,9 +61,10 @@ type Readiness struct {
 func NewReadiness(check Check, started time.Time, log *logging.Logger) *Readiness {
 	r := &Readiness{
 		check: check, log: log, started: started,
-		dialer: http1.NewDialer(check.Address.String()),
-		done:   make(chan struct{}),
-		cause:  notTried,
+		dialer:  http1.NewDialer(check.Address.String()),
+		done:    make(chan struct{}),
+		cause:   notTried,
+		address: check.Address,
 	}
 	r.probe = append(append([]byte("GET "), request.EscapeTarget(check.Path)...), " HTTP/1.1\r\nhost: "...)
 	r.probe = append(r.probe, check.Address.HostField()+
@@ -70,8 +75,16 @@ func NewReadiness(check Check, started time.Time, log *logging.Logger) *Readines
 // Run asks until the app is ready or the limit is reached, and tells in the log how it goes.
 func (r *Readiness) Run() {
 	go r.report()
+	var elsewhere <-chan *Readiness
 	for {
 		connected, ready := r.attempt()
+		if !ready {
+			select {
+			case found := <-elsewhere:
+				ready = r.adopt(found)
+			default:
+			}
+		}
 		if ready {
 			r.readySince = time.Now().Round(0)
 			break
@@ -82,6 +95,9 @@ func (r *Readiness) Run() {
 				" (AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS): "+r.describe())
 			break
 		}
+		if r.check.Discover && elsewhere == nil && !connected && waited >= discoveryDelay {
+			elsewhere = discover(r.check, r.log, r.done).found
+		}
 		step := probeStep(waited)
 		if connected {
 			step = max(step, unhealthyPause)
@@ -89,6 +105,36 @@ func (r *Readiness) Run() {
 		pause(step)
 	}
 	close(r.done)
+}
+
+// adopt takes over the probe of an app that was found at another address, unless it is too late for that.
+func (r *Readiness) adopt(found *Readiness) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.settled {
+		found.conn.Close()
+		return false
+	}
+	expected := r.address
+	r.address, r.dialer, r.probe = found.address, found.dialer, found.probe
+	r.conn, found.conn = found.conn, http1.Conn{}
+	r.log.Write(logging.Info, nil, "the app listens on "+strconv.Itoa(r.address.Port)+", not "+
+		strconv.Itoa(expected.Port)+"; set port: "+strconv.Itoa(r.address.Port)+" (AWS_LWA_PORT)")
+	return true
+}
+
+// Settle ends the search for another address. It returns the one that counts from now on.
+func (r *Readiness) Settle() Address {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.settled = true
+	return r.address
+}
+
+func (r *Readiness) where() Address {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.address
 }
 
 // probeStep is the pause between two attempts to connect: short at first, when it decides how soon a started app is
@@ -183,7 +229,7 @@ func (r *Readiness) timedOut() (cause string) {
 	r.mu.Unlock()
 	timeout := "timeout, no answer within " + seconds(waited)
 	if waited > probeCap/2 {
-		r.log.Write(logging.Info, nil, "a readiness probe of "+r.check.Address.String()+" was given up: "+timeout)
+		r.log.Write(logging.Info, nil, "a readiness probe of "+r.where().String()+" was given up: "+timeout)
 		return timeout
 	}
 	if cause == notTried {
@@ -223,14 +269,14 @@ func (r *Readiness) lastCause() string {
 
 // describe says what was asked, what came back, and where the app listens instead.
 func (r *Readiness) describe() string {
-	cause := r.lastCause()
-	what := "GET http://" + r.check.Address.String() + r.check.Path
+	cause, address := r.lastCause(), r.where()
+	what := "GET http://" + address.String() + r.check.Path
 	if r.check.TCP {
-		what = "connect to " + r.check.Address.String()
-	} else if r.check.Address.IsUnix() {
-		what = "GET " + r.check.Path + " over " + r.check.Address.String()
+		what = "connect to " + address.String()
+	} else if address.IsUnix() {
+		what = "GET " + r.check.Path + " over " + address.String()
 	}
-	return what + ": " + cause + listenHint(r.check.Address, r.check.LambdaPorts)
+	return what + ": " + cause + listenHint(address, r.check.LambdaPorts)
 }
 
 // report tells the log why the app is not ready: after 1, 2 and 5 seconds, then every 5.
@@ -280,7 +326,7 @@ func (r *Readiness) Wait(t time.Time) error {
 
 // HandOver gives the connection of the last probe, which the app has accepted already, to the first client.
 func (r *Readiness) HandOver(c *Client) {
-	if r.check.Address != c.address || c.idleLimit == 0 || !r.conn.Reusable() {
+	if r.where() != c.address || c.idleLimit == 0 || !r.conn.Reusable() {
 		r.conn.Close()
 		return
 	}
