@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"lambda-web/local/sandbox"
@@ -42,7 +43,7 @@ func (x *exchange) invokeFailed(err error) *failure {
 	case errors.Is(x.r.Context().Err(), context.Canceled):
 		return failClientLeft.because("the client left before the function answered; the function goes on to its end")
 	case errors.Is(err, context.DeadlineExceeded):
-		return failTimeout.because("the function did not answer in %v", x.method.timeout)
+		return failTimeout.because("the function did not answer in %v%s", x.method.timeout, strings.TrimPrefix(err.Error(), context.DeadlineExceeded.Error()))
 	case errors.Is(err, sandbox.ErrTooLarge):
 		return failEventTooLarge.because("invoke the function: %w", err)
 	case errors.Is(err, sandbox.ErrThrottled):

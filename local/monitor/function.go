@@ -19,6 +19,8 @@ type function struct {
 	alias  *sandbox.Alias
 	routes routing
 	behind map[string]*sandbox.Function // the versions behind the alias, by their number
+
+	advisor *advisor // of the newest version
 }
 
 // updateFunction prepares a function's image and brings up a new version if anything about it changed.
@@ -33,6 +35,10 @@ func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource) 
 	next := &function{config: config, routes: routingOf(d, r), behind: map[string]*sandbox.Function{}}
 	if now != nil && reflect.DeepEqual(now.config, config) && reflect.DeepEqual(now.routes, next.routes) {
 		return nil
+	}
+	next.advisor = newAdvisor(c.settings.Log, c.settings.ObserveSandbox)
+	if now != nil && reflect.DeepEqual(now.config, config) {
+		next.advisor = now.advisor
 	}
 	if app.release != nil && (now == nil || !reflect.DeepEqual(now.config, config)) {
 		if err := app.release(ctx, texts(object(object(r.Inputs, "environment"), "variables"))); err != nil {
@@ -117,6 +123,9 @@ func (c *Cloud) version(now, next *function, number string) (*sandbox.Function, 
 	}
 	config := next.config
 	config.Log, config.Observe = c.settings.Log, c.settings.ObserveSandbox
+	if config.Launcher != nil { // with the image's own disk
+		config.Observe = next.advisor.observe
+	}
 	return sandbox.New(config)
 }
 

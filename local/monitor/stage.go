@@ -110,7 +110,7 @@ func (c *Cloud) invoker(d *Deployment, uri string) (sandbox.Invoker, error) {
 		return nil, err
 	}
 	if f := c.functions[text(function.Outputs, "arn")]; f != nil {
-		return f.alias, nil
+		return advised{f.alias, f.advisor}, nil
 	}
 	return notThere{}, nil // while an Update looks whether the API can be made
 }

@@ -1,0 +1,168 @@
+package monitor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+
+	"lambda-web/local/sandbox"
+)
+
+// advisor reads what the app of one version says and adds what its developer would have to find out: which file
+// the app may not write on Lambda, and that it starts over and over instead of becoming ready.
+type advisor struct {
+	log  io.Writer
+	next func(sandbox.Record) // may be nil
+
+	mu      sync.Mutex
+	told    map[string]bool      // folders, and lines of attempts
+	starts  map[int]*[]complaint // of sandboxes in their init, by their number
+	retries string               // what the app repeats; empty after an init that succeeded
+}
+
+// complaint is a line of the app about an error, with digits left out, and how often it came.
+type complaint struct {
+	key, text string
+	last      time.Time
+	times     int
+}
+
+const (
+	enoughTimes   = 3           // an app that says the same that often, with
+	apart         = time.Second // this time between, starts over
+	maxComplaints = 100         // different ones per sandbox
+)
+
+func newAdvisor(log io.Writer, next func(sandbox.Record)) *advisor {
+	return &advisor{log: log, next: next, told: map[string]bool{}, starts: map[int]*[]complaint{}}
+}
+
+// observe takes the records of the version's sandboxes.
+func (a *advisor) observe(record sandbox.Record) {
+	if a.next != nil {
+		a.next(record)
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch r := record.(type) {
+	case sandbox.Change:
+		delete(a.starts, r.Sandbox)
+		switch r.State {
+		case sandbox.Starting:
+			a.starts[r.Sandbox] = &[]complaint{}
+		case sandbox.Ready:
+			a.retries = ""
+		}
+	case sandbox.Line:
+		if r.Platform {
+			return
+		}
+		a.readOnly(r.Text)
+		if start := a.starts[r.Sandbox]; start != nil {
+			a.attempt(start, r)
+		}
+	}
+}
+
+// readOnly tells which file the app wants to write, once for each folder.
+func (a *advisor) readOnly(line string) {
+	file, found := readOnlyPath(line)
+	if !found {
+		return
+	}
+	folder := path.Dir(file)
+	if file == "" {
+		folder = "..."
+	}
+	if a.told[folder] {
+		return
+	}
+	a.told[folder] = true
+	if file == "" {
+		file = "a file"
+	}
+	fmt.Fprintf(a.log, "lambda-web: the app wants to write %s; on Lambda only /tmp can be written. Have it write there, or make the folder a writable one with the setting writable: [%s]\n", file, folder)
+}
+
+// attempt counts what an app complains about before it is ready.
+func (a *advisor) attempt(start *[]complaint, line sandbox.Line) {
+	if !complains.MatchString(line.Text) {
+		return
+	}
+	key := digits.ReplaceAllString(line.Text, "")
+	for i := range *start {
+		c := &(*start)[i]
+		if c.key != key {
+			continue
+		}
+		if line.Time.Sub(c.last) >= apart {
+			c.times, c.last, c.text = c.times+1, line.Time, line.Text
+		}
+		if c.times >= enoughTimes {
+			a.startsOver(*c)
+		}
+		return
+	}
+	if len(*start) < maxComplaints {
+		*start = append(*start, complaint{key, line.Text, line.Time, 1})
+	}
+}
+
+func (a *advisor) startsOver(c complaint) {
+	a.retries = fmt.Sprintf("the app is not ready and tries again and again; it said %d times: %s", c.times, strings.TrimSpace(c.text))
+	if !a.told[c.key] {
+		a.told[c.key] = true
+		fmt.Fprintf(a.log, "lambda-web: %s\n", a.retries)
+	}
+}
+
+var (
+	complains = regexp.MustCompile(`(?i)error|exception|denied|refused|failed|fatal|cannot|could not|unable|panic`)
+	digits    = regexp.MustCompile(`[0-9]+`)
+
+	saysReadOnly = regexp.MustCompile(`(?i)read-only file ?system|\bEROFS\b`)
+	// A path in quotes, which may have spaces and be relative, or an absolute one without.
+	quotedPath   = regexp.MustCompile("['\"`‘]([^'\"`‘’]*[^'\"`‘’/ ])['\"`’]")
+	absolutePath = regexp.MustCompile(`(?:^|[\s(:=])(/[^\s'"‘’:;,()]*[^\s'"‘’:;,().])`)
+)
+
+// readOnlyPath is the file that a line says could not be written because its file system is read-only; it is empty where the
+// line does not name it.
+func readOnlyPath(line string) (file string, found bool) {
+	if !saysReadOnly.MatchString(line) {
+		return "", false
+	}
+	for _, pattern := range []*regexp.Regexp{quotedPath, absolutePath} {
+		for _, m := range pattern.FindAllStringSubmatch(line, -1) {
+			if strings.Contains(m[1], "/") || pattern == quotedPath && strings.Contains(m[1], ".") {
+				return m[1], true
+			}
+		}
+	}
+	return "", true
+}
+
+// advised is a function whose time-outs say what the app repeats instead of becoming ready.
+type advised struct {
+	sandbox.Invoker
+	advisor *advisor
+}
+
+func (a advised) Invoke(ctx context.Context, in sandbox.Invocation) (sandbox.Result, error) {
+	result, err := a.Invoker.Invoke(ctx, in)
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return result, err
+	}
+	a.advisor.mu.Lock()
+	defer a.advisor.mu.Unlock()
+	if a.advisor.retries != "" {
+		err = fmt.Errorf("%w: %s", err, a.advisor.retries)
+	}
+	return result, err
+}
