@@ -30,8 +30,10 @@ help: ## List the targets
 	@echo "  Settings: STACK=$(STACK) PORT=$(PORT) HOST=$(HOST) APP=(the stack's own) MODE=$(MODE) COMMAND=(the app's own)"
 
 .PHONY: local
-local: build ## Run the app behind a local REST API and Lambda sandbox
-	@LAMBDA_WEB_STOP_WITH_PARENT=1 exec $(LOCAL) -port $(PORT)
+local: tools ## Run the app behind a local REST API and Lambda sandbox
+	@go run ./local/build -o $(BIN) -static -ahead ./infra lambda-adapter=./adapter
+	@go run ./local/build -o $(BIN) ./local
+	@LAMBDA_WEB_STOP_WITH_PARENT=1 exec $(LOCAL) -build -port $(PORT)
 
 .PHONY: dockerfile
 dockerfile: tools ## Write a Dockerfile for the app in APP, which has none

@@ -53,6 +53,14 @@ func run(args []string) error {
 		return err
 	}
 	p := &place{options: o, docker: engine, baseURL: "http://" + listener.Addr().String()}
+	if o.build {
+		if err := o.buildBesides(ctx, engine == nil); err != nil {
+			if ctx.Err() != nil {
+				return nil
+			}
+			return err
+		}
+	}
 	started := time.Now()
 	err = p.deploy(ctx)
 	if ctx.Err() != nil {

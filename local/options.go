@@ -39,6 +39,7 @@ type options struct {
 	freeze  bool              // stop processes between invocations
 	mode    string            // process, container or auto
 	command string            // starts the app in process mode
+	build   bool              // the Pulumi program is built first
 }
 
 func readOptions(args []string) (options, error) {
@@ -54,6 +55,7 @@ func readOptions(args []string) (options, error) {
 	set.BoolVar(&o.watch, "watch", true, "redeploy when the app, the adapter, the program or the settings change")
 	set.StringVar(&o.mode, "mode", autoMode, "how the app runs: process, container, or auto for container where an engine answers")
 	set.StringVar(&o.command, "command", "", "shell command line that starts the app, in process mode")
+	set.BoolVar(&o.build, "build", false, "build the Pulumi program first, while the app's packages are installed")
 	bin := set.String("bin", "", "folder of the built programs (default: .lambda-web/bin)")
 	o.config = map[string]string{}
 	set.Func("c", "setting of the stack, KEY=VALUE; may be repeated", func(text string) error {
@@ -156,7 +158,11 @@ func (o options) check(rest []string) error {
 			mistakes = append(mistakes, fmt.Errorf("APP is %q, which is not a folder; name the folder that holds the app", o.appFlag))
 		}
 	}
-	for _, program := range []string{o.infra, o.adapter} {
+	needed := []string{o.infra, o.adapter}
+	if o.build {
+		needed = needed[1:]
+	}
+	for _, program := range needed {
 		if _, err := os.Stat(program); err != nil {
 			mistakes = append(mistakes, fmt.Errorf("%s is not built; start with: make local", filepath.Base(program)))
 		}

@@ -1,11 +1,12 @@
 // Command build compiles the programs that "make local" runs and shows how far it is: the first
 // build compiles the Pulumi SDK, which takes minutes.
 //
-//	go run ./local/build [-static] -o FOLDER PACKAGE...
+//	go run ./local/build [-static] [-ahead PACKAGE] -o FOLDER PACKAGE...
 //
 // Each package's program is written to FOLDER under the name of its folder; NAME=PACKAGE gives another name.
 // -static builds without cgo, as for a container. Without it the flags are those of Pulumi's language host, so
-// that "pulumi up" finds everything compiled.
+// that "pulumi up" finds everything compiled. -ahead names what will be built next: its modules are downloaded and
+// unpacked in the meantime.
 package main
 
 import (
@@ -25,7 +26,11 @@ func main() {
 	folder := flag.String("o", "bin", "folder for the programs")
 	static := flag.Bool("static", false, "build without cgo")
 	silent := flag.Bool("silent", false, "say nothing but errors")
+	ahead := flag.String("ahead", "", "package whose modules are downloaded in the meantime")
 	flag.Parse()
+	if *ahead != "" {
+		defer download(*ahead)()
+	}
 	for _, target := range flag.Args() {
 		name, pkg, renamed := strings.Cut(target, "=")
 		if !renamed {
@@ -33,9 +38,19 @@ func main() {
 		}
 		if err := build(filepath.Join(*folder, name), pkg, *static, *silent); err != nil {
 			fmt.Fprintf(os.Stderr, "%s did not build: %v\n", pkg, err)
-			os.Exit(1)
+			os.Exit(1) // a download that is under way goes on for the next build
 		}
 	}
+}
+
+// download fetches the modules of a package. What goes wrong is said by the build that needs them. The returned function
+// waits for the end.
+func download(pkg string) (wait func()) {
+	list := exec.Command("go", "list", "-deps", pkg)
+	if list.Start() != nil {
+		return func() {}
+	}
+	return func() { _ = list.Wait() }
 }
 
 // build runs "go build -v", whose output is one line for each package it had to compile.

@@ -356,3 +356,24 @@ func freePort(t *testing.T) int {
 	defer listener.Close()
 	return listener.Addr().(*net.TCPAddr).Port
 }
+
+// A first start builds the Pulumi program itself, and says why it could not.
+func TestBuildsTheProgram(t *testing.T) {
+	empty := t.TempDir()
+	if err := os.Symlink(filepath.Join(bin, "lambda-adapter"), filepath.Join(empty, "lambda-adapter")); err != nil {
+		t.Fatal(err)
+	}
+	c := start(t, "-app", wsgiApp, "-bin", empty, "-build")
+	if answer, _ := c.do("GET", "/v1/", nil); answer.StatusCode != http.StatusOK {
+		t.Errorf("the app answers %d", answer.StatusCode)
+	}
+	if _, err := os.Stat(filepath.Join(empty, "infra")); err != nil {
+		t.Error(err)
+	}
+	t.Setenv("GOFLAGS", "-mod=nonsense")
+	failing := exec.Command(filepath.Join(bin, "local"), "-port", "0", "-bin", empty, "-build")
+	out, err := failing.CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "the Pulumi program did not build") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
