@@ -61,6 +61,9 @@ type Args struct {
 	// one is encrypted in the state.
 	Environment       pulumi.StringMap   `config:"environment"`
 	EnvironmentKMSKey pulumi.StringInput `config:"environmentKmsKeyArn"`
+	// Secrets are variables whose values are kept elsewhere and fetched when an environment starts.
+	Secrets       map[string]string  `config:"secrets"`
+	SecretsKMSKey pulumi.StringInput `config:"secretsKmsKeyArn"`
 
 	// The function.
 

@@ -12,10 +12,10 @@ import (
 // Deploy is the program of a stack: one web app as the stack's configuration says, and its outputs.
 // A wrong configuration is an *ArgsError with every mistake; nothing is registered then.
 func Deploy(ctx *pulumi.Context) error {
-	return deploy(ctx, buildcontext.CompileAdapter)
+	return deploy(ctx, buildcontext.Compile)
 }
 
-func deploy(ctx *pulumi.Context, compile compileAdapter) error {
+func deploy(ctx *pulumi.Context, compile compileProgram) error {
 	name := ctx.Project() + "-" + ctx.Stack()
 	settings, err := load(ctx, name)
 	if err != nil {

@@ -10,6 +10,7 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"lambda-web/infra/webapp/names"
+	"lambda-web/secrets/reference"
 )
 
 // Names of the alias callers reach: what it points at changes, its ARN does not. A version answers in
@@ -155,6 +156,9 @@ func (a Args) variables() map[string]variable {
 		"AWS_LWA_ASYNC_INIT":               {"asyncInit", strconv.FormatBool(a.AsyncInit)},
 		"AWS_LWA_INVOKE_MODE":              {"invokeMode", a.InvokeMode},
 		"AWS_LWA_FORWARDED_PREFIX":         {"forwardedPrefix", a.ForwardedPrefix},
+	}
+	if len(a.Secrets) > 0 {
+		v[reference.Variable] = variable{"secrets", a.secretReferences()}
 	}
 	if a.DomainBasePath != "" {
 		// API Gateway leaves the base path in the path it hands on.

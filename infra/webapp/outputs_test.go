@@ -126,7 +126,7 @@ func TestComponentInputsMayBeOutputs(t *testing.T) {
 func TestAdapterThatDoesNotCompileRegistersNothing(t *testing.T) {
 	p := newProject(t)
 	c := &cloud{}
-	broken := func(context.Context, string, string) error { return errors.New("no compiler") }
+	broken := func(context.Context, string, string, string) error { return errors.New("no compiler") }
 	err := p.run(c, nil, nil, func(ctx *pulumi.Context) error { return deploy(ctx, broken) })
 	if err == nil || !strings.Contains(err.Error(), "prepare the image of lambda-web-dev") || !strings.Contains(err.Error(), "no compiler") {
 		t.Errorf("got %v", err)

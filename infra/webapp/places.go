@@ -54,7 +54,7 @@ func (p places) app(args Args) string {
 // output is lambda-web's own folder in the project.
 func (p places) output() string { return filepath.Join(p.root, ".lambda-web") }
 
-func (p places) source(args Args, compile compileAdapter) buildcontext.Source {
+func (p places) source(args Args, compile compileProgram) buildcontext.Source {
 	return buildcontext.Source{
 		App:          p.app(args),
 		Dockerfile:   args.Dockerfile,
@@ -63,6 +63,7 @@ func (p places) source(args Args, compile compileAdapter) buildcontext.Source {
 		Writable:     args.Writable,
 		Output:       p.output(),
 		Compile:      compile,
+		Secrets:      len(args.Secrets) > 0,
 	}
 }
 
@@ -74,7 +75,7 @@ type stagedImage struct {
 	tag        string
 }
 
-func (p places) stage(ctx *pulumi.Context, name string, args Args, compile compileAdapter) (stagedImage, error) {
+func (p places) stage(ctx *pulumi.Context, name string, args Args, compile compileProgram) (stagedImage, error) {
 	dir := filepath.Join(p.output(), "build", p.stack, name)
 	staged, err := buildcontext.Stage(context.WithoutCancel(ctx.Context()), p.source(args, compile), dir)
 	if err != nil {

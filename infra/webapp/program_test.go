@@ -213,9 +213,9 @@ func (p project) put(t testing.TB, name, content string) {
 }
 
 // stubCompile stands for the Go compiler.
-func stubCompile(content string) compileAdapter {
-	return func(_ context.Context, architecture, file string) error {
-		return os.WriteFile(file, []byte(content+architecture), 0o755)
+func stubCompile(content string) compileProgram {
+	return func(_ context.Context, program, architecture, file string) error {
+		return os.WriteFile(file, []byte(program+content+architecture), 0o755)
 	}
 }
 

@@ -49,6 +49,9 @@ func digestOf(outputs map[string]any, args Args) (string, error) {
 	if made, _ := outputs["architecture"].(string); made != "" && made != args.Architecture {
 		return "", fmt.Errorf("imageFrom: the image of stack %s is for %s, and architecture here is %s; set both to the same", args.ImageFrom, made, args.Architecture)
 	}
+	if fetches, _ := outputs["fetchesSecrets"].(bool); len(args.Secrets) > 0 && !fetches {
+		return "", fmt.Errorf("imageFrom: the image of stack %s was built without secrets, and nothing in it would fetch those set here; set secrets there too", args.ImageFrom)
+	}
 	return digest, nil
 }
 

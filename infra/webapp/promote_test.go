@@ -61,6 +61,7 @@ func TestDigestOfAnotherStack(t *testing.T) {
 		{map[string]any{"imageDigest": promotedImage, "architecture": "arm64"}, ""},
 		{map[string]any{"imageDigest": promotedImage}, ""}, // deployed by a release that does not say
 		{map[string]any{"imageDigest": promotedImage, "architecture": "x86_64"}, "the image of stack dev is for x86_64, and architecture here is arm64"},
+		{map[string]any{"imageDigest": promotedImage, "fetchesSecrets": true}, ""},
 		{map[string]any{}, "stack dev has no output imageDigest; deploy a web app there first"},
 		{map[string]any{"imageDigest": 1}, "has no output imageDigest"},
 	} {

@@ -40,7 +40,7 @@ func (b builder) role(logs *cloudwatch.LogGroup) (*iam.Role, []pulumi.Resource, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("log policy: %w", err)
 	}
-	more, err := b.rights(role)
+	more, err := b.rights(role, logs)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -49,7 +49,7 @@ func (b builder) role(logs *cloudwatch.LogGroup) (*iam.Role, []pulumi.Resource, 
 
 // rights are what the function may do beyond writing its log, each policy named after the setting
 // it comes from.
-func (b builder) rights(role *iam.Role) ([]pulumi.Resource, error) {
+func (b builder) rights(role *iam.Role, logs *cloudwatch.LogGroup) ([]pulumi.Resource, error) {
 	var policies []pulumi.Resource
 	allow := func(purpose string, text pulumi.StringInput) error {
 		p, err := iam.NewRolePolicy(b.ctx, b.name+"-"+purpose, &iam.RolePolicyArgs{Role: role.Name, Policy: text}, b.parent)
@@ -77,6 +77,11 @@ func (b builder) rights(role *iam.Role) ([]pulumi.Resource, error) {
 	}
 	if err := fixed("app", len(b.args.Statements) > 0, b.args.appRights()...); err != nil {
 		return nil, err
+	}
+	if len(b.args.Secrets) > 0 {
+		if err := allow("secrets", b.secretRights(logs)); err != nil {
+			return nil, err
+		}
 	}
 	if key := b.args.EnvironmentKMSKey; key != nil {
 		text := key.ToStringOutput().ApplyT(func(arn string) (string, error) {

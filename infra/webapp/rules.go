@@ -67,6 +67,7 @@ func rules(name string, args Args, places places) mistakes {
 	}
 	checkApp(args, &found)
 	checkEnvironment(args, &found)
+	checkSecrets(args, &found)
 	checkFunction(args, &found)
 	checkConcurrency(args, &found)
 	checkAPI(args, &found)

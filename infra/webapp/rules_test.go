@@ -75,6 +75,14 @@ func TestMistakes(t *testing.T) {
 		{"environment", `{"AWS_LAMBDA_RUNTIME_API":"x"}`, "AWS_LAMBDA_RUNTIME_API belongs to Lambda"},
 		{"writable", `["logs"]`, `"logs" is relative to the image's WORKDIR, and the Dockerfile sets none`},
 		{"writable", `["/tmp/x"]`, `"/tmp/x" is below /tmp, where everything can be written already`},
+		{"secrets", "x", "is not a map of names to texts"},
+		{"secrets", `{"DB":"a b"}`, `DB: "a b" is not the name of a secret`},
+		{"secrets", `{"DB":"shop#"}`, `DB: "shop#" names no key after #`},
+		{"secrets", `{"DB":"arn:aws:secretsmanager:eu-central-1:123456789012:secret:db"}`, "is not the whole ARN of a secret"},
+		{"secrets", `{"PORT":"shop"}`, `"PORT" is not a name a secret can have`},
+		{"secrets", `{"AWS_LAMBDA_X":"shop"}`, `"AWS_LAMBDA_X" is not a name a secret can have`},
+		{"secrets", `{"1":"shop"}`, `"1" is not a name a secret can have`},
+		{"secretsKmsKeyArn", "arn:aws:kms:eu-central-1:123456789012:key/1", "is of no use without secrets"},
 		{"memory", "127", `"127" is not allowed; use a whole number from 128 to 10240 (MB)`},
 		{"memory", "10241", `"10241" is not allowed`},
 		{"memory", "1 GB", `"1 GB" is not allowed`},
@@ -172,6 +180,8 @@ func TestCombinations(t *testing.T) {
 		config map[string]string
 		want   string // empty when it is right
 	}{
+		{"a secret twice", map[string]string{"secrets": `{"DB":"shop"}`, "environment": `{"DB":"x"}`}, "secrets: DB is in environment too"},
+		{"a secret", map[string]string{"secrets": `{"DB":"/shop/db"}`}, ""},
 		{"two images", map[string]string{"image": promotedImage, "imageFrom": "dev"}, "imageFrom: the image cannot come from a stack and from image"},
 		{"pulled by others, made elsewhere", map[string]string{"image": promotedImage, "imagePullAccounts": `["210987654321"]`},
 			"imagePullAccounts: is of no use where no image is made"},

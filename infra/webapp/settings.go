@@ -129,12 +129,13 @@ func (r reader) textMap(key, text string) map[string]string {
 }
 
 // inputMap is textMap for values that may be secret. Pulumi tells which keys of the configuration
-// hold a secret, not which part of a map does, so then every value is treated as one.
+// hold a secret, not which part of a map does; what the stack's file has in clear is none.
 func (r reader) inputMap(key, text string, secret bool) pulumi.StringMap {
 	inputs := pulumi.StringMap{}
+	plain := r.inClear(key)
 	for name, value := range r.textMap(key, text) {
 		inputs[name] = pulumi.String(value)
-		if secret {
+		if clear, known := plain[name]; secret && !(known && clear == value) {
 			inputs[name] = pulumi.ToSecret(pulumi.String(value)).(pulumi.StringOutput)
 		}
 	}

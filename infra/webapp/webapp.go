@@ -7,6 +7,7 @@
 //	rules.go      which combinations make no sense, and what to choose instead
 //	image.go      staged build context, ECR repository, image
 //	promote.go    an image that another stack made
+//	secrets.go    secrets by reference
 //	role.go       what the function may do
 //	function.go   log group, function, version, alias
 //	concurrency.go provisioned concurrency, fixed or moving
@@ -47,14 +48,15 @@ type WebApp struct {
 	ImageDigest   pulumi.StringOutput // repository@sha256:...
 	RepositoryURL pulumi.StringOutput // unset for an image that another stack made
 	Architecture  pulumi.StringOutput // of image and function
+	Secrets       bool                // the image starts with the program that fetches secrets
 	LogGroup      pulumi.StringOutput
 	RoleName      pulumi.StringOutput // to attach policies to
 	Region        pulumi.StringOutput
 	Curl          pulumi.StringOutput // a command that calls the app
 }
 
-// compileAdapter writes the adapter for "amd64" or "arm64" to a file.
-type compileAdapter func(ctx context.Context, architecture, file string) error
+// compileProgram writes a program that goes into the image, for "amd64" or "arm64", to a file.
+type compileProgram func(ctx context.Context, program, architecture, file string) error
 
 // New makes a web app and everything it needs. name becomes the name, or its start, of the AWS
 // resources, so it is unique in the account and region: with more than one stack it contains the
@@ -67,10 +69,10 @@ type compileAdapter func(ctx context.Context, architecture, file string) error
 //
 // A wrong args is an *ArgsError with every mistake; nothing is registered then.
 func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOption) (*WebApp, error) {
-	return newWebApp(ctx, name, args, buildcontext.CompileAdapter, opts...)
+	return newWebApp(ctx, name, args, buildcontext.Compile, opts...)
 }
 
-func newWebApp(ctx *pulumi.Context, name string, args Args, compile compileAdapter, opts ...pulumi.ResourceOption) (*WebApp, error) {
+func newWebApp(ctx *pulumi.Context, name string, args Args, compile compileProgram, opts ...pulumi.ResourceOption) (*WebApp, error) {
 	args = args.withDefaults()
 	places, err := locate(ctx)
 	if err != nil {
@@ -126,6 +128,7 @@ func (w *WebApp) register(ctx *pulumi.Context, name string, args Args, staged st
 	w.AliasARN = fn.alias.Arn
 	w.ImageDigest = image.digest
 	w.RepositoryURL = image.repository
+	w.Secrets = len(args.Secrets) > 0
 	w.Architecture = pulumi.String(args.Architecture).ToStringOutput()
 	w.LogGroup = fn.logs.Name
 	w.RoleName = fn.role.Name
@@ -151,6 +154,9 @@ func (w *WebApp) Outputs() pulumi.Map {
 		"logGroup":     w.LogGroup,
 		"region":       w.Region,
 		"curl":         w.Curl,
+	}
+	if w.Secrets {
+		outputs["fetchesSecrets"] = pulumi.Bool(true)
 	}
 	if w.RepositoryURL.OutputState != nil {
 		outputs["repositoryUrl"] = w.RepositoryURL

@@ -29,7 +29,11 @@ func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource) 
 	if err != nil {
 		return err
 	}
-	config := c.functionConfig(d, r, app)
+	variables, err := c.settings.Program.variables(r)
+	if err != nil {
+		return err
+	}
+	config := c.functionConfig(d, r, app, variables)
 	arn := text(r.Outputs, "arn")
 	now := c.functions[arn]
 	next := &function{config: config, routes: routingOf(d, r), behind: map[string]*sandbox.Function{}}
@@ -41,7 +45,7 @@ func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource) 
 		next.advisor = now.advisor
 	}
 	if app.release != nil && (now == nil || !reflect.DeepEqual(now.config, config)) {
-		if err := app.release(ctx, texts(object(object(r.Inputs, "environment"), "variables"))); err != nil {
+		if err := app.release(ctx, variables); err != nil {
 			return err
 		}
 	}
@@ -130,9 +134,9 @@ func (c *Cloud) version(now, next *function, number string) (*sandbox.Function, 
 }
 
 // functionConfig is what a function's resource says about its sandboxes.
-func (c *Cloud) functionConfig(d *Deployment, r *Resource, app preparedImage) sandbox.Config {
+func (c *Cloud) functionConfig(d *Deployment, r *Resource, app preparedImage, variables map[string]string) sandbox.Config {
 	env := maps.Clone(app.env)
-	maps.Copy(env, texts(object(object(r.Inputs, "environment"), "variables")))
+	maps.Copy(env, variables)
 	a := account{c.settings.Program}
 	return sandbox.Config{
 		Name:                   r.ID,

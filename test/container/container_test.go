@@ -114,7 +114,7 @@ func (d *testDaemon) stage(t *testing.T, app string) (buildcontext.Staged, strin
 	dir := filepath.Join(t.TempDir(), "context")
 	staged, err := buildcontext.Stage(context.Background(), buildcontext.Source{
 		App: app, Dockerfile: "Dockerfile", Architecture: runtime.GOARCH,
-		Output: filepath.Join(d.root, ".lambda-web"), Compile: buildcontext.CompileAdapter,
+		Output: filepath.Join(d.root, ".lambda-web"), Compile: buildcontext.Compile,
 	}, dir)
 	if err != nil {
 		t.Fatal(err)

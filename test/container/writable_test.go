@@ -37,7 +37,7 @@ func (d *testDaemon) testWritable(t *testing.T, e *container.Engine) {
 	}
 	staged, err := buildcontext.Stage(context.Background(), buildcontext.Source{
 		App: app, Dockerfile: "Dockerfile", Architecture: runtime.GOARCH, Output: filepath.Join(d.root, ".lambda-web"),
-		Compile: buildcontext.CompileAdapter, Writable: []string{"data", "/var/cache/writer"},
+		Compile: buildcontext.Compile, Writable: []string{"data", "/var/cache/writer"},
 	}, filepath.Join(t.TempDir(), "context"))
 	if err != nil {
 		t.Fatal(err)

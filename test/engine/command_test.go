@@ -191,6 +191,9 @@ func TestSecrets(t *testing.T) {
 	p.put(t, "app/app.py", "app = 2\n")
 	c.run(t, "config", "set", "--stack", "dev", "memory", "1024")
 	texts["the preview of a change"] = c.run(t, "preview", "--stack", "dev", "--diff")
+	c.run(t, "config", "set", "--stack", "dev", "--path", "environment.APP_ENV", "review")
+	texts["the preview of a plain variable"] = c.run(t, "preview", "--stack", "dev", "--diff")
+	says(t, texts["the preview of a plain variable"], `"dev" => "review"`) // one secret does not hide the others
 	texts["a refresh"] = c.run(t, "refresh", "--stack", "dev", "--yes", "--diff")
 
 	function := cloud.Objects("aws:lambda/function:Function")[0]

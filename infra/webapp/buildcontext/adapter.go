@@ -11,13 +11,21 @@ import (
 	"strings"
 )
 
-// adapterPackage is the adapter's import path in this module.
-const adapterPackage = "lambda-web/adapter"
+// Programs that go into an image, as import paths in this module.
+const (
+	adapterPackage = "lambda-web/adapter"
+	secretsPackage = "lambda-web/secrets"
+)
 
-// CompileAdapter cross-compiles the adapter to a static Linux binary. It has to run inside a module
+// CompileAdapter cross-compiles the adapter for "amd64" or "arm64".
+func CompileAdapter(ctx context.Context, architecture, file string) error {
+	return Compile(ctx, adapterPackage, architecture, file)
+}
+
+// Compile cross-compiles a program of this module to a static Linux binary. It has to run inside a module
 // that knows lambda-web, which a Pulumi program does. What changes the result is set here, not taken
 // from the caller's environment nor from `go env -w`, so that the same sources give the same bytes.
-func CompileAdapter(ctx context.Context, architecture, file string) error {
+func Compile(ctx context.Context, program, architecture, file string) error {
 	tool, err := exec.LookPath("go")
 	if err != nil {
 		return errors.New("compile the adapter: the go command was not found: install Go 1.26 or newer from https://go.dev/dl/ and put it on the PATH")
@@ -26,14 +34,14 @@ func CompileAdapter(ctx context.Context, architecture, file string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, tool, "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", file, adapterPackage)
+	cmd := exec.CommandContext(ctx, tool, "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", file, program)
 	cmd.Env = append(os.Environ(), settings...)
 	cmd.Env = append(cmd.Env, "GOENV=off", "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture,
 		"GOFLAGS=", "GOEXPERIMENT=", "GODEBUG=", "GOFIPS140=off", "GOAMD64=v1", "GOARM64=v8.0")
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("compile the adapter for linux/%s: %w\n%s", architecture, err, strings.TrimSpace(output.String()))
+		return fmt.Errorf("compile %s for linux/%s: %w\n%s", program, architecture, err, strings.TrimSpace(output.String()))
 	}
 	return nil
 }

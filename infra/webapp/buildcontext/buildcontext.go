@@ -4,6 +4,7 @@
 //
 //	<dir>/...                                  the app, its ignore file honoured
 //	<dir>/.lambda-web/lambda-adapter           the adapter
+//	<dir>/.lambda-web/secrets                  the program that fetches secrets, where the app has some
 //	<dir>/.lambda-web/Dockerfile               the app's Dockerfile and one COPY
 //	<dir>/.lambda-web/writable.txt, .tar       with folders that can be written: their list, and links
 //	<dir>/.lambda-web/Dockerfile.dockerignore  empty: the app's ignore file was applied here already
@@ -29,6 +30,8 @@ const (
 	Dockerfile = Reserved + "/Dockerfile"
 	// Adapter is the adapter's path inside the build context.
 	Adapter = Reserved + "/lambda-adapter"
+	// Secrets is the path, inside the build context, of the program that gives the app its secrets.
+	Secrets = Reserved + "/secrets"
 
 	ignoreFile = Dockerfile + ".dockerignore"
 )
@@ -51,8 +54,10 @@ type Source struct {
 	// Output is the folder lambda-web writes to. When the app's folder contains it, it is not
 	// part of the app.
 	Output string
-	// Compile writes the adapter for the architecture to a file.
-	Compile func(ctx context.Context, architecture, file string) error
+	// Compile writes a program of this module, named by its import path, for the architecture to a file.
+	Compile func(ctx context.Context, program, architecture, file string) error
+	// Secrets starts the app by the program that fetches its secrets.
+	Secrets bool
 }
 
 // Staged is a build context on disk.
@@ -130,12 +135,18 @@ func (src Source) fill(ctx context.Context, dir string, files []file, dockerfile
 	if err := src.fillWritable(dir); err != nil {
 		return err
 	}
-	adapter := filepath.Join(dir, Adapter)
-	if err := src.Compile(ctx, src.Architecture, adapter); err != nil {
+	if err := src.compile(ctx, adapterPackage, filepath.Join(dir, Adapter)); err != nil || !src.Secrets {
 		return err
 	}
-	if err := os.Chmod(adapter, 0o755); err != nil {
-		return fmt.Errorf("make the adapter executable: %w", err)
+	return src.compile(ctx, secretsPackage, filepath.Join(dir, Secrets))
+}
+
+func (src Source) compile(ctx context.Context, program, file string) error {
+	if err := src.Compile(ctx, program, src.Architecture, file); err != nil {
+		return err
+	}
+	if err := os.Chmod(file, 0o755); err != nil {
+		return fmt.Errorf("make %s executable: %w", program, err)
 	}
 	return nil
 }

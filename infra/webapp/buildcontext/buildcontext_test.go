@@ -17,8 +17,11 @@ import (
 )
 
 // stubAdapter stands for the compiler; compiling the real one is TestCompileAdapter's part.
-func stubAdapter(content string) func(context.Context, string, string) error {
-	return func(_ context.Context, architecture, file string) error {
+func stubAdapter(content string) func(context.Context, string, string, string) error {
+	return func(_ context.Context, program, architecture, file string) error {
+		if program != adapterPackage {
+			content = program
+		}
 		return os.WriteFile(file, []byte(content+" "+architecture), 0o600)
 	}
 }
@@ -258,7 +261,7 @@ func TestStageFailingLeavesTheOldContext(t *testing.T) {
 	before := identities(t, out)
 	put(t, dir, "a", "2")
 	src := source(dir)
-	src.Compile = func(context.Context, string, string) error { return errors.New("no compiler") }
+	src.Compile = func(context.Context, string, string, string) error { return errors.New("no compiler") }
 	if _, err := Stage(t.Context(), src, out); err == nil || !strings.Contains(err.Error(), "no compiler") {
 		t.Fatalf("got %v, want the compiler's error", err)
 	}

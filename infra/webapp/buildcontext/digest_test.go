@@ -59,7 +59,9 @@ func TestDigestFollowsContentAlone(t *testing.T) {
 		"the adapter":         digest(base, func(s *Source) { s.Compile = stubAdapter("newer") }),
 		"the architecture": digest(base, func(s *Source) {
 			s.Architecture = "arm64"
-			s.Compile = func(ctx context.Context, _, file string) error { return stubAdapter("adapter")(ctx, "amd64", file) }
+			s.Compile = func(ctx context.Context, program, _, file string) error {
+				return stubAdapter("adapter")(ctx, program, "amd64", file)
+			}
 		}),
 		"an executable":        digest(base, func(s *Source) { must(t, os.Chmod(filepath.Join(s.App, "a"), 0o755)) }),
 		"a link for a file":    digest(base, func(s *Source) { relink(t, s.App, "a", "lib/b") }),

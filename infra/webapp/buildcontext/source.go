@@ -49,6 +49,9 @@ func (src Source) overlay() ([]byte, error) {
 		return nil, &SourceError{name, fmt.Sprintf("cannot be read (%v)", reason(err))}
 	}
 	overlaid, err := Overlay(text)
+	if err == nil && src.Secrets {
+		overlaid, err = startWithSecrets(overlaid)
+	}
 	if err != nil {
 		return nil, &SourceError{name, err.Error()}
 	}
@@ -128,7 +131,7 @@ func (w *walk) folder(dir string, parent patternmatcher.MatchInfo) error {
 	}
 	for _, entry := range entries {
 		name := path.Join(dir, entry.Name())
-		if w.output != "" && filepath.Join(w.root, filepath.FromSlash(name)) == w.output {
+		if w.ours(filepath.Join(w.root, filepath.FromSlash(name))) {
 			continue
 		}
 		ignore, match, err := w.matcher.MatchesUsingParentResults(name, parent)
@@ -140,6 +143,16 @@ func (w *walk) folder(dir string, parent patternmatcher.MatchInfo) error {
 		}
 	}
 	return nil
+}
+
+// ours reports whether a path is no part of the app: lambda-web's output, and beside it the secrets of
+// this machine, which must not be in an image.
+func (w *walk) ours(path string) bool {
+	if w.output == "" || filepath.Dir(path) != filepath.Dir(w.output) {
+		return false
+	}
+	secrets, _ := filepath.Match("secrets.*.env", filepath.Base(path)) // the pattern is one
+	return path == w.output || secrets
 }
 
 func (w *walk) entry(name string, entry fs.DirEntry, ignore bool, match patternmatcher.MatchInfo) error {
