@@ -44,19 +44,26 @@ type adapter struct {
 func newAdapter(config settings.Settings, log *logging.Logger, end *termination, started time.Time) *adapter {
 	a := &adapter{config: config, log: log, started: started, termination: end,
 		hooks: policy.NewHooks(config.BeforeCheckpointPath, config.AfterRestorePath)}
-	a.readiness = webapp.NewReadiness(webapp.Check{
-		Address:     webapp.Address{Host: config.Host, Port: config.ReadinessPort},
-		TCP:         config.ReadinessTCP,
-		Path:        config.ReadinessPath,
-		Healthy:     config.HealthyStatus.Has,
-		Limit:       config.ReadinessTimeout,
-		LambdaPorts: a.lambdaPorts(),
-		Discover:    config.PortDiscovery,
-	}, started, log)
+	a.readiness = webapp.NewReadiness(a.check(), started, log)
 	for range config.Concurrency {
 		a.workers = append(a.workers, newWorker(a))
 	}
 	return a
+}
+
+// check is the question whether the app is ready.
+func (a *adapter) check() webapp.Check {
+	c := &a.config
+	return webapp.Check{
+		Address:     webapp.Address{Host: c.Host, Port: c.ReadinessPort},
+		TCP:         c.ReadinessTCP,
+		Path:        c.ReadinessPath,
+		Healthy:     c.HealthyStatus.Has,
+		Limit:       c.ReadinessTimeout,
+		LimitOf:     "AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS",
+		LambdaPorts: a.lambdaPorts(),
+		Discover:    c.PortDiscovery,
+	}
 }
 
 // lambdaPorts are ports on which Lambda listens, if it does so on this machine.

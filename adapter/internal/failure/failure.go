@@ -3,16 +3,16 @@ package failure
 
 // Types of errors. Lambda accepts `(Runtime|Function)\.[A-Z][a-zA-Z]+`; anything else is shown as Runtime.Unknown.
 const (
-	AppConnect          = "Function.AppConnectError"
-	AppBadResponse      = "Function.AppBadResponse"
-	AppTimeout          = "Function.AppTimeout"
-	AppNotReady         = "Function.AppNotReady"
-	HTTPStatus          = "Function.HttpStatusError"
-	BadEvent            = "Function.BadEvent"
-	ResponseTooLarge    = "Function.ResponseSizeTooLarge"
-	Adapter             = "Runtime.AdapterError"
-	RuntimeInit         = "Runtime.InitError"
-	RuntimeAfterRestore = "Runtime.AfterRestoreError"
+	AppConnect            = "Function.AppConnectError"
+	AppBadResponse        = "Function.AppBadResponse"
+	AppTimeout            = "Function.AppTimeout"
+	AppNotReady           = "Function.AppNotReady"
+	HTTPStatus            = "Function.HttpStatusError"
+	BadEvent              = "Function.BadEvent"
+	ResponseTooLarge      = "Function.ResponseSizeTooLarge"
+	Adapter               = "Runtime.AdapterError"
+	RuntimeBeforeSnapshot = "Runtime.BeforeSnapshotError"
+	RuntimeAfterRestore   = "Runtime.AfterRestoreError"
 )
 
 // Failure is the reason why an invocation, or the init phase, has no good answer.

@@ -162,23 +162,37 @@ func (r *Runtime) report(path string, f *failure.Failure) error {
 	return err
 }
 
+// ErrNoRestore is wrapped by the error of an API that knows no restores.
+var ErrNoRestore = errors.New("the function has no SnapStart here")
+
 // AwaitRestore says that init is over and waits until the environment was restored from its snapshot.
-// https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks.html
+// https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-custom.html
 func (r *Runtime) AwaitRestore() error {
+	const attempt = "wait for the restore (restore/next)"
 	if err := r.connect(); err != nil {
-		return err
+		return errors.New(attempt + ": " + err.Error())
 	}
 	head := requestHead("GET", "/2018-06-01/runtime/restore/next", r.address) + "\r\n"
 	if _, err := r.conn.Send([]byte(head), nil); err != nil {
-		return r.broken("wait for the restore", err)
+		return r.broken(attempt, err)
 	}
 	status, body, err := readAnswer(&r.conn)
 	r.conn.Close() // a connection from before the snapshot is not trusted behind it
-	if err == nil && status != 200 {
-		err = errors.New("wait for the restore: status " + strconv.Itoa(status) + ", " + string(body))
+	switch {
+	case err != nil:
+		return errors.New(attempt + " at " + r.address + ": " + err.Error())
+	case status == 404:
+		return noRestore(attempt + " at " + r.address + ": status 404")
+	case status != 200:
+		return errors.New(attempt + " at " + r.address + ": status " + strconv.Itoa(status) + ", " + string(body))
 	}
-	return err
+	return nil
 }
+
+type noRestore string
+
+func (n noRestore) Error() string { return string(n) }
+func (n noRestore) Unwrap() error { return ErrNoRestore }
 
 // appendHead begins the request that answers an invocation.
 func (r *Runtime) appendHead(dst []byte, inv *Invocation, what string) []byte {

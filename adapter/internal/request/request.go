@@ -355,9 +355,16 @@ func isZeroWeight(parameters []byte) bool {
 }
 
 // Post makes an empty POST request of the adapter's own.
-func Post(path, host string) Request {
+func Post(path, host string) Request { return own("POST", path, host, "content-length: 0\r\n") }
+
+// Get makes a GET request of the adapter's own, as from a client that speaks https.
+func Get(path, host string) Request {
+	return own("GET", path, host, "user-agent: lambda-web-adapter/1.0\r\naccept: */*\r\nx-forwarded-proto: https\r\n")
+}
+
+func own(method, path, host, fields string) Request {
 	target := EscapeTarget(path)
-	head := append(append([]byte("POST "), target...), " HTTP/1.1\r\nhost: "...)
-	head = append(append(head, host...), "\r\ncontent-length: 0\r\n\r\n"...)
-	return Request{Method: []byte("POST"), Target: target, Head: head}
+	head := append(append([]byte(method+" "), target...), " HTTP/1.1\r\nhost: "...)
+	head = append(head, host+"\r\n"+fields+"\r\n"...)
+	return Request{Method: []byte(method), Target: target, Head: head}
 }

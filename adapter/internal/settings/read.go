@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"lambda-web/adapter/internal/policy"
 )
 
 // Read reads the settings from an environment (os.Environ). warnings are sentences for the log. The error names every
@@ -18,6 +20,7 @@ func Read(environ []string) (s Settings, warnings []string, err error) {
 	r.nameDeprecated()
 	r.nameUnknown()
 	r.combine()
+	r.checkHooks()
 	if len(r.mistakes) > 0 {
 		err = errors.New(strings.Join(append(r.mistakes, r.tolerated...), "; "))
 	}
@@ -202,6 +205,23 @@ func (r *reader) combine() {
 		"AWS_LAMBDA_FUNCTION_VERSION"} {
 		if r.values[name] == "" {
 			r.warnings = append(r.warnings, name+" is not set; the app sees an empty value")
+		}
+	}
+}
+
+// checkHooks refuses hook paths that clients could not be kept from.
+func (r *reader) checkHooks() {
+	taken := map[string]string{
+		"AWS_LWA_READINESS_CHECK_PATH": r.settings.ReadinessPath,
+		"AWS_LWA_PASS_THROUGH_PATH":    r.settings.PassThroughPath,
+	}
+	for _, name := range []string{"AWS_LWA_SNAPSTART_BEFORE_CHECKPOINT_PATH", "AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH"} {
+		value := r.values[name]
+		if value == "" {
+			continue
+		}
+		if reason := policy.HookMistake(value, taken); reason != "" {
+			r.mistakes = append(r.mistakes, mistake(name, value, aHookPath)+" ("+reason+")")
 		}
 	}
 }

@@ -37,6 +37,7 @@ type Settings struct {
 
 	BeforeCheckpointPath string // empty: no hook
 	AfterRestorePath     string
+	Prime                []string // paths asked for before the snapshot; each begins with a slash, may hold a query
 
 	RuntimeAPI       string // host:port
 	RuntimeAPIProxy  string // host:port, or empty

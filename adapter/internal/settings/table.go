@@ -23,6 +23,7 @@ const (
 	booleans   = "true or false (also 1/0, yes/no, on/off)"
 	portNumber = "a whole number from 1 to 65535"
 	aPath      = "a path of printable characters"
+	aHookPath  = "a path of its own that can be kept from clients: not the root, nor the readiness or pass-through path, without % ? # ;"
 )
 
 // Table is every variable that the adapter knows, in the order of the documentation.
@@ -88,12 +89,15 @@ var Table = []Setting{
 	{Name: "AWS_LWA_CONTEXT_HEADERS", Default: "all", Accepts: "all, none, request or lambda",
 		Meaning: "Which of `x-amzn-request-context` and `x-amzn-lambda-context` the app gets.",
 		read:    readContextHeaders},
-	{Name: "AWS_LWA_SNAPSTART_BEFORE_CHECKPOINT_PATH", Accepts: aPath,
+	{Name: "AWS_LWA_SNAPSTART_BEFORE_CHECKPOINT_PATH", Accepts: aHookPath,
 		Meaning: "Posted to before a SnapStart snapshot is taken; must answer 2xx. Not reachable from outside.",
 		read:    func(s *Settings, v string) bool { return readPath(&s.BeforeCheckpointPath, v) }},
-	{Name: "AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH", Accepts: aPath,
-		Meaning: "Posted to after a restore from a snapshot; must answer 2xx. Not reachable from outside.",
+	{Name: "AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH", Accepts: aHookPath,
+		Meaning: "Posted to after a restore from a snapshot; must answer 2xx within 9 s. Not reachable from outside.",
 		read:    func(s *Settings, v string) bool { return readPath(&s.AfterRestorePath, v) }},
+	{Name: "AWS_LWA_SNAPSTART_PRIME", Accepts: "paths with commas between, for example /,/api/hello",
+		Meaning: "Paths that are asked for, once and in this order, before a SnapStart snapshot is taken. The answers do not matter.",
+		read:    func(s *Settings, v string) bool { return readPaths(&s.Prime, v) }},
 	{Name: "AWS_LWA_LAMBDA_RUNTIME_API_PROXY", Accepts: "host:port, http:// in front allowed",
 		Meaning: "Proxy of another extension for the Runtime API. Registration goes to Lambda itself all the same.",
 		read:    func(s *Settings, v string) bool { return readHostPort(&s.RuntimeAPIProxy, v) }},

@@ -129,6 +129,23 @@ func readPath(to *string, value string) bool {
 	return true
 }
 
+// readPaths accepts paths with commas between them.
+func readPaths(to *[]string, value string) bool {
+	var paths []string
+	for entry := range strings.SplitSeq(value, ",") {
+		if entry = strings.TrimSpace(entry); entry == "" {
+			continue
+		}
+		var path string
+		if !readPath(&path, entry) {
+			return false
+		}
+		paths = append(paths, path)
+	}
+	*to = paths
+	return true
+}
+
 func readBasePath(to *string, value string) bool {
 	if !readPath(to, value) {
 		return false

@@ -31,6 +31,7 @@ type Check struct {
 	Path    string // of the GET request
 	Healthy func(status int) bool
 	Limit   time.Duration // give up after this time; 0 means never
+	LimitOf string        // what the limit is, for the error
 	// LambdaPorts are ports that belong to Lambda, so that they are not taken for the app's.
 	LambdaPorts []int
 	// Discover looks for the app elsewhere if nobody listens at Address.
@@ -92,7 +93,7 @@ func (r *Readiness) Run() {
 		waited := time.Since(r.started)
 		if r.check.Limit > 0 && waited >= r.check.Limit {
 			r.err = failure.New(failure.AppNotReady, "the app was not ready after "+seconds(waited)+
-				" (AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS): "+r.describe())
+				" ("+r.check.LimitOf+"): "+r.describe())
 			break
 		}
 		if r.check.Discover && elsewhere == nil && !connected && waited >= discoveryDelay {
