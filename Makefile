@@ -115,8 +115,8 @@ test-container: build ## Run sandboxes as containers (installs and starts Docker
 EXAMPLE ?=
 
 .PHONY: test-examples
-test-examples: build ## Use the apps in examples/ as people do (EXAMPLE=TestDjango for one)
-	@LAMBDA_WEB_TEST_EXAMPLES=1 go test -count=1 -timeout 60m -v $(if $(EXAMPLE),-run "$(EXAMPLE)") ./test/endtoend
+test-examples: build ## Use the apps in examples/ as people do (EXAMPLE=TestDjango for one, MODE for one mode)
+	@LAMBDA_WEB_TEST_EXAMPLES=1 LAMBDA_WEB_TEST_MODE=$(MODE) go test -count=1 -timeout 60m -v $(if $(EXAMPLE),-run "$(EXAMPLE)") ./test/endtoend
 
 COLDSTART ?=
 

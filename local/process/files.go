@@ -110,7 +110,32 @@ func Stamp(folder string) (string, error) {
 			return "", fmt.Errorf("read the app's folder: %w", err)
 		}
 	}
-	return hex.EncodeToString(hash.Sum(nil)), nil
+	return released.before(folder, hex.EncodeToString(hash.Sum(nil))), nil
+}
+
+// released remembers what release lines made of folders: content that came of a version's own release is that version's.
+var released = releases{made: map[Code]string{}}
+
+type releases struct {
+	mu   sync.Mutex
+	made map[Code]string // the stamp before, by folder and the stamp after
+}
+
+func (r *releases) add(folder, before, after string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if after != before {
+		r.made[Code{folder, after}] = before
+	}
+}
+
+func (r *releases) before(folder, stamp string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if before, ok := r.made[Code{folder, stamp}]; ok {
+		return before
+	}
+	return stamp
 }
 
 // Code is the content of an app's folder at one time.

@@ -396,6 +396,24 @@ func TestRelease(t *testing.T) {
 	}
 }
 
+// What a release line writes into the app's folder is no change of the app.
+func TestReleaseIsPartOfItsVersion(t *testing.T) {
+	newTools(t)
+	src := startable(t, map[string]string{"style.css": "1"})
+	put(t, src.Folder, "Procfile", "web: ./made\nrelease: cp style.css made.css; echo '#!/bin/sh' > made; chmod +x made\n")
+	app := prepare(t, src)
+	if err := app.RunRelease(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if !app.Code.Current() || prepare(t, src).Code != app.Code {
+		t.Error("after its own release the version is outdated")
+	}
+	put(t, src.Folder, "style.css", "2")
+	if app.Code.Current() {
+		t.Error("a change after the release is none")
+	}
+}
+
 func TestParseRequirements(t *testing.T) {
 	got := parseRequirements("# c\nflask==3 # ./not-this\n-r a.txt\n--requirement=b.txt\r\n-cc.txt\n-f ./wheels\n-f https://x.invalid/\n" +
 		"-e ./lib1\n--editable \"lib 2\"\n-e git+https://x.invalid/y#egg=z\n./x[extra] ; python_version<'4'\nfile:///abs/y\nz @ file:z.whl\n" +

@@ -46,6 +46,9 @@ func Prepare(ctx context.Context, src Source) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkFile(src.Folder); err != nil {
+		return nil, err
+	}
 	python, err := src.python(ctx)
 	if err != nil {
 		return nil, err
@@ -57,7 +60,7 @@ func Prepare(ctx context.Context, src Source) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	app := &App{Dir: s.dir(src.Folder), Release: s.release, Env: machine(), Code: Code{src.Folder, stamp}, src: src}
+	app := &App{Dir: src.Folder, Release: s.release, Env: machine(), Code: Code{src.Folder, stamp}, src: src}
 	for name, value := range s.env {
 		if name == "HOME" && !isFolder(s.place(value, src.Folder)) {
 			continue // the image's user has no home here

@@ -11,7 +11,8 @@ import (
 	"lambda-web/local/step"
 )
 
-// RunRelease runs the Procfile's release line, if there is one, with these variables added to the app's own.
+// RunRelease runs the Procfile's release line, if there is one, with these variables added to the app's own. What it
+// writes into the app's folder belongs to the version.
 func (a *App) RunRelease(ctx context.Context, variables map[string]string) error {
 	if a.Release == "" {
 		return nil
@@ -22,9 +23,17 @@ func (a *App) RunRelease(ctx context.Context, variables map[string]string) error
 	env["PATH"] = a.Env["PATH"]
 	log := &prefixed{prefix: "release   | ", to: a.src.Log}
 	defer log.flush()
-	return step.Run(ctx, step.Command{
+	err := step.Run(ctx, step.Command{
 		Name: "release: " + a.Release, Args: []string{"/bin/sh", "-c", a.Release}, Dir: a.Dir, Env: environ(env), Log: a.src.Log, Output: log,
 	})
+	if err != nil {
+		return err
+	}
+	after, err := Stamp(a.src.Folder)
+	if err == nil {
+		released.add(a.src.Folder, a.Code.Stamp, after)
+	}
+	return err
 }
 
 func environ(variables map[string]string) []string {

@@ -76,9 +76,6 @@ func (s *start) readDockerfile(src Source) error {
 // insteadOf names the two ways out.
 func insteadOf(way string) string { return way + ", or run the app's image: make local MODE=container" }
 
-// dir is the working directory: the app's folder, or one in it that an image's WORKDIR means.
-func (s *start) dir(folder string) string { return folder }
-
 // boundary characters stand before or behind a path in a command line or a variable.
 const boundary = " \t\n\"'`=:,;()<>&|[]{}"
 
@@ -115,10 +112,7 @@ func (s *start) place(text, folder string) string {
 // command is the start command with its program and paths on this machine. What is plainly missing is an error
 // that says so.
 func (s *start) command(ctx context.Context, app *App) ([]string, error) {
-	words := make([]string, len(s.words))
-	for i, word := range s.words {
-		words[i] = s.place(word, app.src.Folder)
-	}
+	words := s.placed(app.src.Folder)
 	program, ok := findProgram(words[0], app.Dir, app.Env["PATH"])
 	if !ok {
 		return nil, missing(words[0], s.from)
@@ -127,7 +121,15 @@ func (s *start) command(ctx context.Context, app *App) ([]string, error) {
 	if script, ok := shellScript(words); ok {
 		return words, s.checkShell(ctx, app, words[0], script)
 	}
-	return words, s.checkFile(app, words)
+	return words, nil
+}
+
+func (s *start) placed(folder string) []string {
+	words := make([]string, len(s.words))
+	for i, word := range s.words {
+		words[i] = s.place(word, folder)
+	}
+	return words
 }
 
 func missing(program, from string) error {
@@ -174,8 +176,8 @@ var firstWord = regexp.MustCompile(`^\s*(?:exec\s+)?(?:[A-Za-z_]\w*=[\w./:-]*\s+
 // checkShell asks the shell itself whether it knows the script's first program.
 func (s *start) checkShell(ctx context.Context, app *App, shell, script string) error {
 	match := firstWord.FindStringSubmatch(script)
-	if match == nil {
-		return nil
+	if match == nil || s.release != "" && strings.Contains(match[1], "/") {
+		return nil // the release line may make it
 	}
 	ask := exec.CommandContext(ctx, shell, "-c", `command -v -- "$1" >/dev/null`, shell, match[1])
 	ask.Dir = app.Dir
@@ -184,7 +186,7 @@ func (s *start) checkShell(ctx context.Context, app *App, shell, script string) 
 	if err := ask.Run(); errors.As(err, &exit) && ctx.Err() == nil {
 		return missing(match[1], s.from)
 	}
-	return s.checkFile(app, strings.Fields(strings.TrimSpace(script[strings.Index(script, match[1]):])))
+	return nil
 }
 
 // interpreters take a file of the app as their first argument.
@@ -193,9 +195,17 @@ var interpreters = regexp.MustCompile(`^(python|python3|node|nodejs|ruby|php|per
 // programFile is the name of a file of source code, or of one that was built.
 var programFile = regexp.MustCompile(`^[\w./@+-]+\.(py|js|mjs|cjs|ts|rb|php|pl|sh|jar)$`)
 
-// checkFile wants the file that an interpreter is to run.
-func (s *start) checkFile(app *App, words []string) error {
-	if !interpreters.MatchString(filepath.Base(words[0])) {
+// checkFile wants the file that an interpreter is to run, before anything is installed for it.
+func (s *start) checkFile(folder string) error {
+	words := s.placed(folder)
+	if script, ok := shellScript(words); ok {
+		match := firstWord.FindStringSubmatchIndex(script)
+		if match == nil {
+			return nil
+		}
+		words = strings.Fields(script[match[2]:])
+	}
+	if !interpreters.MatchString(filepath.Base(words[0])) || s.release != "" { // which may make it
 		return nil
 	}
 	for _, word := range words[1:] {
@@ -207,7 +217,7 @@ func (s *start) checkFile(app *App, words []string) error {
 		}
 		file := word
 		if !filepath.IsAbs(file) {
-			file = filepath.Join(app.Dir, file)
+			file = filepath.Join(folder, file)
 		}
 		if !programFile.MatchString(word) || isFile(file) {
 			return nil

@@ -1,7 +1,7 @@
 // Command coldstart measures how long the apps in examples/ take to start in the local cloud, with and without what is
 // often advised. Each figure is the median of several starts, each in a local cloud of its own.
 //
-//	coldstart [-n 5] [-out docs/examples.md] [EXAMPLE...]
+//	coldstart [-n 5] [-mode process] [-out docs/examples.md] [EXAMPLE...]
 package main
 
 import (
@@ -18,15 +18,16 @@ import (
 
 func main() {
 	starts := flag.Int("n", 5, "starts of each app in each way, after one that fills caches")
+	mode := flag.String("mode", "process", "how the apps run: process or container")
 	out := flag.String("out", "", "file whose text between the lines "+tableBegin+" and "+tableEnd+" the table replaces")
 	flag.Parse()
-	if err := run(*starts, *out, flag.Args()); err != nil {
+	if err := run(*starts, *mode, *out, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "coldstart:", err)
 		os.Exit(1)
 	}
 }
 
-func run(starts int, out string, names []string) error {
+func run(starts int, mode, out string, names []string) error {
 	root, err := filepath.Abs(".")
 	if err != nil {
 		return fmt.Errorf("find the project's folder: %w", err)
@@ -42,11 +43,11 @@ func run(starts int, out string, names []string) error {
 		fmt.Print(text)
 		table.WriteString(text)
 	}
-	line("Measured on %s/%s with %d processors; medians of %d starts.\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), starts)
+	line("Measured on %s/%s with %d processors; medians of %d starts in %s mode.\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), starts, mode)
 	line("| Example | Files and packages | Started | Init | First request, with the init |\n|---|---|---|---|---|")
 	var failures []error
 	for _, name := range names {
-		if err := measureExample(line, root, name, starts); err != nil {
+		if err := measureExample(line, root, name, mode, starts); err != nil {
 			failures = append(failures, fmt.Errorf("%s: %w", name, err))
 		}
 	}
@@ -76,11 +77,15 @@ func examples(root string) ([]string, error) {
 }
 
 // measureExample writes one line for each way to start an app.
-func measureExample(line func(string, ...any), root, name string, starts int) error {
+func measureExample(line func(string, ...any), root, name, mode string, starts int) error {
 	size := ""
 	for _, way := range ways(root, name) {
-		example := endtoend.Example{Root: root, Name: name, Environment: way.environment, Settings: way.settings}
+		example := endtoend.Example{Root: root, Name: name, Mode: mode, Environment: way.environment, Settings: way.settings}
 		result, err := measure(example, starts)
+		if err != nil && strings.Contains(err.Error(), "run the app's image: make local MODE=container") {
+			line("| %s | | only as its image: `-mode container` | | |", name)
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", way.name, err)
 		}

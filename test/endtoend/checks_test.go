@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"lambda-web/local/container"
 	"lambda-web/test/launch"
 )
 
@@ -56,7 +57,7 @@ func start(t *testing.T, e Example) (*launch.Cloud, *browser) {
 	if os.Getenv("LAMBDA_WEB_TEST_EXAMPLES") == "" {
 		t.Skip("the examples are tested by: make test-examples")
 	}
-	e.Root = root(t)
+	e.Root, e.Mode = root(t), mode(t)
 	c, err := Start(e)
 	if err != nil {
 		t.Fatal(err)
@@ -72,6 +73,38 @@ func start(t *testing.T, e Example) (*launch.Cloud, *browser) {
 	return c, newBrowser(t, c.URL)
 }
 
+// mode is how the examples run: as LAMBDA_WEB_TEST_MODE says, and with auto in containers where an engine answers.
+func mode(t *testing.T) string {
+	t.Helper()
+	asked := os.Getenv("LAMBDA_WEB_TEST_MODE")
+	if asked != "auto" && asked != "" {
+		return asked
+	}
+	if _, err := container.Find(t.Context(), root(t), t.TempDir()); err == nil {
+		return "container"
+	}
+	return "process"
+}
+
+// imageOnly tests, in process mode, that an example which only its image can be says so, and ends the test there.
+func imageOnly(t *testing.T, name, why string) {
+	t.Helper()
+	if os.Getenv("LAMBDA_WEB_TEST_EXAMPLES") == "" || mode(t) != "process" {
+		return
+	}
+	c, err := Start(Example{Root: root(t), Name: name, Mode: "process"})
+	if err == nil {
+		c.Kill()
+		t.Fatal("it starts in process mode")
+	}
+	for _, want := range []string{why, "make local MODE=container"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("it does not say %q: %v", want, err)
+		}
+	}
+	t.Skip("its pages are tested in containers: make test-examples MODE=container")
+}
+
 func root(t *testing.T) string {
 	t.Helper()
 	folder, err := os.Getwd()
@@ -85,9 +118,12 @@ func root(t *testing.T) string {
 	return root
 }
 
-// needs skips the test when a program is missing.
+// needs skips the test when a program is missing that the app runs with as a process.
 func needs(t *testing.T, programs ...string) {
 	t.Helper()
+	if mode(t) == "container" {
+		return
+	}
 	for _, program := range programs {
 		if _, err := exec.LookPath(program); err != nil {
 			t.Skipf("%s is not on this machine: install it to test this example", program)
@@ -98,8 +134,8 @@ func needs(t *testing.T, programs ...string) {
 // needsPackage skips the test when a command that gets one small package from its registry fails.
 func needsPackage(t *testing.T, registry string, command ...string) {
 	t.Helper()
-	if os.Getenv("LAMBDA_WEB_TEST_EXAMPLES") == "" {
-		return // start says why it is skipped
+	if os.Getenv("LAMBDA_WEB_TEST_EXAMPLES") == "" || mode(t) == "container" {
+		return // start says why it is skipped; an image's build gets its packages itself
 	}
 	get := exec.Command(command[0], command[1:]...)
 	get.Dir = t.TempDir()

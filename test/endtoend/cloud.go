@@ -30,6 +30,8 @@ type Example struct {
 	Environment map[string]string
 	// Settings are added to the example's own.
 	Settings map[string]string
+	// Mode is how the app runs: process or container.
+	Mode string
 	// Freeze stops the app's processes between requests, as Lambda does.
 	Freeze bool
 }
@@ -58,7 +60,7 @@ func Start(e Example) (*launch.Cloud, error) {
 
 // arguments are those of "make local", on ports that nobody else has, unless an example says which its app has.
 func (e Example) arguments() ([]string, error) {
-	args := []string{"-port", "0", "-watch=false", "-config-file", e.File(), "-app", e.Folder()}
+	args := []string{"-port", "0", "-watch=false", "-mode", e.Mode, "-config-file", e.File(), "-app", e.Folder()}
 	settings, err := os.ReadFile(e.File())
 	if err != nil {
 		return nil, err

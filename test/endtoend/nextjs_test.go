@@ -10,6 +10,7 @@ import (
 
 func TestNextJS(t *testing.T) {
 	needsNode(t)
+	imageOnly(t, "nextjs", "server.js, which the Dockerfile starts, is not in the app's folder")
 	_, b := start(t, Example{Name: "nextjs", Environment: map[string]string{"UPLOAD_FOLDER": t.TempDir()}})
 	expectations{
 		page:     "/greet/Ada", // the first page is at /v1, and /v1/ is sent there

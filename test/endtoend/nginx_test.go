@@ -8,7 +8,7 @@ import (
 )
 
 func TestNginx(t *testing.T) {
-	needs(t, "nginx")
+	imageOnly(t, "nginx", "the Dockerfile has neither ENTRYPOINT nor CMD")
 	_, b := start(t, Example{Name: "nginx"})
 	expectations{
 		page:     "/",
