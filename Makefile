@@ -14,6 +14,8 @@ CONFIG ?= $(if $(APP),$(wildcard $(APP)/Pulumi.$(notdir $(APP:/=)).yaml))
 MODE  ?= auto
 # Starts the app in process mode, in the place of its Procfile or Dockerfile: make local COMMAND='flask run -p $$PORT'
 COMMAND ?=
+# The page that shows invocations, at /@/: on, record (with the traffic between adapter and app), or off.
+CONSOLE ?= on
 ARGS  ?= /
 
 # One set of flags for every Go command, so that they share one build cache with "pulumi up".
@@ -21,7 +23,7 @@ export GOFLAGS := -trimpath -buildvcs=false
 BIN   := .lambda-web/bin
 # What is given is passed on as it is: neither make nor the shell expands it.
 START = $(if $(value COMMAND), -command '$(subst ','\'',$(value COMMAND))')
-LOCAL = $(BIN)/local -stack $(STACK) -host $(HOST) -mode $(MODE) $(if $(CONFIG),-config-file "$(CONFIG)") $(if $(APP),-app "$(APP)")$(START)
+LOCAL = $(BIN)/local -stack $(STACK) -host $(HOST) -mode $(MODE) -console $(CONSOLE) $(if $(CONFIG),-config-file "$(CONFIG)") $(if $(APP),-app "$(APP)")$(START)
 
 .PHONY: help
 help: ## List the targets
@@ -42,6 +44,14 @@ dockerfile: tools ## Write a Dockerfile for the app in APP, which has none
 .PHONY: smoke
 smoke: build ## Start it on a free port, call the sample app's routes, stop it
 	@go run ./test/smoke $(LOCAL) -port 0
+
+# A file with an event, and the function that gets it where there are several.
+FILE     ?=
+FUNCTION ?=
+
+.PHONY: event
+event: tools ## Send an event file to the app that runs locally: make event FILE=event.json
+	@go run ./local/event -address 127.0.0.1:$(PORT) -function "$(FUNCTION)" "$(FILE)"
 
 .PHONY: build
 build: tools ## Build the adapter, the Pulumi program and the local cloud
@@ -111,6 +121,14 @@ test-rie: tools ## Run the adapter under AWS's Runtime Interface Emulator, and c
 .PHONY: test-container
 test-container: build ## Run sandboxes as containers (installs and starts Docker where there is none, as root)
 	@LAMBDA_WEB_TEST_CONTAINER=1 go test -count=1 -timeout 20m -v ./test/container/
+
+.PHONY: test-console
+test-console: build ## Use the console in headless Chromium
+	@LAMBDA_WEB_TEST_BROWSER=1 go test -count=1 -timeout 10m ./test/console
+
+.PHONY: screenshots
+screenshots: build ## Photograph the console for the docs, in Chromium
+	@go run ./test/console -bin $(BIN) -out docs/pictures
 
 EXAMPLE ?=
 

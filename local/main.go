@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"lambda-web/local/console"
 	"lambda-web/local/container"
 	"lambda-web/local/monitor"
 	"lambda-web/local/sandbox"
@@ -61,8 +62,10 @@ func run(args []string) error {
 			return err
 		}
 	}
+	p.openConsole(listener)
 	started := time.Now()
 	err = p.deploy(ctx)
+	p.told(started, nil, "Started", err)
 	if ctx.Err() != nil {
 		return p.close(ctx) // asked to stop before anything was served
 	}
@@ -85,6 +88,7 @@ type place struct {
 	watcher    *watcher          // of the files; nil until the first deployment
 	deployment *monitor.Deployment
 	cloud      *monitor.Cloud
+	console    *console.Console // nil is CONSOLE=off
 }
 
 // deploy runs the Pulumi program and makes real what it registers.
@@ -102,6 +106,7 @@ func (p *place) deploy(ctx context.Context) error {
 	p.cloud, err = monitor.Realise(ctx, deployment, monitor.Settings{
 		Program: program, Docker: p.docker, Adapter: p.adapter, Freeze: p.freeze,
 		Command: p.command, Cache: p.cache, Log: os.Stdout, Terminal: terminal(os.Stdout),
+		ObserveGateway: p.observeGateway(), ObserveSandbox: p.observeSandbox(), Record: p.consoleMode == consoleRecord,
 	})
 	if err != nil {
 		return err
@@ -156,6 +161,7 @@ func (p *place) follow(ctx context.Context) {
 		fmt.Printf("\nChanged: %s\n", few(changed))
 		started := time.Now()
 		what, err := p.redeploy(ctx, changed)
+		p.told(started, changed, what, err)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -193,7 +199,7 @@ func (p *place) serve(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		return errors.Join(err, p.close(ctx))
 	}
-	server := &http.Server{Handler: p.cloud, MaxHeaderBytes: 1 << 20, ReadHeaderTimeout: 30 * time.Second}
+	server := &http.Server{Handler: p.handler(), MaxHeaderBytes: 1 << 20, ReadHeaderTimeout: 30 * time.Second}
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(either) }()
 	select {

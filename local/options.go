@@ -25,21 +25,22 @@ import (
 
 // options are the command's settings. All of them are read and checked here.
 type options struct {
-	root    string // folder of Pulumi.yaml
-	stack   string
-	file    string // the stack's settings; empty is Pulumi.<stack>.yaml
-	appFlag string // folder of the app; empty is the stack's own setting
-	host    string
-	port    int
-	infra   string // the built Pulumi program
-	adapter string // the built adapter
-	cache   string
-	config  map[string]string // settings that win over the stack's
-	watch   bool              // redeploy when files change
-	freeze  bool              // stop processes between invocations
-	mode    string            // process, container or auto
-	command string            // starts the app in process mode
-	build   bool              // the Pulumi program is built first
+	root        string // folder of Pulumi.yaml
+	stack       string
+	file        string // the stack's settings; empty is Pulumi.<stack>.yaml
+	appFlag     string // folder of the app; empty is the stack's own setting
+	host        string
+	port        int
+	infra       string // the built Pulumi program
+	adapter     string // the built adapter
+	cache       string
+	config      map[string]string // settings that win over the stack's
+	watch       bool              // redeploy when files change
+	freeze      bool              // stop processes between invocations
+	mode        string            // process, container or auto
+	command     string            // starts the app in process mode
+	build       bool              // the Pulumi program is built first
+	consoleMode string            // on, record or off
 }
 
 func readOptions(args []string) (options, error) {
@@ -56,6 +57,7 @@ func readOptions(args []string) (options, error) {
 	set.StringVar(&o.mode, "mode", autoMode, "how the app runs: process, container, or auto for container where an engine answers")
 	set.StringVar(&o.command, "command", "", "shell command line that starts the app, in process mode")
 	set.BoolVar(&o.build, "build", false, "build the Pulumi program first, while the app's packages are installed")
+	set.StringVar(&o.consoleMode, "console", consoleOn, "the page that shows invocations, at /@/: on, record (with the traffic between adapter and app) or off")
 	bin := set.String("bin", "", "folder of the built programs (default: .lambda-web/bin)")
 	o.config = map[string]string{}
 	set.Func("c", "setting of the stack, KEY=VALUE; may be repeated", func(text string) error {
@@ -152,6 +154,9 @@ func (o options) check(rest []string) error {
 	}
 	if o.command != "" && o.mode == containerMode {
 		mistakes = append(mistakes, errors.New("COMMAND is for process mode; a container is started as its image says. Leave out one of COMMAND and MODE=container"))
+	}
+	if !slices.Contains([]string{consoleOn, consoleRecord, consoleOff}, o.consoleMode) {
+		mistakes = append(mistakes, fmt.Errorf("CONSOLE is %q; allowed are on, record and off", o.consoleMode))
 	}
 	if o.appFlag != "" {
 		if info, err := os.Stat(o.appFlag); err != nil || !info.IsDir() {

@@ -33,6 +33,7 @@ type Request struct {
 	Invoked                time.Time // when the function was called; zero for a refused request
 	Method, Target, Proto  string    // as on the request line
 	Host, SourceIP         string
+	RemoteAddr             string      // address and port of the connection
 	Header                 http.Header // of the client, with canonical names
 	Body                   sandbox.Body
 	APIID, Stage, Resource string // Resource is empty where no method matched
@@ -88,7 +89,7 @@ func (x *exchange) observeRequest() {
 	config := &x.api.config
 	x.api.config.Observe(Request{
 		ID: x.id(), Began: x.began, Invoked: x.observed.invoked,
-		Method: x.r.Method, Target: x.r.RequestURI, Proto: x.r.Proto, Host: x.r.Host, SourceIP: x.sourceIP,
+		Method: x.r.Method, Target: x.r.RequestURI, Proto: x.r.Proto, Host: x.r.Host, SourceIP: x.sourceIP, RemoteAddr: x.r.RemoteAddr,
 		Header: x.r.Header, Body: sandbox.BodyOf(x.observed.body),
 		APIID: config.APIID, Stage: config.Stage, Resource: x.routed().resource, TraceID: x.trace.String(),
 		Streamed: x.routed().stream, Event: sandbox.BodyOf(x.observed.event),

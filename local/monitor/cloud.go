@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,7 +22,8 @@ import (
 // HTTP handler. It can be moved to another deployment without losing a request.
 type Cloud struct {
 	settings Settings
-	stages   atomic.Pointer[map[string]*gateway.API] // by stage name
+	stages   atomic.Pointer[map[string]*gateway.API]    // by stage name
+	callable atomic.Pointer[map[string]sandbox.Invoker] // functions by their names and ARNs
 
 	updating  sync.Mutex // one Update or Close at a time
 	functions map[string]*function
@@ -39,6 +42,7 @@ type Settings struct {
 	// Observers of what passes; nil observes nothing.
 	ObserveGateway func(gateway.Record)
 	ObserveSandbox func(sandbox.Record)
+	Record         bool // record the traffic between adapter and app, in sandboxes that are processes
 
 	Terminal *os.File // shows the progress of package managers; nil is none
 }
@@ -48,6 +52,7 @@ type Settings struct {
 func Realise(ctx context.Context, d *Deployment, s Settings) (*Cloud, error) {
 	c := &Cloud{settings: s, functions: map[string]*function{}}
 	c.stages.Store(&map[string]*gateway.API{})
+	c.callable.Store(&map[string]sandbox.Invoker{})
 	if err := c.Update(ctx, d); err != nil {
 		return nil, errors.Join(err, c.Close(context.WithoutCancel(ctx)))
 	}
@@ -74,7 +79,29 @@ func (c *Cloud) Update(ctx context.Context, d *Deployment) error {
 		return err
 	}
 	c.stages.Store(&stages)
+	callable := map[string]sandbox.Invoker{}
+	for arn, f := range c.functions {
+		callable[arn], callable[f.config.Name] = f.alias, f.alias
+	}
+	c.callable.Store(&callable)
 	return nil
+}
+
+// Invoke calls a function by its name or ARN, as Lambda's Invoke API does; the empty name is the only function there is.
+func (c *Cloud) Invoke(ctx context.Context, function string, in sandbox.Invocation) (sandbox.Result, error) {
+	callable := *c.callable.Load()
+	if function == "" {
+		names := slices.DeleteFunc(slices.Sorted(maps.Keys(callable)), func(name string) bool { return strings.HasPrefix(name, "arn:") })
+		if len(names) != 1 {
+			return sandbox.Result{}, fmt.Errorf("%w without a name: there are %s", sandbox.ErrNotFound, strings.Join(names, ", "))
+		}
+		function = names[0]
+	}
+	f := callable[function]
+	if f == nil {
+		return sandbox.Result{}, fmt.Errorf("%w: %s", sandbox.ErrNotFound, function)
+	}
+	return f.Invoke(ctx, in)
 }
 
 // ServeHTTP hands a request to the stage that its path names; a path without a known stage is answered

@@ -126,7 +126,7 @@ func (c *Cloud) version(now, next *function, number string) (*sandbox.Function, 
 		return now.behind[number], nil
 	}
 	config := next.config
-	config.Log, config.Observe = c.settings.Log, c.settings.ObserveSandbox
+	config.Log, config.Observe, config.Record = c.settings.Log, c.settings.ObserveSandbox, c.settings.Record
 	if config.Launcher != nil { // with the image's own disk
 		config.Observe = next.advisor.observe
 	}

@@ -71,6 +71,11 @@ func (sb *sandbox) open() error {
 	sb.mu.Lock()
 	defer sb.mu.Unlock()
 	sb.host = host
+	if sb.cfg.Record && !sb.cfg.ownNetworks() {
+		if sb.tap, err = newTap(host.AppPort()); err != nil {
+			return err
+		}
+	}
 	sb.server.listen(host.Listener())
 	return nil
 }
@@ -145,7 +150,11 @@ func (sb *sandbox) startExtensions() *failure {
 	if len(sb.extensions) == 0 {
 		close(sb.registered)
 	}
-	variables := sb.cfg.extensionVariables(sb.environment())
+	environment := sb.environment()
+	if sb.tap != nil {
+		environment.port = sb.tap.port
+	}
+	variables := sb.cfg.extensionVariables(environment)
 	for _, x := range sb.extensions {
 		var err error
 		x.group, err = sb.start(x.path, []string{x.path}, variables)

@@ -52,7 +52,9 @@ type Config struct {
 	LogFormat LogFormat        // empty is LogText
 	LogGroup  string           // its name in the environment; empty is /aws/lambda/NAME
 	Now       func() time.Time // wall clock of deadlines and log lines; nil is time.Now
-	Observe   func(Record)     // is told what happens (observe.go); nil observes nothing
+	// Record puts a recorder between extensions and app, on hosts that share this machine's network: see [Traffic].
+	Record  bool
+	Observe func(Record) // is told what happens (observe.go); nil observes nothing
 }
 
 // Code is the content of files that the sandboxes of a version use where they lie. Equal values are equal content.

@@ -44,12 +44,16 @@ func newExecution(in Invocation, now time.Time) *execution {
 	return &execution{Invocation: in, id: newUUID(), done: make(chan struct{}), observed: observed{arrived: time.Now(), streamed: in.Stream != nil}}
 }
 
-// deliver notes that the runtime is sent the event. It needs the sandbox's lock.
-func (e *execution) deliver() {
+// deliver notes that the runtime is sent the event. It needs the lock.
+func (sb *sandbox) deliver(e *execution) {
 	e.delivered = true
-	if e.observed.delivered.IsZero() {
-		e.observed.delivered = time.Now()
+	if !e.observed.delivered.IsZero() {
+		return
 	}
+	if sb.tap != nil {
+		sb.tap.take() // what was before is the readiness check
+	}
+	e.observed.delivered = time.Now()
 }
 
 // answer gives the caller its result. Only the first answer counts.
@@ -131,7 +135,7 @@ func (sb *sandbox) hand(e *execution) {
 	var poll *conn
 	if len(sb.polls) > 0 && !e.delivered {
 		poll, sb.polls = sb.polls[0], sb.polls[1:]
-		e.deliver()
+		sb.deliver(e)
 	}
 	told := sb.subscribers()
 	if remaining := time.Until(e.deadline); sb.timer == nil {

@@ -51,6 +51,8 @@ var (
 	ErrThrottled = errors.New("rate exceeded: every sandbox of the function is busy")
 	// ErrTooLarge: the event is above the 6 MB invocation payload limit (413 RequestTooLargeException).
 	ErrTooLarge = errors.New("request payload is larger than 6291556 bytes")
+	// ErrNotFound: the name is no function's (404 ResourceNotFoundException).
+	ErrNotFound = errors.New("there is no such function")
 	// ErrClosed: the function was shut down before it answered.
 	ErrClosed = errors.New("the function is shutting down")
 )

@@ -10,7 +10,7 @@ import (
 // in the order of the events of one sandbox, from any goroutine, and must return soon. Records of one
 // invocation have its request id in common, also with those of the gateway in front.
 
-// Record is a [Start], a [Line], a [Report] or a [Change].
+// Record is a [Start], a [Line], a [Traffic], a [Report] or a [Change].
 type Record interface{ sandboxRecord() }
 
 func (Start) sandboxRecord()  {}
@@ -31,7 +31,7 @@ type Start struct {
 	Arrived   time.Time // at the function
 	Began     time.Time // in the sandbox; later than Arrived by the wait for a sandbox
 	Deadline  time.Time
-	Cold      bool // the first one of a sandbox that was started on demand
+	Cold      bool // it waited for the init of its sandbox
 	Qualifier string
 	TraceID   string // the whole X-Ray header
 	Event     Body
@@ -133,9 +133,15 @@ func (sb *sandbox) observeStart(e *execution) {
 	}
 	sb.cfg.Observe(Start{
 		Source: sb.source(), RequestID: e.RequestID, Arrived: e.observed.arrived, Began: e.start, Deadline: e.deadline,
-		Cold:      !sb.provisioned && !sb.initReported.Load(),
+		Cold:      sb.waitedFor(e),
 		Qualifier: e.Qualifier, TraceID: e.TraceID, Event: BodyOf(e.Event),
 	})
+}
+
+// waitedFor is true when the init of the sandbox was not over when the invocation came.
+func (sb *sandbox) waitedFor(e *execution) bool {
+	first := !sb.provisioned && !sb.initReported.Load()
+	return first && (sb.initBegan.IsZero() || sb.initBegan.Add(sb.initDuration).After(e.observed.arrived))
 }
 
 func (sb *sandbox) observeReport(e *execution, m reportMetrics) {
@@ -152,6 +158,11 @@ func (sb *sandbox) observeReport(e *execution, m reportMetrics) {
 		Duration: m.Duration, BilledDuration: m.BilledDuration, MemorySize: m.MemorySize, MaxMemory: m.MaxMemoryUsed,
 		Status: e.status(), ErrorType: e.errorType, ErrorMessage: o.message, Streamed: o.streamed, Response: o.response,
 	}
+	if tap := sb.recorder(); tap != nil {
+		traffic := tap.take()
+		traffic.Source, traffic.RequestID = r.Source, e.RequestID
+		sb.cfg.Observe(traffic)
+	}
 	if m.InitDuration != nil {
 		r.InitDuration = *m.InitDuration
 	}
@@ -162,6 +173,13 @@ func (sb *sandbox) observeReport(e *execution, m reportMetrics) {
 		r.ErrorMessage = errorMessage(o.response.Bytes)
 	}
 	sb.cfg.Observe(r)
+}
+
+// recorder is nil where no traffic is recorded.
+func (sb *sandbox) recorder() *tap {
+	sb.mu.Lock()
+	defer sb.mu.Unlock()
+	return sb.tap
 }
 
 // observePiece notes a piece of a streamed response.

@@ -51,7 +51,7 @@ func (sb *sandbox) runtimeNext(c *conn) {
 	sb.mu.Lock()
 	if sb.phase == invoking && !sb.run.answered {
 		run := sb.run
-		run.deliver()
+		sb.deliver(run)
 		sb.mu.Unlock()
 		sb.sendEvent(c, run) // a runtime that lost the event gets it again
 		return

@@ -32,6 +32,7 @@ type sandbox struct {
 	mu           sync.Mutex
 	phase        phase
 	host         Host // from boot on
+	tap          *tap // from boot on; nil records no traffic
 	app          Group
 	groups       []Group // all
 	extensions   []*extension

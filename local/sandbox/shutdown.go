@@ -60,6 +60,9 @@ func (sb *sandbox) shutdown(reason string) {
 		if host != nil {
 			sb.server.close()
 			host.Close()
+			if sb.tap != nil {
+				sb.tap.close()
+			}
 			sb.observeChange(Ended, nil)
 		}
 	})

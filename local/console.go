@@ -1,0 +1,83 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"lambda-web/local/console"
+	"lambda-web/local/gateway"
+	"lambda-web/local/sandbox"
+)
+
+// What CONSOLE may be.
+const (
+	consoleOn     = "on"
+	consoleRecord = "record" // with the traffic between adapter and app
+	consoleOff    = "off"
+)
+
+// openConsole makes the page that shows invocations. It asks the cloud, which is there later.
+func (p *place) openConsole(listener net.Listener) {
+	if p.consoleMode == consoleOff {
+		return
+	}
+	address := listener.Addr().(*net.TCPAddr)
+	p.console = console.New(console.Config{
+		Address: net.JoinHostPort(loopback(address.IP), strconv.Itoa(address.Port)),
+		Stack:   p.stack, Recording: p.consoleMode == consoleRecord,
+		App: func() string { return filepath.Base(cmp.Or(p.app, p.root)) },
+		Invoke: func(ctx context.Context, function string, in sandbox.Invocation) (sandbox.Result, error) {
+			if p.cloud == nil {
+				return sandbox.Result{}, errors.New("the function is not there yet")
+			}
+			return p.cloud.Invoke(ctx, function, in)
+		},
+	})
+}
+
+// loopback is where this machine reaches a server that listens on an address, or on all.
+func loopback(listening net.IP) string {
+	switch {
+	case !listening.IsUnspecified():
+		return listening.String()
+	case listening.To4() == nil:
+		return "::1"
+	}
+	return "127.0.0.1"
+}
+
+// observeGateway and observeSandbox are who watches the cloud.
+func (p *place) observeGateway() func(gateway.Record) {
+	if p.console == nil {
+		return nil
+	}
+	return p.console.Gateway
+}
+
+func (p *place) observeSandbox() func(sandbox.Record) {
+	if p.console == nil {
+		return nil
+	}
+	return p.console.Sandbox
+}
+
+// told notes a deployment for the console.
+func (p *place) told(began time.Time, changed []string, result string, err error) {
+	if p.console != nil {
+		p.console.Deployed(console.Deployment{Began: began, Took: time.Since(began), Changed: changed, Result: result, Err: err})
+	}
+}
+
+// handler is everything that is served.
+func (p *place) handler() http.Handler {
+	if p.console == nil {
+		return p.cloud
+	}
+	return p.console.Front(p.cloud)
+}

@@ -1,0 +1,124 @@
+// Package console is the page of the local cloud: every invocation as it happens, in the browser, at /@/ beside the
+// API. "@" is no legal stage name, so no app loses a path.
+//
+// The map: gateway and sandbox tell what happens in records, which store.go joins by the id of the invocation and keeps,
+// bounded; feed.go sends what changes to the pages that are open (server-sent events); summary.go and detail.go are
+// what a page sees of an invocation, without the secrets that mask.go hides; replay.go and invoke.go send a request or an
+// event again; export.go writes a request as a command or a test. guard.go decides who may ask. page/ is the page, plain
+// HTML, CSS and JavaScript. The package knows of processes and HTTP events what the records say, and nothing else.
+package console
+
+import (
+	"context"
+	"embed"
+	"encoding/json"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"lambda-web/local/gateway"
+	"lambda-web/local/sandbox"
+)
+
+// Path is where the console is.
+const Path = "/@/"
+
+// Config is what the console shows and does beyond the records.
+type Config struct {
+	// Address is where the gateway listens, for replays: "127.0.0.1:3000".
+	Address string
+	// Stack and App are shown at the top: the stack's name and the app's folder, which may change.
+	Stack string
+	App   func() string
+	// Invoke calls a function with an event; the empty name is the only function.
+	Invoke func(ctx context.Context, function string, in sandbox.Invocation) (sandbox.Result, error)
+	// Recording says that the sandboxes record the traffic between adapter and app.
+	Recording bool
+}
+
+// Console keeps what it is told and serves it. It is safe for concurrent use.
+type Console struct {
+	config Config
+	store  store
+	routes http.Handler
+}
+
+// Deployment is one attempt to bring a change up.
+type Deployment struct {
+	Began   time.Time
+	Took    time.Duration
+	Changed []string // files; empty for the first one
+	Result  string   // what is new, as a sentence
+	Err     error    // why it was not deployed
+}
+
+//go:embed page
+var page embed.FS
+
+// New makes a console that has seen nothing yet.
+func New(config Config) *Console {
+	c := &Console{config: config}
+	c.store.init()
+	files, err := fs.Sub(page, "page")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET /@/", http.StripPrefix(Path, http.FileServerFS(files)))
+	mux.HandleFunc("GET /@/api/feed", c.feed)
+	mux.HandleFunc("GET /@/api/search", c.search)
+	mux.HandleFunc("GET /@/api/invocations/{id}", c.detail)
+	mux.HandleFunc("GET /@/api/invocations/{id}/as/{form}", c.export)
+	mux.HandleFunc("POST /@/api/invocations/{id}/replay", c.replay)
+	mux.HandleFunc("GET /@/api/sandboxes/{key}/lines", c.sandboxLines)
+	mux.HandleFunc("POST /@/2015-03-31/functions/{name}/invocations", c.invoke)
+	c.routes = mux
+	return c
+}
+
+// Gateway takes the records of the gateway.
+func (c *Console) Gateway(r gateway.Record) { c.store.gateway(r) }
+
+// Sandbox takes the records of the sandboxes.
+func (c *Console) Sandbox(r sandbox.Record) { c.store.sandbox(r) }
+
+// Deployed takes the end of a deployment.
+func (c *Console) Deployed(d Deployment) { c.store.deployed(d) }
+
+// Front serves the console in front of the API.
+func (c *Console) Front(api http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.RequestURI != "/@" && !strings.HasPrefix(r.RequestURI, Path) {
+			api.ServeHTTP(w, r)
+			return
+		}
+		if reason := refuse(r); reason != "" {
+			http.Error(w, reason, http.StatusForbidden)
+			return
+		}
+		secure(w.Header())
+		if r.RequestURI == "/@" {
+			http.Redirect(w, r, Path, http.StatusFound)
+			return
+		}
+		c.routes.ServeHTTP(w, r)
+	})
+}
+
+// answer writes a value as JSON.
+func answer(w http.ResponseWriter, status int, v any) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		http.Error(w, "write the answer: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	w.Write(body)
+}
+
+// complain answers with a sentence.
+func complain(w http.ResponseWriter, status int, sentence string) {
+	answer(w, status, map[string]string{"error": sentence})
+}

@@ -1,0 +1,139 @@
+// Command console photographs the console of a running local cloud, for the docs: it starts the built local cloud with the
+// app in testdata/app, uses it a little, and writes one picture in light and one in dark, at 1280 and at 400 pixels.
+//
+//	console -bin FOLDER -out FOLDER
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/chromedp/chromedp"
+
+	"lambda-web/test/launch"
+)
+
+func main() {
+	bin := flag.String("bin", ".lambda-web/bin", "folder of the built programs")
+	out := flag.String("out", "docs", "folder of the pictures")
+	flag.Parse()
+	if err := photograph(*bin, *out); err != nil {
+		fmt.Fprintln(os.Stderr, "console:", err)
+		os.Exit(1)
+	}
+}
+
+// find is the path of a program, or "".
+func find(name string) string {
+	path, err := exec.LookPath(name)
+	if err != nil {
+		return ""
+	}
+	return path
+}
+
+// startCloud runs the built local cloud on a free port with the app of a folder.
+func startCloud(bin, app string, args ...string) (*launch.Cloud, error) {
+	command := exec.Command(filepath.Join(bin, "local"), append([]string{"-bin", bin, "-mode", "process", "-port", "0", "-app", app}, args...)...)
+	return launch.Start(command, 2*time.Minute, nil)
+}
+
+// consoleOf is the console's address: beside the stage.
+func consoleOf(c *launch.Cloud) string { return c.URL[:strings.LastIndexByte(c.URL, '/')] + "/@/" }
+
+// copyApp copies the app, so that its files may change.
+func copyApp() (string, error) {
+	folder, err := os.MkdirTemp("", "lambda-web-shop")
+	if err != nil {
+		return "", err
+	}
+	app := filepath.Join(folder, "shop")
+	return app, os.CopyFS(app, os.DirFS("test/console/testdata/app"))
+}
+
+func photograph(bin, out string) error {
+	app, err := copyApp()
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(filepath.Dir(app))
+	c, err := startCloud(bin, app, "-console", "record", "-c", "invokeMode=response_stream")
+	if err != nil {
+		return err
+	}
+	defer c.Kill()
+	if err := visit(c.URL, app, c); err != nil {
+		return err
+	}
+	page, end, err := openBrowser(context.Background())
+	if err != nil {
+		return err
+	}
+	defer end()
+	for _, theme := range []string{"light", "dark"} {
+		for _, width := range []int64{1280, 400} {
+			file := filepath.Join(out, fmt.Sprintf("console-%s-%d.png", theme, width))
+			if err := shoot(page, consoleOf(c), file, width, theme); err != nil {
+				return fmt.Errorf("photograph %s: %w", file, err)
+			}
+			fmt.Println(file)
+		}
+	}
+	return nil
+}
+
+// visit uses the app as a person would.
+func visit(url, app string, c *launch.Cloud) error {
+	for _, ask := range []struct{ method, path, body string }{
+		{"GET", "/", ""}, {"GET", "/logo.png", ""}, {"GET", "/api/hello?name=Ada", ""}, {"POST", "/api/orders", `{"items":["tea","milk"]}`},
+		{"GET", "/api/fail", ""}, {"GET", "/api/crash", ""}, {"GET", "/api/hello?name=Alan", ""}, {"GET", "/missing", ""},
+		{"GET", "/api/progress?steps=4", ""}, {"POST", "/api/orders", `{"items":`}, {"GET", "/api/report", ""}, {"GET", "/api/hello?name=Grace", ""},
+	} {
+		request, err := http.NewRequest(ask.method, url+ask.path, strings.NewReader(ask.body))
+		if err != nil {
+			return err
+		}
+		request.Header.Set("Cookie", "session=7f9c2ba4e88f827d")
+		request.Header.Set("Accept", "application/json")
+		if ask.body != "" {
+			request.Header.Set("Content-Type", "application/json")
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			return err
+		}
+		io.Copy(io.Discard, response.Body)
+		response.Body.Close()
+		if strings.HasSuffix(ask.path, "crash") { // its end is noticed a moment later
+			if _, err := c.Await(0, patience, "Runtime.ExitError"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// opened is true when the details of an invocation are there.
+const opened = `document.querySelector("#detail h2 .path") && document.querySelector("#detail svg rect")`
+
+func shoot(page context.Context, console, file string, width int64, theme string) error {
+	var picture []byte
+	row := `document.querySelector('.row .path[title$="/api/hello?name=Alan"]')?.closest(".row")`
+	actions := []chromedp.Action{look(width, 860, theme), chromedp.Navigate(console), until(row)}
+	if width > 900 {
+		actions = append(actions, chromedp.Evaluate(row+".click()", nil), until(opened))
+	}
+	actions = append(actions, chromedp.CaptureScreenshot(&picture))
+	if err := within(page, actions...); err != nil {
+		return err
+	}
+	return os.WriteFile(file, picture, 0o644)
+}
