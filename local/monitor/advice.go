@@ -21,9 +21,11 @@ type advisor struct {
 	next func(sandbox.Record) // may be nil
 
 	mu      sync.Mutex
-	told    map[string]bool      // folders, and lines of attempts
+	told    map[string]bool      // folders, and that it starts over
 	starts  map[int]*[]complaint // of sandboxes in their init, by their number
 	retries string               // what the app repeats; empty after an init that succeeded
+
+	retriesOf string // key of the complaint
 }
 
 // complaint is a line of the app about an error, with digits left out, and how often it came.
@@ -32,6 +34,9 @@ type complaint struct {
 	last      time.Time
 	times     int
 }
+
+// startsOver is no folder.
+const startsOver = ""
 
 const (
 	enoughTimes   = 3           // an app that says the same that often, with
@@ -92,7 +97,7 @@ func (a *advisor) readOnly(line string) {
 
 // attempt counts what an app complains about before it is ready.
 func (a *advisor) attempt(start *[]complaint, line sandbox.Line) {
-	if !complains.MatchString(line.Text) {
+	if !complains.MatchString(line.Text) || strings.Contains(line.Text, " lambda-adapter: ") {
 		return
 	}
 	key := digits.ReplaceAllString(line.Text, "")
@@ -115,9 +120,13 @@ func (a *advisor) attempt(start *[]complaint, line sandbox.Line) {
 }
 
 func (a *advisor) startsOver(c complaint) {
+	if a.retries != "" && a.retriesOf != c.key {
+		return // the first line of several says it
+	}
+	a.retriesOf = c.key
 	a.retries = fmt.Sprintf("the app is not ready and tries again and again; it said %d times: %s", c.times, strings.TrimSpace(c.text))
-	if !a.told[c.key] {
-		a.told[c.key] = true
+	if c.times == enoughTimes && !a.told[startsOver] {
+		a.told[startsOver] = true
 		fmt.Fprintf(a.log, "lambda-web: %s\n", a.retries)
 	}
 }
@@ -148,6 +157,16 @@ func readOnlyPath(line string) (file string, found bool) {
 	return "", true
 }
 
+// explain adds to an error that a version which did not become ready has caused.
+func (a *advisor) explain(err error) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err == nil || a.retries == "" {
+		return err
+	}
+	return fmt.Errorf("%w: %s", err, a.retries)
+}
+
 // advised is a function whose time-outs say what the app repeats instead of becoming ready.
 type advised struct {
 	sandbox.Invoker
@@ -156,13 +175,8 @@ type advised struct {
 
 func (a advised) Invoke(ctx context.Context, in sandbox.Invocation) (sandbox.Result, error) {
 	result, err := a.Invoker.Invoke(ctx, in)
-	if !errors.Is(err, context.DeadlineExceeded) {
-		return result, err
-	}
-	a.advisor.mu.Lock()
-	defer a.advisor.mu.Unlock()
-	if a.advisor.retries != "" {
-		err = fmt.Errorf("%w: %s", err, a.advisor.retries)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = a.advisor.explain(err)
 	}
 	return result, err
 }

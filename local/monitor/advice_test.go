@@ -67,7 +67,8 @@ func TestAdvice(t *testing.T) {
 		for range 5 { // of several workers at once
 			say(fmt.Sprintf("[%d] OSError: [Errno 30] Read-only file system: '/logs/app.log'", attempt))
 		}
-		say("retrying")
+		say("2026-11-29T01:59:47.287Z INFO lambda-adapter: the app is not ready after 5.0 s: GET http://127.0.0.1:5000/: refused")
+		say("the deployment failed, retrying")
 		if told := strings.Contains(log.String(), "tries again"); told != (attempt >= 2) {
 			t.Errorf("attempt %d: it is told: %t", attempt, told)
 		}
@@ -94,7 +95,7 @@ func TestAdvice(t *testing.T) {
 		say("error: no such user")
 		now = now.Add(time.Minute)
 	}
-	if log.Len() > 0 || seen != 37 {
+	if log.Len() > 0 || seen != 41 {
 		t.Errorf("%d records were passed on, and then it says %q", seen, log.String())
 	}
 }

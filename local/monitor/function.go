@@ -55,7 +55,7 @@ func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource) 
 	}
 	if now != nil {
 		if err := now.alias.Update(ctx, routes...); err != nil {
-			return err
+			return next.advisor.explain(err)
 		}
 		next.alias = now.alias
 		c.functions[arn] = next
@@ -63,7 +63,7 @@ func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource) 
 	}
 	next.alias = sandbox.NewAlias(next.routes.alias, routes[0].Function)
 	c.functions[arn] = next
-	return routes[0].Function.Start(ctx)
+	return next.advisor.explain(routes[0].Function.Start(ctx))
 }
 
 // routing is what an alias says about the versions behind it.

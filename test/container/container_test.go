@@ -50,6 +50,7 @@ func TestContainer(t *testing.T) {
 	}
 	t.Run("restrictions", func(t *testing.T) { d.testRestrictions(t, e) })
 	t.Run("memory", func(t *testing.T) { d.testMemory(t, e) })
+	t.Run("apps of any stack", d.testStacks)
 	t.Run("make local", d.testLocal)
 }
 

@@ -23,7 +23,7 @@ type testDaemon struct {
 }
 
 // useDaemon finds a daemon or starts one; without one the test is skipped with a reason.
-func useDaemon(t *testing.T) *testDaemon {
+func useDaemon(t testing.TB) *testDaemon {
 	t.Helper()
 	if os.Getenv(testVariable) == "" {
 		t.Skip("needs Docker and minutes: start it with make test-container")
@@ -81,7 +81,7 @@ func lastOf(out []byte) string {
 
 // start starts a daemon that lives as long as the test. Its images stay in the project's cache, so the
 // next time they are there.
-func (d *testDaemon) start(t *testing.T, more []string) error {
+func (d *testDaemon) start(t testing.TB, more []string) error {
 	t.Helper()
 	folder, err := os.MkdirTemp("", "dockerd") // what the daemon leaves there may be hard to remove
 	if err != nil {
@@ -140,7 +140,7 @@ func (d *testDaemon) start(t *testing.T, more []string) error {
 }
 
 // run runs a command and fails the test when the command fails.
-func run(t *testing.T, name string, args ...string) string {
+func run(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	var stderr strings.Builder
 	command := exec.Command(name, args...)

@@ -18,7 +18,7 @@ const baseImage = "python:3.13-slim"
 // provideBase makes sure that the base image is there: it is fetched, or, where no registry can be
 // reached and the daemon is the tests' own, replaced by a stand-in of the same name, made of this
 // distribution's packages.
-func (d *testDaemon) provideBase(t *testing.T) {
+func (d *testDaemon) provideBase(t testing.TB) {
 	t.Helper()
 	if exec.Command("docker", "image", "inspect", baseImage).Run() == nil {
 		return
