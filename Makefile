@@ -170,6 +170,17 @@ up: build ## AWS: deploy STACK
 	@go run ./deploy/check $(ON) pulumi stack docker region credentials
 	@pulumi up $(ON)
 
+STEPS ?= 10,50,100
+PAUSE ?= 5m
+BACK  ?=
+YES   ?=
+
+.PHONY: rollout
+rollout: build ## AWS: bring the newest version of STACK out in STEPS (10,50,100) watched for PAUSE (5m) each; BACK=1 takes it back
+	@go run ./deploy/check $(ON) pulumi stack docker region credentials
+	@go build -o $(BIN)/rollout ./deploy/rollout
+	@exec $(BIN)/rollout $(subst --,-,$(ON)) -steps "$(STEPS)" -pause "$(PAUSE)" $(if $(BACK),-back) $(if $(YES),-yes)
+
 .PHONY: drift
 drift: tools ## AWS: whether STACK still is what the last "make up" made; fails if not
 	@go run ./deploy/check $(ON) pulumi stack docker region credentials

@@ -18,12 +18,13 @@ const (
 	functionMetrics = "AWS/Lambda"
 )
 
-// operations makes what people watch the app with.
-func (b builder) operations(fn *appFunction, api *restAPI) error {
-	if err := b.alarms(fn, api); err != nil {
-		return err
+// operations makes what people watch the app with, and returns the names of the alarms.
+func (b builder) operations(fn *appFunction, api *restAPI) (pulumi.StringArray, error) {
+	alarms, err := b.alarms(fn, api)
+	if err != nil {
+		return nil, err
 	}
-	return b.dashboard(fn, api)
+	return alarms, b.dashboard(fn, api)
 }
 
 // alarm is one thing worth waking somebody for.
@@ -46,14 +47,15 @@ func (a Args) alarmList() []alarm {
 	}
 }
 
-func (b builder) alarms(fn *appFunction, api *restAPI) error {
+func (b builder) alarms(fn *appFunction, api *restAPI) (pulumi.StringArray, error) {
 	if !b.args.alarmed() {
-		return nil
+		return nil, nil
 	}
 	topic, err := b.topic()
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var names pulumi.StringArray
 	for _, a := range b.args.alarmList() {
 		args := &cloudwatch.MetricAlarmArgs{
 			AlarmDescription:   pulumi.String(a.description),
@@ -74,11 +76,13 @@ func (b builder) alarms(fn *appFunction, api *restAPI) error {
 		} else {
 			args.Statistic = pulumi.String(a.statistic)
 		}
-		if _, err := cloudwatch.NewMetricAlarm(b.ctx, b.name+"-"+a.name, args, b.parent); err != nil {
-			return fmt.Errorf("alarm %s: %w", a.name, err)
+		made, err := cloudwatch.NewMetricAlarm(b.ctx, b.name+"-"+a.name, args, b.parent)
+		if err != nil {
+			return nil, fmt.Errorf("alarm %s: %w", a.name, err)
 		}
+		names = append(names, made.Name)
 	}
-	return nil
+	return names, nil
 }
 
 func (b builder) dimensions(namespace string, fn *appFunction, api *restAPI) pulumi.StringMap {

@@ -42,13 +42,14 @@ type WebApp struct {
 	APIID         pulumi.StringOutput
 	Stage         pulumi.StringOutput
 	FunctionName  pulumi.StringOutput
-	FunctionARN   pulumi.StringOutput // without a qualifier
-	Version       pulumi.StringOutput // the newest, to go back to with liveVersion
-	AliasARN      pulumi.StringOutput // what the API invokes
-	ImageDigest   pulumi.StringOutput // repository@sha256:...
-	RepositoryURL pulumi.StringOutput // unset for an image that another stack made
-	Architecture  pulumi.StringOutput // of image and function
-	Secrets       bool                // the image starts with the program that fetches secrets
+	FunctionARN   pulumi.StringOutput      // without a qualifier
+	Version       pulumi.StringOutput      // the newest, to go back to with liveVersion
+	AliasARN      pulumi.StringOutput      // what the API invokes
+	ImageDigest   pulumi.StringOutput      // repository@sha256:...
+	RepositoryURL pulumi.StringOutput      // unset for an image that another stack made
+	Architecture  pulumi.StringOutput      // of image and function
+	AlarmNames    pulumi.StringArrayOutput // unset without alarms
+	Secrets       bool                     // the image starts with the program that fetches secrets
 	LogGroup      pulumi.StringOutput
 	RoleName      pulumi.StringOutput // to attach policies to
 	Region        pulumi.StringOutput
@@ -112,8 +113,12 @@ func (w *WebApp) register(ctx *pulumi.Context, name string, args Args, staged st
 	if err != nil {
 		return fmt.Errorf("REST API of %s: %w", name, err)
 	}
-	if err := b.operations(fn, api); err != nil {
+	alarms, err := b.operations(fn, api)
+	if err != nil {
 		return fmt.Errorf("operations of %s: %w", name, err)
+	}
+	if alarms != nil {
+		w.AlarmNames = alarms.ToStringArrayOutput()
 	}
 	w.URL = api.stage.InvokeUrl
 	if args.DisableExecuteAPI {
@@ -154,6 +159,9 @@ func (w *WebApp) Outputs() pulumi.Map {
 		"logGroup":     w.LogGroup,
 		"region":       w.Region,
 		"curl":         w.Curl,
+	}
+	if w.AlarmNames.OutputState != nil {
+		outputs["alarmNames"] = w.AlarmNames
 	}
 	if w.Secrets {
 		outputs["fetchesSecrets"] = pulumi.Bool(true)

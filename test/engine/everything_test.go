@@ -20,6 +20,13 @@ func TestEverything(t *testing.T) {
 	s.preview(t)
 	s.up(t)
 	deployerTypes(t, s.cloud, false)
+	outputs, err := s.Outputs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if names, _ := outputs["alarmNames"].Value.([]any); len(names) != len(s.cloud.Objects("aws:cloudwatch/metricAlarm:MetricAlarm")) || len(names) == 0 {
+		t.Errorf("the output alarmNames is %v", outputs["alarmNames"].Value)
+	}
 	s.unchanged(t)
 	if found := s.refresh(t); len(found) > 0 {
 		t.Errorf("a refresh finds%v", found)
