@@ -86,6 +86,13 @@ type Args struct {
 	LiveVersion               int        `config:"liveVersion" allowed:"0..1000000000"` // 0 is the newest
 	CanaryWeight              int        `config:"canaryWeight" allowed:"0..100" unit:"percent"`
 
+	// Snapshots.
+
+	SnapStart       bool     `config:"snapStart"`
+	SnapStartBefore string   `config:"snapStartBefore"` // path of a hook
+	SnapStartAfter  string   `config:"snapStartAfter"`
+	SnapStartPrime  []string `config:"snapStartPrime" shape:"a list of paths"`
+
 	// Logs.
 
 	LogRetention   int                `config:"logRetention" default:"14" allowed:"1|3|5|7|14|30|60|90|120|150|180|365|400|545|731|1096|1827|2192|2557|2922|3288|3653" unit:"days"`

@@ -51,7 +51,7 @@ func (b builder) function(image *appImage) (*appFunction, error) {
 		return nil, err
 	}
 	function, err := lambda.NewFunction(b.ctx, b.name, b.functionArgs(image, logs, role), b.parent,
-		pulumi.DependsOn(append(policies, image.ready...)))
+		pulumi.DependsOn(append(policies, image.ready...)), b.args.snapshotPatience())
 	if err != nil {
 		return nil, fmt.Errorf("function: %w", err)
 	}
@@ -81,6 +81,9 @@ func (b builder) functionArgs(image *appImage, logs *cloudwatch.LogGroup, role *
 		KmsKeyArn:        optional(b.args.EnvironmentKMSKey),
 		LoggingConfig:    lambda.FunctionLoggingConfigArgs{LogFormat: pulumi.String(b.args.LogFormat), LogGroup: logs.Name},
 		Publish:          pulumi.Bool(true), // an alias and provisioned concurrency need a version
+	}
+	if b.args.SnapStart {
+		args.SnapStart = lambda.FunctionSnapStartArgs{ApplyOn: pulumi.String("PublishedVersions")}
 	}
 	if b.args.ReservedConcurrency > 0 {
 		args.ReservedConcurrentExecutions = pulumi.Int(b.args.ReservedConcurrency)
@@ -160,6 +163,7 @@ func (a Args) variables() map[string]variable {
 	if len(a.Secrets) > 0 {
 		v[reference.Variable] = variable{"secrets", a.secretReferences()}
 	}
+	a.snapStartVariables(v)
 	if a.DomainBasePath != "" {
 		// API Gateway leaves the base path in the path it hands on.
 		v["AWS_LWA_REMOVE_BASE_PATH"] = variable{"domainBasePath", "/" + a.DomainBasePath}

@@ -70,6 +70,7 @@ func rules(name string, args Args, places places) mistakes {
 	checkSecrets(args, &found)
 	checkFunction(args, &found)
 	checkConcurrency(args, &found)
+	checkSnapStart(args, &found)
 	checkAPI(args, &found)
 	checkCallers(args, &found)
 	checkDomain(args, &found)
@@ -370,6 +371,7 @@ func checkPlace(s Settings, found *mistakes) {
 		found.add("aws:region", "%q is not a region; use a name such as eu-central-1", s.Region)
 	}
 	checkImagePlace(s, found)
+	checkSnapStartRegion(s, found)
 	fields(reflect.ValueOf(s.Args), func(field reflect.StructField, value reflect.Value) {
 		arn, known := value.Interface().(pulumi.String)
 		if there := cutARN(string(arn), arnRegion); known && there != "" && there != s.Region {

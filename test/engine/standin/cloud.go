@@ -43,6 +43,8 @@ type Cloud struct {
 	serials int
 	tokens  int
 
+	unstartable bool // no snapshot can be taken of what is published from now on
+
 	served  map[string]bool // stages that have answered
 	dropped []string        // operations after which such a stage did not
 }
@@ -67,10 +69,22 @@ type Object struct {
 type version struct {
 	image string
 	mode  string // in which the adapter answers
+	state versionState
 }
 
+// versionState is the State of a published version. With SnapStart it is Pending while Lambda takes the snapshot, and
+// Failed for good if the app did not start.
+// https://docs.aws.amazon.com/lambda/latest/dg/snapstart-activate.html
+type versionState string
+
+const (
+	active  versionState = "Active"
+	pending versionState = "Pending"
+	failed  versionState = "Failed"
+)
+
 func versionOf(function *Object) version {
-	return version{function.Text("imageUri"), function.Text("environment.variables.AWS_LWA_INVOKE_MODE")}
+	return version{function.Text("imageUri"), function.Text("environment.variables.AWS_LWA_INVOKE_MODE"), active}
 }
 
 // deployedAPI is an API as it was when it was deployed.
@@ -119,6 +133,13 @@ func (c *Cloud) Lose(token string) error {
 	}
 	c.remove(found[0])
 	return nil
+}
+
+// FailNextImages says whether the apps that are deployed from now on do not start.
+func (c *Cloud) FailNextImages(fail bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.unstartable = fail
 }
 
 // Operations returns what was done since the last call.

@@ -174,7 +174,9 @@ func publishes(olds, news resource.PropertyMap) bool {
 	})
 }
 
-// makeFunction publishes a version when there is something new in it.
+// makeFunction publishes a version when there is something new in it. With SnapStart the provider waits for the version
+// of an update, but not for that of a new function
+// (https://github.com/hashicorp/terraform-provider-aws/issues/42693).
 func makeFunction(c *Cloud, o *Object) (map[string]any, error) {
 	old := c.find(functionType, o.Text("name"))
 	o.ID = o.Text("name")
@@ -182,12 +184,31 @@ func makeFunction(c *Cloud, o *Object) (map[string]any, error) {
 		o.newest++
 		versions := map[string]version{}
 		maps.Copy(versions, o.versions)
-		versions[strconv.Itoa(o.newest)] = versionOf(o)
+		versions[strconv.Itoa(o.newest)] = c.published(o, old == nil)
 		o.versions = versions
 	}
-	version := strconv.Itoa(o.newest)
+	newest := strconv.Itoa(o.newest)
+	if old != nil && o.versions[newest].state == failed {
+		// What was sent stays: the same once more is no change, and publishes no version
+		// (https://github.com/hashicorp/terraform-provider-aws/issues/49904).
+		old.Inputs, old.versions, old.newest = o.Inputs, o.versions, o.newest
+		return nil, fmt.Errorf("waiting for Lambda Function (%s) version %s publish: unexpected state 'Failed', wanted target 'Successful'", o.ID, newest)
+	}
 	name := arn("lambda", "function:"+o.ID)
-	return map[string]any{"arn": name, "version": version, "qualifiedArn": name + ":" + version, "invokeArn": invokeARN(name)}, nil
+	return map[string]any{"arn": name, "version": newest, "qualifiedArn": name + ":" + newest, "invokeArn": invokeARN(name)}, nil
+}
+
+// published is a new version of a function.
+func (c *Cloud) published(function *Object, first bool) version {
+	v := versionOf(function)
+	switch {
+	case function.Text("snapStart.applyOn") != "PublishedVersions":
+	case c.unstartable:
+		v.state = failed
+	case first:
+		v.state = pending
+	}
+	return v
 }
 
 // makeAlias moves an alias. One with started environments keeps its requests at the old version until they are started
@@ -214,12 +235,20 @@ func (c *Cloud) provisionedAt(alias *Object) *Object {
 	return nil
 }
 
-// settle is what time does: the aliases that were moved have only their new version.
+// settle is what time does: the aliases that were moved have only their new version, and snapshots have been taken.
 func (c *Cloud) settle() {
 	for _, alias := range c.all(aliasType) {
 		if alias.shifting {
 			alias.shifting = false
 			delete(alias.State, "routingConfig")
+		}
+	}
+	for _, function := range c.all(functionType) {
+		for name, v := range function.versions {
+			if v.state == pending {
+				v.state = active
+				function.versions[name] = v
+			}
 		}
 	}
 }

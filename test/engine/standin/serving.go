@@ -86,6 +86,9 @@ func (c *Cloud) invokes(stage, alias *Object, mode string) error {
 		if !ok || !c.has(v.image) {
 			return fmt.Errorf("version %s of the function has no image", name)
 		}
+		if v.state != active {
+			return fmt.Errorf("version %s of the function is %s", name, v.state)
+		}
 		if v.mode != "" && v.mode != mode {
 			return fmt.Errorf("the deployed API takes answers %s, and version %s of the function gives them %s", mode, name, v.mode)
 		}
