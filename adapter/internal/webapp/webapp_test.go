@@ -252,7 +252,7 @@ func TestNobodyListens(t *testing.T) {
 		{"no limit", address, 0, 0, restartPatience, far},
 		{"far limits", unix, far, far, restartPatience, far},
 		{"the deadline has passed", address, -soon, 0, 0, restartPatience},
-		{"the deadline is near", address, answerMargin + soon, 0, soon, restartPatience},
+		{"the deadline is near", address, answerMargin + soon, 0, soon, answerMargin + soon},
 		{"the exchange is given up soon", address, 0, soon, soon, restartPatience},
 		{"the exchange is given up before the deadline", unix, far, soon, soon, restartPatience},
 		{"the deadline is before the exchange is given up", address, answerMargin + soon, far, soon, restartPatience},
