@@ -125,6 +125,9 @@ func (d *testDaemon) testStack(t *testing.T, s stack, serve string) {
 	if facts["uid"] != 993.0 {
 		t.Errorf("the answer is %s", r.Payload)
 	}
+	if got := facts["write /data"]; strings.Contains(s.dockerfile, "VOLUME /data") && got != "Read-only file system" {
+		t.Errorf("to write to a volume gives %v", got)
+	}
 	if want := s.args["FLAVOUR"]; want != "" && facts["greeting"] != want {
 		t.Errorf("the build argument is %v in the app, want %s", facts["greeting"], want)
 	}

@@ -22,11 +22,7 @@ func seal() error {
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		return fmt.Errorf("limit the number of open files: %w", err)
 	}
-	if ownsRoot() {
-		// It is mounted read-only already; now it is so for files that others may not write, too: EROFS, as on Lambda, in
-		// place of EACCES. Where the kernel does not want it, that remains.
-		syscall.Mount("", "/", "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
-	}
+	makeReadOnly()
 	if err := drop(); err != nil {
 		return fmt.Errorf("give up all rights: %w", err)
 	}
@@ -52,26 +48,46 @@ func drop() error {
 	return errors.Join(syscall.Setgroups(nil), syscall.Setresgid(groupID, groupID, groupID), syscall.Setresuid(userID, userID, userID))
 }
 
-// ownsRoot says whether the root file system is an overlay of this container alone. What is done to any other one is
-// done to the machine's.
-func ownsRoot() bool {
-	mounts, err := os.Open("/proc/self/mountinfo")
+// makeReadOnly leaves /tmp as what can be written. Where the kernel does not want it, what the engine has made of the file
+// systems remains.
+func makeReadOnly() {
+	mountinfo, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
-		return false
+		return
 	}
-	defer mounts.Close()
-	return overlayRoot(mounts)
+	defer mountinfo.Close()
+	own, others := mounts(mountinfo)
+	for _, place := range others {
+		syscall.Mount("", place, "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY, "")
+	}
+	if own {
+		// It is mounted read-only already; now it is so for files that others may not write, too: EROFS, as on Lambda, in
+		// place of EACCES.
+		syscall.Mount("", "/", "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
+	}
 }
 
-// overlayRoot reads proc_pid_mountinfo(5): the last mount at / is the one that is seen.
-func overlayRoot(mountinfo io.Reader) bool {
-	own := false
+// mounts reads proc_pid_mountinfo(5). The root is the container's own if it is an overlay of this container alone: what is
+// done to the file system of any other one is done to the machine's. The others are volumes of the image and single files; the
+// kernel's file systems and /tmp are not among them.
+func mounts(mountinfo io.Reader) (ownRoot bool, others []string) {
 	for lines := bufio.NewScanner(mountinfo); lines.Scan(); {
 		mount, filesystem, _ := strings.Cut(lines.Text(), " - ")
 		fields := strings.Fields(mount) // id, parent, device, root, mount point, options
-		if len(fields) >= 5 && fields[4] == "/" {
-			own = fields[3] == "/" && strings.HasPrefix(filesystem, "overlay ")
+		if len(fields) < 5 {
+			continue
+		}
+		place := unescape.Replace(fields[4])
+		switch first, _, _ := strings.Cut(strings.TrimPrefix(place, "/"), "/"); {
+		case place == "/": // the last one is seen
+			ownRoot = fields[3] == "/" && strings.HasPrefix(filesystem, "overlay ")
+		case first == "proc", first == "sys", first == "dev", first == "tmp":
+		default:
+			others = append(others, place)
 		}
 	}
-	return own
+	return ownRoot, others
 }
+
+// unescape undoes the escapes of mountinfo.
+var unescape = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`)

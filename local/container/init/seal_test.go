@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -23,8 +24,26 @@ func TestOverlayRoot(t *testing.T) {
 		"nothing":                             {"", false},
 		"lines of another kernel, or of none": {"x\n\n1 2 3\n - overlay\n", false},
 	} {
-		if got := overlayRoot(strings.NewReader(c.mounts)); got != c.want {
-			t.Errorf("%s: got %t", name, got)
+		if got, others := mounts(strings.NewReader(c.mounts)); got != c.want || len(others) > 0 {
+			t.Errorf("%s: got %t, %v", name, got, others)
 		}
+	}
+}
+
+// TestOtherMounts: volumes of the image are read-only on Lambda, as there are none.
+func TestOtherMounts(t *testing.T) {
+	const mountinfo = `401 380 0:55 / / ro,relatime - overlay overlay rw,lowerdir=/a
+402 401 0:60 / /proc rw,nosuid - proc proc rw
+403 401 0:61 / /dev rw,nosuid - tmpfs tmpfs rw
+404 403 0:62 / /dev/pts rw,nosuid - devpts devpts rw
+405 401 0:63 / /sys ro,nosuid - sysfs sysfs ro
+406 401 0:64 / /tmp rw,nosuid,nodev - tmpfs tmpfs rw,size=512m
+407 401 254:0 /docker/volumes/1/_data /data rw,relatime - ext4 /dev/vda rw
+408 401 254:0 /docker/containers/1/hosts /etc/hosts rw,relatime - ext4 /dev/vda rw
+409 401 254:0 /docker/volumes/2/_data /my\040data rw,relatime - ext4 /dev/vda rw
+`
+	own, others := mounts(strings.NewReader(mountinfo))
+	if want := []string{"/data", "/etc/hosts", "/my data"}; !own || !slices.Equal(others, want) {
+		t.Errorf("got %t, %q, want %q", own, others, want)
 	}
 }

@@ -31,6 +31,7 @@ def facts():
         "write /etc": attempt(lambda: open("/etc/passwd", "a")),
         "bounding capabilities": int(lines["CapBnd"], 16),
         "write /": attempt(lambda: open("/x", "w")),
+        "write /data": attempt(lambda: open("/data/x", "w")),
         "write /tmp": attempt(lambda: open("/tmp/x", "w")),
         "/tmp MB": os.statvfs("/tmp").f_blocks * os.statvfs("/tmp").f_frsize >> 20,
         "/dev/shm": os.path.exists("/dev/shm"),
