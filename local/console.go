@@ -43,13 +43,10 @@ func (p *place) openConsole(listener net.Listener) {
 
 // loopback is where this machine reaches a server that listens on an address, or on all.
 func loopback(listening net.IP) string {
-	switch {
-	case !listening.IsUnspecified():
-		return listening.String()
-	case listening.To4() == nil:
-		return "::1"
+	if listening.IsUnspecified() {
+		return "127.0.0.1"
 	}
-	return "127.0.0.1"
+	return listening.String()
 }
 
 // observeGateway and observeSandbox are who watches the cloud.
@@ -71,6 +68,13 @@ func (p *place) observeSandbox() func(sandbox.Record) {
 func (p *place) told(began time.Time, changed []string, result string, err error) {
 	if p.console != nil {
 		p.console.Deployed(console.Deployment{Began: began, Took: time.Since(began), Changed: changed, Result: result, Err: err})
+	}
+}
+
+// closeConsole lets open pages go, which would hold a shutdown up.
+func (p *place) closeConsole() {
+	if p.console != nil {
+		p.console.Close()
 	}
 }
 

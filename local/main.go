@@ -207,6 +207,7 @@ func (p *place) serve(ctx context.Context, listener net.Listener) error {
 	case err = <-failed:
 	}
 	fmt.Println("\nStopping")
+	p.closeConsole()
 	// A request that is under way may finish; what takes longer than Lambda's own shutdown is cut off.
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()

@@ -15,6 +15,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
 	"lambda-web/local/gateway"
@@ -42,6 +43,8 @@ type Console struct {
 	config Config
 	store  store
 	routes http.Handler
+	ending sync.Once
+	ended  chan struct{} // closed when the pages shall leave
 }
 
 // Deployment is one attempt to bring a change up.
@@ -58,7 +61,7 @@ var page embed.FS
 
 // New makes a console that has seen nothing yet.
 func New(config Config) *Console {
-	c := &Console{config: config}
+	c := &Console{config: config, ended: make(chan struct{})}
 	c.store.init()
 	files, err := fs.Sub(page, "page")
 	if err != nil {
@@ -76,6 +79,9 @@ func New(config Config) *Console {
 	c.routes = mux
 	return c
 }
+
+// Close ends the connections of open pages, so that a server that shuts down need not wait for them.
+func (c *Console) Close() { c.ending.Do(func() { close(c.ended) }) }
 
 // Gateway takes the records of the gateway.
 func (c *Console) Gateway(r gateway.Record) { c.store.gateway(r) }

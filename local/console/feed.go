@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -44,12 +45,15 @@ func (c *Console) feed(w http.ResponseWriter, r *http.Request) {
 	changed <- struct{}{}
 	c.store.watch(changed)
 	defer c.store.unwatch(changed)
+	io.WriteString(w, "retry: 500\n\n") // milliseconds until a browser asks again, after an end
 	beat := time.NewTicker(feedBeat)
 	defer beat.Stop()
 	seen, sent := uint64(0), time.Time{}
 	for {
 		select {
 		case <-r.Context().Done():
+			return
+		case <-c.ended:
 			return
 		case <-beat.C:
 		case <-changed:

@@ -13,6 +13,9 @@ import (
 // patience bounds every wait; nothing waits for it to pass.
 const patience = 30 * time.Second
 
+// otherSite is a name that the browser finds on this machine, as after a DNS rebinding.
+const otherSite = "shop.example"
+
 // openBrowser starts a headless Chromium with a profile of its own, which calls nobody but what it is told to.
 func openBrowser(ctx context.Context) (context.Context, func(), error) {
 	profile, err := os.MkdirTemp("", "lambda-web-browser")
@@ -23,7 +26,7 @@ func openBrowser(ctx context.Context) (context.Context, func(), error) {
 		chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
 		chromedp.Flag("disable-sync", true), chromedp.Flag("proxy-server", "direct://"),
-		chromedp.Flag("host-resolver-rules", "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"),
+		chromedp.Flag("host-resolver-rules", "MAP "+otherSite+" 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"),
 		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("hide-scrollbars", true),
 		chromedp.WSURLReadTimeout(patience))
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {

@@ -104,7 +104,7 @@ func (s *shop) js(expression string) string {
 // get asks the app and returns the body.
 func (s *shop) get(path string) string {
 	s.t.Helper()
-	request, _ := http.NewRequest("GET", s.URL+path, nil)
+	request, _ := http.NewRequest("GET", strings.Replace(s.URL, "[::]", "127.0.0.1", 1)+path, nil)
 	request.Header.Set("Cookie", "session=7f9c2ba4e88f827d")
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {

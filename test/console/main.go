@@ -47,7 +47,10 @@ func startCloud(bin, app string, args ...string) (*launch.Cloud, error) {
 }
 
 // consoleOf is the console's address: beside the stage.
-func consoleOf(c *launch.Cloud) string { return c.URL[:strings.LastIndexByte(c.URL, '/')] + "/@/" }
+func consoleOf(c *launch.Cloud) string {
+	host := c.URL[:strings.LastIndexByte(c.URL, '/')]
+	return strings.Replace(host, "[::]", "127.0.0.1", 1) + "/@/" // it listens on all addresses
+}
 
 // copyApp copies the app, so that its files may change.
 func copyApp() (string, error) {

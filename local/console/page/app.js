@@ -14,12 +14,19 @@ const detail = new Detail($("#detail"), {
 const list = new List($("#list"), { open: (id) => select(id), now: () => Date.now() + state.skew });
 
 // follow listens to the feed and begins again after an end: the browser connects anew by itself.
+let feed;
 function follow() {
-  const feed = new EventSource("api/feed");
+  feed = new EventSource("api/feed");
   feed.onmessage = (event) => take(JSON.parse(event.data));
   feed.onerror = () => live(false);
   feed.onopen = () => live(true);
 }
+
+// A browser opens six connections to one server: a page in the background leaves its own to the app.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return feed?.close();
+  if (feed?.readyState === EventSource.CLOSED) follow();
+});
 
 function live(on) {
   const e = $("#live");
