@@ -99,7 +99,7 @@ func (c *Console) update(seen uint64) (update, uint64) {
 	for _, i := range s.order {
 		u.Oldest = min(u.Oldest, i.number)
 		if i.changed > seen || seen == 0 {
-			u.Invocations = append(u.Invocations, i.summary())
+			u.Invocations = append(u.Invocations, i.summary().clipped())
 		}
 	}
 	for _, state := range s.sandboxes {

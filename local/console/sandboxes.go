@@ -56,7 +56,6 @@ func (s *store) change(c sandbox.Change) {
 		state.port, state.init = c.AppPort, c.InitDuration
 	case sandbox.Failed:
 		state.errorType, state.cause = c.ErrorType, c.ErrorMessage
-		state.failures++
 	case sandbox.Ended:
 		state.ended, state.busy = c.Time, false
 	}

@@ -159,7 +159,7 @@ func TestSandboxes(t *testing.T) {
 		t.Errorf("%d ended sandboxes are kept", len(u.Sandboxes))
 	}
 	last := u.Sandboxes[len(u.Sandboxes)-1]
-	if last.State != "ended" || last.Cause != "exit status 1" || last.Failures != 1 {
+	if last.State != "ended" || last.Cause != "exit status 1" || last.Failures != 0 {
 		t.Errorf("the last one is %+v", last)
 	}
 }

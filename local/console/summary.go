@@ -62,7 +62,9 @@ func (i *invocation) summary() summary {
 		s.Cold, s.Function, s.Version, s.Sandbox = b.Cold, b.Function, b.Version, b.Sandbox
 	}
 	if r := i.report; r != nil {
-		s.Init = r.InitDuration
+		if s.Init = r.InitDuration; s.Init == 0 { // it was part of the invocation, and is part of its duration
+			s.Init = milliseconds(r.InitEnded.Sub(r.InitBegan))
+		}
 		if i.request == nil {
 			s.Size = r.Response.Size
 		}
@@ -70,6 +72,11 @@ func (i *invocation) summary() summary {
 			s.Failure, s.Cause = r.ErrorType, r.ErrorMessage
 		}
 	}
+	return s
+}
+
+// clipped is a summary as the list has it.
+func (s summary) clipped() summary {
 	if len(s.Cause) > longestCause {
 		s.Cause = strings.ToValidUTF8(s.Cause[:longestCause], "") + "…"
 	}

@@ -72,12 +72,16 @@ func (i *invocation) inside(part func(name string, from, to time.Time)) {
 	if end.IsZero() {
 		end = r.Answered // cut off
 	}
-	if t := i.traffic; t != nil && !t.Asked.IsZero() && !t.Answered.IsZero() {
+	switch t := i.traffic; {
+	case t == nil || t.Asked.IsZero():
+		part("adapter and app", delivered, end)
+	case t.Ended.IsZero(): // the app never answered
+		part("adapter", delivered, t.Asked)
+		part("app", t.Asked, end)
+	default:
 		part("adapter", delivered, t.Asked)
 		part("app", t.Asked, earlier(t.Ended, later(end, t.Answered)))
 		part("adapter", t.Ended, end)
-	} else {
-		part("adapter and app", delivered, end)
 	}
 	part("answer", end, r.Answered)
 	part("after", r.Answered, r.Ended)

@@ -1,7 +1,9 @@
 // Command console photographs the console of a running local cloud, for the docs: it starts the built local cloud with the
 // app in testdata/app, uses it a little, and writes one picture in light and one in dark, at 1280 and at 400 pixels.
 //
-//	console -bin FOLDER -out FOLDER
+//	console -bin FOLDER -out FOLDER [-all]
+//
+// With -all the other views are photographed, too, for whoever works on them.
 package main
 
 import (
@@ -24,8 +26,9 @@ import (
 func main() {
 	bin := flag.String("bin", ".lambda-web/bin", "folder of the built programs")
 	out := flag.String("out", "docs", "folder of the pictures")
+	all := flag.Bool("all", false, "photograph every view")
 	flag.Parse()
-	if err := photograph(*bin, *out); err != nil {
+	if err := photograph(*bin, *out, *all); err != nil {
 		fmt.Fprintln(os.Stderr, "console:", err)
 		os.Exit(1)
 	}
@@ -62,7 +65,7 @@ func copyApp() (string, error) {
 	return app, os.CopyFS(app, os.DirFS("test/console/testdata/app"))
 }
 
-func photograph(bin, out string) error {
+func photograph(bin, out string, all bool) error {
 	app, err := copyApp()
 	if err != nil {
 		return err
@@ -73,7 +76,7 @@ func photograph(bin, out string) error {
 		return err
 	}
 	defer c.Kill()
-	if err := visit(c.URL, app, c); err != nil {
+	if err := visit(c.URL, c); err != nil {
 		return err
 	}
 	page, end, err := openBrowser(context.Background())
@@ -83,18 +86,23 @@ func photograph(bin, out string) error {
 	defer end()
 	for _, theme := range []string{"light", "dark"} {
 		for _, width := range []int64{1280, 400} {
-			file := filepath.Join(out, fmt.Sprintf("console-%s-%d.png", theme, width))
-			if err := shoot(page, consoleOf(c), file, width, theme); err != nil {
-				return fmt.Errorf("photograph %s: %w", file, err)
+			for _, v := range views {
+				if v.name != "" && !all {
+					continue
+				}
+				file := filepath.Join(out, fmt.Sprintf("console%s-%s-%d.png", v.name, theme, width))
+				if err := shoot(page, consoleOf(c), file, width, theme, v.get); err != nil {
+					return fmt.Errorf("photograph %s: %w", file, err)
+				}
+				fmt.Println(file)
 			}
-			fmt.Println(file)
 		}
 	}
 	return nil
 }
 
 // visit uses the app as a person would.
-func visit(url, app string, c *launch.Cloud) error {
+func visit(url string, c *launch.Cloud) error {
 	for _, ask := range []struct{ method, path, body string }{
 		{"GET", "/", ""}, {"GET", "/logo.png", ""}, {"GET", "/api/hello?name=Ada", ""}, {"POST", "/api/orders", `{"items":["tea","milk"]}`},
 		{"GET", "/api/fail", ""}, {"GET", "/api/crash", ""}, {"GET", "/api/hello?name=Alan", ""}, {"GET", "/missing", ""},
@@ -127,15 +135,41 @@ func visit(url, app string, c *launch.Cloud) error {
 // opened is true when the details of an invocation are there.
 const opened = `document.querySelector("#detail h2 .path") && document.querySelector("#detail svg rect")`
 
-func shoot(page context.Context, console, file string, width int64, theme string) error {
+// views are what is photographed, and how to get there. The one without a name is for the docs.
+var views = []struct {
+	name string
+	get  func(width int64) chromedp.Action
+}{
+	{"", func(width int64) chromedp.Action {
+		if width < 900 {
+			return chromedp.Tasks{} // the list alone
+		}
+		return detailsOf("/api/hello?name=Alan")
+	}},
+	{"-detail", func(int64) chromedp.Action { return detailsOf("/api/orders") }},
+	{"-failure", func(int64) chromedp.Action { return detailsOf("/api/crash") }},
+	{"-list", func(int64) chromedp.Action { return chromedp.Tasks{} }},
+	{"-sandboxes", func(int64) chromedp.Action { return viewOf("sandboxes", "#sandboxes article") }},
+	{"-deployments", func(int64) chromedp.Action { return viewOf("deployments", "#deployments article") }},
+	{"-edit", func(int64) chromedp.Action {
+		return chromedp.Tasks{detailsOf("/api/orders"), chromedp.Evaluate(`document.querySelector("#detail .actions button:nth-child(2)").click()`, nil), until(`document.querySelector("form.edit")`)}
+	}},
+	{"-keys", func(int64) chromedp.Action { return chromedp.Evaluate(`document.querySelector("#help").click()`, nil) }},
+}
+
+func detailsOf(path string) chromedp.Action {
+	row := fmt.Sprintf(`document.querySelector('.row .path[title$="%s"]').closest(".row")`, path)
+	return chromedp.Tasks{until(row), chromedp.Evaluate(row+".click()", nil), until(opened)}
+}
+
+func viewOf(name, shown string) chromedp.Action {
+	return chromedp.Tasks{chromedp.Evaluate(fmt.Sprintf(`document.querySelector('[data-view=%q]').click()`, name), nil), until(fmt.Sprintf("document.querySelector(%q)", shown))}
+}
+
+func shoot(page context.Context, console, file string, width int64, theme string, get func(int64) chromedp.Action) error {
 	var picture []byte
-	row := `document.querySelector('.row .path[title$="/api/hello?name=Alan"]')?.closest(".row")`
-	actions := []chromedp.Action{look(width, 860, theme), chromedp.Navigate(console), until(row)}
-	if width > 900 {
-		actions = append(actions, chromedp.Evaluate(row+".click()", nil), until(opened))
-	}
-	actions = append(actions, chromedp.CaptureScreenshot(&picture))
-	if err := within(page, actions...); err != nil {
+	if err := within(page, look(width, 860, theme), chromedp.Navigate("about:blank"), chromedp.Navigate(console),
+		until(`document.querySelectorAll(".row").length > 5`), get(width), chromedp.CaptureScreenshot(&picture)); err != nil {
 		return err
 	}
 	return os.WriteFile(file, picture, 0o644)

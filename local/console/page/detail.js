@@ -58,7 +58,7 @@ export class Detail {
     if (!d.messages.some((m) => m.kind === this.kind)) this.kind = d.messages[0].kind;
     this.root.replaceChildren(
       this.head(d),
-      d.cause ? h("p", { class: "reason" }, h("b", {}, d.failure), d.failure ? " " : "", this.wholeCause(d)) : "",
+      d.cause ? h("p", { class: "reason" }, h("b", {}, d.failure), d.failure ? " " : "", d.cause) : "",
       h("figure", { class: "timeline", id: "timeline" }),
       this.log(d),
       this.messages(d),
@@ -66,11 +66,6 @@ export class Detail {
       h("dl", { class: "figures" }, d.figures.filter((f) => f.value).map((f) => h("div", {}, h("dt", {}, f.name), h("dd", {}, f.value)))));
     this.resize();
     this.root.scrollTop = top;
-  }
-
-  wholeCause(d) {
-    const note = d.messages.find((m) => m.kind === "response")?.note;
-    return note && note.length > d.cause.length ? note : d.cause;
   }
 
   resize() {
@@ -179,7 +174,7 @@ export class Detail {
     const form = h("form", { class: "edit" },
       h("h2", {}, direct ? "Edit the event" : "Edit the request"),
       direct ? "" : h("div", { class: "line" }, input("method", method, "Method"), input("target", target, "Path and query")),
-      direct ? "" : area("headers", m.headers.filter((l) => l.name !== "Host").map((l) => l.name + ": " + l.value).join("\n"), 8, "Headers, one a line; •••••••• keeps the value that is there"),
+      direct ? "" : area("headers", m.headers.filter((l) => !["host", "content-length"].includes(l.name.toLowerCase())).map((l) => l.name + ": " + l.value).join("\n"), 8, "Headers, one a line; •••••••• keeps the value that is there"),
       body === null ? h("p", { class: "muted" }, "The body is binary and goes out as it was.") : area("body", shown, direct ? 24 : 10, direct ? "Event" : "Body"),
       h("span", { class: "actions" }, h("button", { class: "primary" }, "Send"),
         h("button", { type: "button", onclick: () => { this.editing = false; this.draw(); } }, "Cancel")));

@@ -76,7 +76,7 @@ export class List {
   fill(row) {
     const s = row.data, e = row.element;
     const code = s.state === "running" ? (s.status || "···") : s.status || (s.state === "failed" ? "fail" : "ok");
-    e.className = `row ${s.state} s${String(s.status ?? "")[0] ?? ""}`;
+    e.className = `row ${s.state} s${String(s.status ?? "")[0] ?? ""}` + (s.duration >= 1000 ? " slow" : "");
     const took = h("span", { class: "took" }, s.state === "running" ? "" : ms(s.duration));
     const bar = h("i", { class: "bar" });
     bar.style.width = Math.min(100, Math.log10(1 + (s.duration ?? 0)) * 25) + "%";
@@ -88,7 +88,7 @@ export class List {
         s.streamed ? h("em", { class: "tag" }, "stream") : null),
       h("span", { class: "cold", title: s.cold ? "Cold start: a sandbox was started for this" : "" }, s.cold ? ["cold", s.init ? h("span", { class: "fraction" }, " " + ms(s.init)) : ""] : ""),
       h("span", { class: "box", title: s.version ? `version ${s.version}, sandbox ${s.sandbox}` : "" }, s.version ? `v${s.version.replace("$", "")}·${s.sandbox}` : ""),
-      took, bar,
+      took, h("span", { class: "track" }, bar),
       s.failure || s.cause ? h("span", { class: "cause" }, h("b", {}, s.failure ? s.failure + " " : ""), s.cause ?? "") : "",
     );
     row.took = took;

@@ -33,13 +33,13 @@ function sandboxRows(s, now) {
   const rows = [h("tr", { class: "sandbox " + state },
     h("th", { scope: "row" }, toggle),
     h("td", {}, h("span", { class: "state " + state }, state), s.provisioned ? h("em", { class: "tag" }, "provisioned") : null),
-    h("td", {}, alive ? ago(s.since, now) : `${clock(s.since)} – ${clock(s.ended || s.since)}`),
-    h("td", {}, s.init ? ms(s.init) : ""),
-    h("td", {}, s.memory ? s.memory + " MB" : ""),
-    h("td", {}, String(s.invocations)),
-    h("td", { class: s.failures ? "bad" : "" }, s.failures ? String(s.failures) : ""),
-    h("td", {}, s.used ? (alive ? ago(s.used, now) + " ago" : clock(s.used)) : ""),
-    h("td", {}, s.port ? String(s.port) : ""))];
+    h("td", { "data-label": "Since" }, alive ? ago(s.since, now) : `${clock(s.since)} – ${clock(s.ended || s.since)}`),
+    h("td", { "data-label": "Init" }, s.init ? ms(s.init) : ""),
+    h("td", { "data-label": "Memory" }, s.memory ? s.memory + " MB" : ""),
+    h("td", { "data-label": "Invocations" }, String(s.invocations)),
+    h("td", { "data-label": "Failures", class: s.failures ? "bad" : "" }, s.failures ? String(s.failures) : ""),
+    h("td", { "data-label": "Last used" }, s.used ? (alive ? ago(s.used, now) + " ago" : clock(s.used)) : ""),
+    h("td", { "data-label": "Port" }, s.port ? String(s.port) : ""))];
   if (s.failure) rows.push(h("tr", { class: "why" }, h("td", {}), h("td", { colspan: "8" }, h("b", {}, s.failure), " ", s.cause)));
   if (open === s.key) {
     rows.push(h("tr", { class: "why" }, h("td", {}), h("td", { colspan: "8" }, lines.length
