@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"path"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -120,7 +121,9 @@ func (m *reader) read(command instructions.Command) error {
 			m.Exposed = append(m.Exposed, expanded...)
 		}
 	case *instructions.ShellCommand:
-		m.Shell = c.Shell
+		if isShell(c.Shell) {
+			m.Shell = c.Shell
+		}
 	case *instructions.EntrypointCommand:
 		m.Entrypoint = m.commandLine(c.ShellDependantCmdLine)
 		if !m.own {
@@ -131,6 +134,19 @@ func (m *reader) read(command instructions.Command) error {
 	}
 	return nil
 }
+
+// isShell tells whether a SHELL is one that takes options alone: no other gets to run something of its own.
+func isShell(words []string) bool {
+	if len(words) < 2 || !shells.MatchString(path.Base(words[0])) || !strings.HasSuffix(words[len(words)-1], "c") {
+		return false
+	}
+	return !slices.ContainsFunc(words[1:], func(word string) bool { return word != "pipefail" && !shellOption.MatchString(word) })
+}
+
+var (
+	shells      = regexp.MustCompile(`^(sh|bash|dash|ash)$`)
+	shellOption = regexp.MustCompile(`^-[a-z]+$`)
+)
 
 func (m *reader) arg(c *instructions.ArgCommand) error {
 	if err := c.Expand(m.expand); err != nil {

@@ -164,10 +164,15 @@ func findProgram(name, dir, searchPath string) (string, bool) {
 
 // shellScript is the text of a command like sh -c TEXT.
 func shellScript(words []string) (string, bool) {
-	if len(words) < 3 || words[1] != "-c" || !slices.Contains([]string{"sh", "bash", "dash", "ash"}, filepath.Base(words[0])) {
+	if len(words) < 3 || !slices.Contains([]string{"sh", "bash", "dash", "ash"}, filepath.Base(words[0])) {
 		return "", false
 	}
-	return words[2], true
+	for i, word := range words[1 : len(words)-1] {
+		if strings.HasPrefix(word, "-") && strings.HasSuffix(word, "c") {
+			return words[i+2], true
+		}
+	}
+	return "", false
 }
 
 // firstWord is the program that a script starts with, if it is a plain one.
