@@ -110,29 +110,30 @@ func Stamp(folder string) (string, error) {
 			return "", fmt.Errorf("read the app's folder: %w", err)
 		}
 	}
-	return released.before(folder, hex.EncodeToString(hash.Sum(nil))), nil
+	return made.before(folder, hex.EncodeToString(hash.Sum(nil))), nil
 }
 
-// released remembers what release lines made of folders: content that came of a version's own release is that version's.
-var released = releases{made: map[Code]string{}}
+// made remembers what installations and release lines made of folders: content that came of a version's own start is
+// that version's.
+var made = makings{stamps: map[Code]string{}}
 
-type releases struct {
-	mu   sync.Mutex
-	made map[Code]string // the stamp before, by folder and the stamp after
+type makings struct {
+	mu     sync.Mutex
+	stamps map[Code]string // the stamp before, by folder and the stamp after
 }
 
-func (r *releases) add(folder, before, after string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+func (m *makings) add(folder, before, after string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
 	if after != before {
-		r.made[Code{folder, after}] = before
+		m.stamps[Code{folder, after}] = before
 	}
 }
 
-func (r *releases) before(folder, stamp string) string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if before, ok := r.made[Code{folder, stamp}]; ok {
+func (m *makings) before(folder, stamp string) string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if before, ok := m.stamps[Code{folder, stamp}]; ok {
 		return before
 	}
 	return stamp

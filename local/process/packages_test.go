@@ -32,6 +32,7 @@ case "$1 $2" in
 "-m venv") mkdir -p "$3/bin"; touch "$3/pyvenv.cfg"; ln -s "$0" "$3/bin/python" ;;
 "-m pip")
 	[ -z "$FAKE_WAIT" ] || { trap '' TERM; touch "$FAKE_WAIT"; while [ -e "$FAKE_WAIT" ]; do sleep 0.01; done; }
+	[ -z "$FAKE_LEAVES" ] || echo left > "$FAKE_LEAVES"
 	[ -z "$FAKE_FAIL" ] || { echo "ERROR: No matching distribution found for nothing"; exit 1; } ;;
 esac`
 	fakeUV = `
@@ -393,6 +394,20 @@ func TestRelease(t *testing.T) {
 	}
 	if err := (&App{src: Source{Log: io.Discard}}).RunRelease(t.Context(), nil); err != nil {
 		t.Errorf("without a release line: %v", err)
+	}
+}
+
+// Nor what a package manager leaves there.
+func TestInstallationIsPartOfItsVersion(t *testing.T) {
+	newTools(t, "python3")
+	src := startable(t, map[string]string{"requirements.txt": "-e ./lib\n", "lib/pyproject.toml": ""})
+	before, err := Stamp(src.Folder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("FAKE_LEAVES", filepath.Join(src.Folder, "lib", "x.egg-info.txt"))
+	if app := prepare(t, src); app.Code.Stamp != before || !app.Code.Current() {
+		t.Error("the installation made another version of the app")
 	}
 }
 

@@ -49,6 +49,10 @@ func Prepare(ctx context.Context, src Source) (*App, error) {
 	if err := s.checkFile(src.Folder); err != nil {
 		return nil, err
 	}
+	before, err := Stamp(src.Folder)
+	if err != nil {
+		return nil, err
+	}
 	python, err := src.python(ctx)
 	if err != nil {
 		return nil, err
@@ -60,6 +64,8 @@ func Prepare(ctx context.Context, src Source) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	made.add(src.Folder, before, stamp) // package managers leave files beside local packages
+	stamp = before
 	app := &App{Dir: src.Folder, Release: s.release, Env: machine(), Code: Code{src.Folder, stamp}, src: src}
 	for name, value := range s.env {
 		if name == "HOME" && !isFolder(s.place(value, src.Folder)) {

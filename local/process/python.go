@@ -256,11 +256,10 @@ func (e *environment) buildWithUV(ctx context.Context, folder string) error {
 
 // run runs a tool in the app's folder.
 func (e *environment) run(ctx context.Context, folder string, args ...string) error {
-	name := filepath.Base(args[0]) + " " + strings.Join(args[1:], " ")
-	if i := slices.Index(args, "pip"); i > 0 {
+	name := "python3 -m venv"
+	if slices.Contains(args, "pip") {
 		name = "pip install"
-	}
-	if args[0] == e.uv {
+	} else if args[0] == e.uv {
 		name = "uv " + args[1]
 	}
 	return step.Run(ctx, step.Command{

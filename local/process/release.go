@@ -31,7 +31,7 @@ func (a *App) RunRelease(ctx context.Context, variables map[string]string) error
 	}
 	after, err := Stamp(a.src.Folder)
 	if err == nil {
-		released.add(a.src.Folder, a.Code.Stamp, after)
+		made.add(a.src.Folder, a.Code.Stamp, after)
 	}
 	return err
 }
