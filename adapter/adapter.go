@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	// asyncInitBudget is how long init may take with AWS_LWA_ASYNC_INIT, counted from the start of the process: Lambda
-	// starts all over again after 10 s.
+	// asyncInitBudget is how long init may take with AWS_LWA_ASYNC_INIT, counted from the start of
+	// the process: Lambda starts all over again after 10 s.
 	asyncInitBudget = 9800 * time.Millisecond
 	// pollPatience is how long the Runtime API may fail before the process gives up.
 	pollPatience = 5 * time.Second
-	// longestOutage is for how long invocations may find nobody at the app's address. After that the app is taken for
-	// dead, and only a new environment helps.
+	// longestOutage is for how long invocations may find nobody at the app's address. After that
+	// the app is taken for dead, and only a new environment helps.
 	longestOutage = 20 * time.Second
 )
 
@@ -101,8 +101,8 @@ func (a *adapter) requestOptions() request.Options {
 	}
 }
 
-// awaitApp waits until the app is ready, or with asynchronous init until init must end; then it goes through the
-// SnapStart handshake if there is one. An error was reported to Lambda already.
+// awaitApp waits until the app is ready, or with asynchronous init until init must end; then it
+// goes through the SnapStart handshake if there is one. An error was reported to Lambda already.
 func (a *adapter) awaitApp() error {
 	first := a.workers[0]
 	go a.readiness.Run()
@@ -130,7 +130,8 @@ func (a *adapter) awaitApp() error {
 	return nil
 }
 
-// settleAddress lets the workers use the app's address, if the app was found elsewhere. It stays the same from now on.
+// settleAddress lets the workers use the app's address, if the app was found elsewhere. It stays
+// the same from now on.
 func (a *adapter) settleAddress() {
 	address := a.readiness.Settle()
 	if !a.config.PortDiscovery || address == a.appAddress() {
@@ -162,7 +163,8 @@ func (a *adapter) serve() error {
 	return <-ended
 }
 
-// noteOutage takes notice of how an invocation ended for the app that was asked. An error means that the app is dead.
+// noteOutage takes notice of how an invocation ended for the app that was asked. An error means
+// that the app is dead.
 func (a *adapter) noteOutage(app *webapp.Client, f *failure.Failure) error {
 	if f == nil || f.Type != failure.AppConnect {
 		a.outage.over()

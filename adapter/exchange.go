@@ -23,8 +23,8 @@ const (
 	albLimit = 1 << 20
 )
 
-// exchange is the way of one invocation: event, request, response, answer. A *failure.Failure is still to be reported;
-// any other error means that the answer could not be delivered.
+// exchange is the way of one invocation: event, request, response, answer. A *failure.Failure is
+// still to be reported; any other error means that the answer could not be delivered.
 func (w *worker) exchange() error {
 	began := time.Now()
 	inv := &w.invocation
@@ -204,7 +204,8 @@ func (w *worker) refuse(status int, message string) error {
 	return w.buffer(false)
 }
 
-// warnOfIgnoredStatus: a queue takes any response to its event for success, whatever the app's status.
+// warnOfIgnoredStatus: a queue takes any response to its event for success, whatever the app's
+// status.
 func (w *worker) warnOfIgnoredStatus() {
 	status := w.response.Status
 	if w.event.Kind != event.PassThrough || w.event.WebSocket || status < 400 || w.config.ErrorStatus.Has(status) {

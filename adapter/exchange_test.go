@@ -17,8 +17,8 @@ import (
 
 const restEvent = `{"resource":"/{proxy+}","path":"/api/hello","httpMethod":"GET","headers":{"Accept":"application/json","Host":"abc123.execute-api.us-east-1.amazonaws.com","User-Agent":"curl/8.5.0","X-Forwarded-For":"192.0.2.1","X-Forwarded-Port":"443","X-Forwarded-Proto":"https"},"multiValueHeaders":{"Accept":["application/json"],"Host":["abc123.execute-api.us-east-1.amazonaws.com"],"User-Agent":["curl/8.5.0"],"X-Forwarded-For":["192.0.2.1"],"X-Forwarded-Port":["443"],"X-Forwarded-Proto":["https"]},"queryStringParameters":{"name":"World"},"multiValueQueryStringParameters":{"name":["World"]},"pathParameters":{"proxy":"api/hello"},"stageVariables":null,"requestContext":{"accountId":"111122223333","apiId":"abc123","resourceId":"z1","resourcePath":"/{proxy+}","path":"/v1/api/hello","stage":"v1","httpMethod":"GET","protocol":"HTTP/1.1","requestId":"r1","identity":{"sourceIp":"192.0.2.1","userAgent":"curl/8.5.0"}},"body":null,"isBase64Encoded":false}`
 
-// peer is a server on a real socket that answers each request with the same bytes. It reads and writes without
-// allocating, so that allocations measured here are the adapter's.
+// peer is a server on a real socket that answers each request with the same bytes. It reads and
+// writes without allocating, so that allocations measured here are the adapter's.
 type peer struct {
 	net.Listener
 	answers  func(request []byte) []byte
@@ -101,7 +101,8 @@ func requestSize(data []byte) int {
 	return size
 }
 
-// newRuntimeAPI returns a Runtime API that always has the same event, and shows what is posted to it.
+// newRuntimeAPI returns a Runtime API that always has the same event, and shows what is posted to
+// it.
 func newRuntimeAPI(t testing.TB, event string, posted func(request []byte)) *peer {
 	t.Helper()
 	next := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n" +
@@ -117,8 +118,8 @@ func newRuntimeAPI(t testing.TB, event string, posted func(request []byte)) *pee
 	})
 }
 
-// newExchange returns a worker between a Runtime API that always has the same event and an app that always answers the
-// same.
+// newExchange returns a worker between a Runtime API that always has the same event and an app that
+// always answers the same.
 func newExchange(t testing.TB, event, appAnswer string, change func(*settings.Settings)) (w *worker, runtimeAPI, app *peer) {
 	t.Helper()
 	runtimeAPI = newRuntimeAPI(t, event, func([]byte) {})

@@ -1,9 +1,10 @@
-// Command adapter is a Lambda extension that puts a web app, unchanged, on AWS Lambda: it takes the invocations of the
-// function from the Runtime API, turns each event into an HTTP request to the app, and the app's response into what
-// the source of the event expects. The binary is named lambda-adapter and stands in /opt/extensions.
+// Command adapter is a Lambda extension that puts a web app, unchanged, on AWS Lambda: it takes the
+// invocations of the function from the Runtime API, turns each event into an HTTP request to the
+// app, and the app's response into what the source of the event expects. The binary is named
+// lambda-adapter and stands in /opt/extensions.
 //
-// The way of an invocation: lambdaapi takes it, event finds out what it is, request makes an HTTP request of it, webapp
-// sends that to the app, reply encodes the response, lambdaapi sends it.
+// The way of an invocation: lambdaapi takes it, event finds out what it is, request makes an HTTP
+// request of it, webapp sends that to the app, reply encodes the response, lambdaapi sends it.
 package main
 
 import (
@@ -21,8 +22,8 @@ import (
 var processStart = time.Now()
 
 func main() {
-	// Lambda holds the app back until every extension is registered: what the app must find comes before that, and
-	// nothing else does.
+	// Lambda holds the app back until every extension is registered: what the app must find comes
+	// before that, and nothing else does.
 	unprepared := writable.Prepare()
 	extension := lambdaapi.Begin(os.Getenv("AWS_LAMBDA_RUNTIME_API"))
 	os.Exit(run(extension, unprepared))

@@ -6,9 +6,9 @@ import (
 	"time"
 )
 
-// outage adds up for how long invocations have found nobody at the app's address since the app last answered one.
-// Time between invocations does not count, as the environment is frozen then and no supervisor can start the app
-// again; the time of invocations that waited side by side counts once.
+// outage adds up for how long invocations have found nobody at the app's address since the app last
+// answered one. Time between invocations does not count, as the environment is frozen then and no
+// supervisor can start the app again; the time of invocations that waited side by side counts once.
 type outage struct {
 	lasting atomic.Bool
 

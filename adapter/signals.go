@@ -9,8 +9,8 @@ import (
 	"lambda-web/adapter/internal/logging"
 )
 
-// termination ends the process on SIGTERM: at once if no invocation is in flight, else when the last of them has its
-// answer.
+// termination ends the process on SIGTERM: at once if no invocation is in flight, else when the
+// last of them has its answer.
 type termination struct {
 	inFlight atomic.Int32
 	asked    atomic.Bool
@@ -33,7 +33,8 @@ func (t *termination) listen(log *logging.Logger) {
 // begin is called when an invocation has come.
 func (t *termination) begin() { t.inFlight.Add(1) }
 
-// end is called when an invocation has its answer. It does not return if no other one may be asked for.
+// end is called when an invocation has its answer. It does not return if no other one may be asked
+// for.
 func (t *termination) end() {
 	left := t.inFlight.Add(-1)
 	if !t.asked.Load() {

@@ -18,8 +18,9 @@ const (
 	// took too long must come before.
 	// https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 	restoreLimit = 9 * time.Second
-	// slowHook is after how long, again and again, the log is told that the app has not answered. Before the snapshot
-	// there is no other limit than Lambda's, which depends on the function's timeout.
+	// slowHook is after how long, again and again, the log is told that the app has not answered.
+	// Before the snapshot there is no other limit than Lambda's, which depends on the function's
+	// timeout.
 	slowHook = 30 * time.Second
 )
 
@@ -50,8 +51,8 @@ func (a *adapter) snapStart(w *worker) error {
 	return nil
 }
 
-// awaitRestore waits over the snapshot. A proxy for the Runtime API need not know restores; Lambda itself does, unless it is no Lambda
-// but something that only sets the variable.
+// awaitRestore waits over the snapshot. A proxy for the Runtime API need not know restores; Lambda
+// itself does, unless it is no Lambda but something that only sets the variable.
 func (a *adapter) awaitRestore(w *worker) error {
 	err := w.runtime.AwaitRestore()
 	if errors.Is(err, lambdaapi.ErrNoRestore) && a.config.RuntimeAPIProxy != "" {
@@ -91,8 +92,8 @@ func (a *adapter) afterRestore(w *worker, age time.Duration) *failure.Failure {
 	return nil
 }
 
-// prime asks the app for a page, so that what it loads for its first answer is in the snapshot. The answer does not
-// matter.
+// prime asks the app for a page, so that what it loads for its first answer is in the snapshot. The
+// answer does not matter.
 func (w *worker) prime(path string) {
 	defer w.tellIfSlow("the priming request GET " + path)()
 	get := request.Get(path, w.appAddress().HostField())
@@ -102,13 +103,15 @@ func (w *worker) prime(path string) {
 		w.log.Write(logging.Warn, nil, "the priming request GET "+path+" failed: "+f.Message)
 		return
 	case head.Status >= 400:
-		w.log.Write(logging.Warn, nil, "the priming request GET "+path+" was answered with status "+strconv.Itoa(head.Status))
+		w.log.Write(logging.Warn, nil, "the priming request GET "+path+" was answered with status "+
+			strconv.Itoa(head.Status))
 	}
 	w.discardBody()
 }
 
-// callHook posts to one of the app's SnapStart hooks, if it has one, and waits for the answer until the deadline; the
-// zero time means for ever. It returns a text for the log that says how long that took.
+// callHook posts to one of the app's SnapStart hooks, if it has one, and waits for the answer until
+// the deadline; the zero time means for ever. It returns a text for the log that says how long that
+// took.
 func (w *worker) callHook(path string, deadline time.Time) (took string, err error) {
 	if path == "" {
 		return "", nil
@@ -156,7 +159,8 @@ func (w *worker) tellIfSlow(what string) (done func()) {
 			case <-over:
 				return
 			case <-ticker.C:
-				w.log.Write(logging.Info, nil, what+" has no answer after "+time.Since(began).Round(time.Second).String())
+				took := time.Since(began).Round(time.Second).String()
+				w.log.Write(logging.Info, nil, what+" has no answer after "+took)
 			}
 		}
 	}()

@@ -17,8 +17,8 @@ import (
 // largeBuffer is the size above which a buffer is given up when it is no longer needed.
 const largeBuffer = 1 << 20
 
-// worker serves invocations one after the other, in one goroutine, with one connection to the Runtime API and one to
-// the app. All its buffers are reused.
+// worker serves invocations one after the other, in one goroutine, with one connection to the
+// Runtime API and one to the app. All its buffers are reused.
 type worker struct {
 	*adapter
 	runtime  *lambdaapi.Runtime
@@ -71,8 +71,8 @@ func (w *worker) run() error {
 	}
 }
 
-// serveOne sees to it that the invocation gets exactly one answer. An error means that no other invocation can be
-// served.
+// serveOne sees to it that the invocation gets exactly one answer. An error means that no other
+// invocation can be served.
 func (w *worker) serveOne() error {
 	w.state = unanswered
 	err := w.recovered()
@@ -155,10 +155,11 @@ func (w *worker) describe() string {
 	return string(w.composer.Method) + " " + string(pathOf(w.composer.Target)) + ": "
 }
 
-// shrink gives up buffers that a large invocation has left behind, once an invocation did not need them: where
-// large ones follow each other, making them anew each time would cost more than the work itself. What is given up
-// goes back to the system at once, because the app has its memory from there too, and because the runtime would do
-// it minutes later, if at all: the environment is frozen most of the time.
+// shrink gives up buffers that a large invocation has left behind, once an invocation did not need
+// them: where large ones follow each other, making them anew each time would cost more than the
+// work itself. What is given up goes back to the system at once, because the app has its memory
+// from there too, and because the runtime would do it minutes later, if at all: the environment is
+// frozen most of the time.
 func (w *worker) shrink() {
 	large := w.encoder.Shrink(largeBuffer)
 	if cap(w.invocation.Payload) > largeBuffer && len(w.invocation.Payload) <= largeBuffer {

@@ -13,7 +13,8 @@ import (
 	"lambda-web/test/lambda"
 )
 
-// discovering prepares an environment with port discovery in which nobody listens where the application should.
+// discovering prepares an environment with port discovery in which nobody listens where the
+// application should.
 func discovering(t *testing.T) *environment {
 	e := newEnvironment(t)
 	e.app.Refuse()
@@ -63,7 +64,8 @@ func (e *environment) awaitListener(address string) {
 
 func local(port int) string { return fmt.Sprintf("127.0.0.1:%d", port) }
 
-// foundAt asserts that the adapter took the application at port, said so in one line, and sends it invocations.
+// foundAt asserts that the adapter took the application at port, said so in one line, and sends it
+// invocations.
 func (e *environment) foundAt(port int) {
 	e.Helper()
 	want := fmt.Sprintf("the app listens on %d, not %d; set port: %d", port, e.port, port)
@@ -75,7 +77,8 @@ func (e *environment) foundAt(port int) {
 	e.invoke(HTTPEvent("GET", "/", "")).status(200)
 }
 
-// notFound asserts that the adapter takes nobody for the application for a while, and the right one when it comes.
+// notFound asserts that the adapter takes nobody for the application for a while, and the right one
+// when it comes.
 func (e *environment) notFound() {
 	e.Helper()
 	e.awaitLines(2, "the app is not ready after", e.appAddress())

@@ -8,8 +8,9 @@ import (
 	"sync"
 )
 
-// Ports come from the range that the kernel gives to outgoing connections too, as the port of an app may: nobody listens there for
-// the moment, and nobody may answer. Each process takes a block of them for itself, so that another one does not listen there.
+// Ports come from the range that the kernel gives to outgoing connections too, as the port of an
+// app may: nobody listens there for the moment, and nobody may answer. Each process takes a block
+// of them for itself, so that another one does not listen there.
 const (
 	firstPort = 40000
 	blockSize = 2000
@@ -35,8 +36,8 @@ type portBlock struct {
 	unlock func() // never called: the process keeps its block to its end
 }
 
-// FreePort returns a loopback port on which nothing listens. The block is used in turn, so that a port comes back only after many
-// others.
+// FreePort returns a loopback port on which nothing listens. The block is used in turn, so that a
+// port comes back only after many others.
 func FreePort() (int, error) {
 	b, err := block()
 	if err != nil {

@@ -92,7 +92,8 @@ func TestSnapStartHookFails(t *testing.T) {
 	}
 }
 
-// Without hooks there is the readiness check after each restore all the same, and priming asks for what it is told to.
+// Without hooks there is the readiness check after each restore all the same, and priming asks for
+// what it is told to.
 func TestSnapStartPriming(t *testing.T) {
 	t.Parallel()
 	e, restored := snapStart(t)
@@ -126,7 +127,8 @@ func TestSnapStartPriming(t *testing.T) {
 	e.invoke(HTTPEvent("GET", "/", "")).status(200)
 }
 
-// Before the snapshot a hook has the time that Lambda gives; after the restore it has 9 s, so that a report still counts.
+// Before the snapshot a hook has the time that Lambda gives; after the restore it has 9 s, so that
+// a report still counts.
 func TestSnapStartHookLimits(t *testing.T) {
 	t.Parallel()
 	slow := func(path string, d time.Duration) func(*lambda.Exchange) {
@@ -216,8 +218,8 @@ func TestSnapStartHookPathsThatAreRefused(t *testing.T) {
 	}
 }
 
-// An API without restores, such as an emulator that only sets the variable, is worked with all the same; a proxy without them has
-// Lambda behind it.
+// An API without restores, such as an emulator that only sets the variable, is worked with all the
+// same; a proxy without them has Lambda behind it.
 func TestSnapStartWithoutRestoreNext(t *testing.T) {
 	t.Parallel()
 	missing := func(x *lambda.Exchange) bool {

@@ -1,5 +1,6 @@
-// Package lambda is Lambda's side of an execution environment, for tests: a Runtime API and an Extensions API whose every answer can be
-// replaced by a fault, on a Server that reads requests more strictly than most servers do and reports what it had to refuse.
+// Package lambda is Lambda's side of an execution environment, for tests: a Runtime API and an
+// Extensions API whose every answer can be replaced by a fault, on a Server that reads requests
+// more strictly than most servers do and reports what it had to refuse.
 package lambda
 
 import (
@@ -56,7 +57,8 @@ func (a *RuntimeAPI) Close() {
 	a.Server.Close()
 }
 
-// Intercept lets a script see every exchange before the API does; true means that the script has dealt with it.
+// Intercept lets a script see every exchange before the API does; true means that the script has
+// dealt with it.
 func (a *RuntimeAPI) Intercept(script func(*Exchange) bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -81,7 +83,8 @@ type Invocation struct {
 	Refuse  int           // status to answer /response and /error with; 0 means 202
 }
 
-// NewInvocation returns an invocation of event with a deadline and the headers that Lambda always sends.
+// NewInvocation returns an invocation of event with a deadline and the headers that Lambda always
+// sends.
 func NewInvocation(id string, event []byte, deadline time.Time) *Invocation {
 	return &Invocation{ID: id, Event: event, Answers: make(chan *Request, 8), Header: Fields{
 		{"Lambda-Runtime-Deadline-Ms", strconv.FormatInt(deadline.UnixMilli(), 10)},
@@ -159,8 +162,8 @@ func (a *RuntimeAPI) Next(x *Exchange) {
 	}
 }
 
-// Take waits for an invocation without delivering it: for interceptors that deliver in their own way. Nil means that the adapter
-// or the API has gone.
+// Take waits for an invocation without delivering it: for interceptors that deliver in their own
+// way. Nil means that the adapter or the API has gone.
 func (a *RuntimeAPI) Take(x *Exchange) *Invocation {
 	select {
 	case invocation := <-a.queue:

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// Server accepts connections and hands each request head to a handler, one after the other per connection. It keeps a record of
-// all requests and of every violation of HTTP/1.1 it met.
+// Server accepts connections and hands each request head to a handler, one after the other per
+// connection. It keeps a record of all requests and of every violation of HTTP/1.1 it met.
 type Server struct {
-	// Accepted is asked for every new connection, counted from 1, before anything is read from it; false resets the connection.
-	// Nil accepts all. It must be set before the server starts.
+	// Accepted is asked for every new connection, counted from 1, before anything is read from it;
+	// false resets the connection. Nil accepts all. It must be set before the server starts.
 	Accepted func(connection int) bool
 
 	network, address string
@@ -33,8 +33,8 @@ type Server struct {
 	done       sync.WaitGroup
 }
 
-// connection is one accepted connection. A goroutine of its own waits for its first unread byte, so that a handler that parks can
-// see the other side leave.
+// connection is one accepted connection. A goroutine of its own waits for its first unread byte, so
+// that a handler that parks can see the other side leave.
 type connection struct {
 	net.Conn
 	number int
@@ -68,7 +68,8 @@ func NewServer(handler func(*Exchange)) *Server {
 	return &Server{handler: handler, open: map[*connection]struct{}{}, changed: make(chan struct{})}
 }
 
-// Listen starts to accept at address; "127.0.0.1:0" takes a free port. After Refuse it listens again at the address it had.
+// Listen starts to accept at address; "127.0.0.1:0" takes a free port. After Refuse it listens
+// again at the address it had.
 func (s *Server) Listen(network, address string) error {
 	listener, err := net.Listen(network, address)
 	if err != nil {
@@ -100,7 +101,8 @@ func (s *Server) Refuse() {
 	}
 }
 
-// Resume listens again where Refuse stopped. An outgoing connection of another process may have the port for a moment.
+// Resume listens again where Refuse stopped. An outgoing connection of another process may have the
+// port for a moment.
 func (s *Server) Resume() error {
 	for give := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		err := s.Listen(s.network, s.address)
@@ -128,8 +130,9 @@ func (s *Server) Close() {
 	s.done.Wait()
 }
 
-// CloseIdle closes every connection that is between two requests, as a server does when its keep-alive time is over. Exchanges
-// whose reply is out but whose handler has not returned are waited for. It returns how many connections there were.
+// CloseIdle closes every connection that is between two requests, as a server does when its
+// keep-alive time is over. Exchanges whose reply is out but whose handler has not returned are
+// waited for. It returns how many connections there were.
 func (s *Server) CloseIdle() int {
 	return s.eachIdle(func(c *connection) {
 		if half, ok := c.Conn.(interface{ CloseWrite() error }); ok {
@@ -205,7 +208,8 @@ func (s *Server) Violations() []string {
 // errNotSeen is returned by Await when the time is over.
 var errNotSeen = errors.New("did not happen")
 
-// Await waits until condition holds. It is asked again after every accept, request, and end of a connection or of an exchange.
+// Await waits until condition holds. It is asked again after every accept, request, and end of a
+// connection or of an exchange.
 func (s *Server) Await(patience time.Duration, what string, condition func() bool) error {
 	expired := time.After(patience)
 	for {
@@ -306,7 +310,8 @@ type Exchange struct {
 	bodyErr  error
 }
 
-// ReadBody reads the rest of the request. A handler that never calls it leaves the bytes unread until it has replied.
+// ReadBody reads the rest of the request. A handler that never calls it leaves the bytes unread
+// until it has replied.
 func (x *Exchange) ReadBody() error {
 	if !x.bodyRead {
 		x.bodyRead = true
@@ -320,7 +325,8 @@ func (x *Exchange) ReadBody() error {
 	return x.bodyErr
 }
 
-// Reader gives the request's bytes behind its head as they come, framing and all, to a handler that reads the body itself.
+// Reader gives the request's bytes behind its head as they come, framing and all, to a handler that
+// reads the body itself.
 func (x *Exchange) Reader() *bufio.Reader {
 	x.bodyRead = true
 	return x.conn.in
@@ -359,7 +365,8 @@ func (x *Exchange) Reset() {
 	reset(x.conn.Conn)
 }
 
-// Gone is closed once the other side has closed the connection or sent something further. To be asked for when the body was read.
+// Gone is closed once the other side has closed the connection or sent something further. To be
+// asked for when the body was read.
 func (x *Exchange) Gone() <-chan struct{} { return x.conn.await().happened }
 
 func reset(c net.Conn) {
@@ -369,8 +376,9 @@ func reset(c net.Conn) {
 	hangUp(c)
 }
 
-// hangUp closes a socket so that the other side learns of it at once. A process that is being started holds copies of all
-// descriptors until it executes its program, and a socket with a copy stays open: no start is under way while ForkLock is held.
+// hangUp closes a socket so that the other side learns of it at once. A process that is being
+// started holds copies of all descriptors until it executes its program, and a socket with a copy
+// stays open: no start is under way while ForkLock is held.
 func hangUp(socket io.Closer) {
 	syscall.ForkLock.RLock()
 	defer syscall.ForkLock.RUnlock()

@@ -65,8 +65,9 @@ func violation(format string, arguments ...any) error {
 	return fmt.Errorf("%w: %s", errViolation, fmt.Sprintf(format, arguments...))
 }
 
-// readHead reads a request line and its header lines. It accepts only what RFC 9112 lets a client send: CRLF line ends, token
-// names, no white space before the colon, no folded lines, one Host, and at most one statement of the body's length.
+// readHead reads a request line and its header lines. It accepts only what RFC 9112 lets a client
+// send: CRLF line ends, token names, no white space before the colon, no folded lines, one Host,
+// and at most one statement of the body's length.
 func readHead(in *bufio.Reader) (*Request, error) {
 	var raw bytes.Buffer
 	line, err := readLine(in, &raw)
@@ -203,8 +204,9 @@ func isToken(s string) bool {
 	})
 }
 
-// isTarget tells whether s is an origin-form target of visible ASCII. Bytes that RFC 3986 forbids and real clients send all the
-// same (such as | in a query) are let through: the contract keeps a query verbatim.
+// isTarget tells whether s is an origin-form target of visible ASCII. Bytes that RFC 3986 forbids
+// and real clients send all the same (such as | in a query) are let through: the contract keeps a
+// query verbatim.
 func isTarget(s string) bool {
 	return strings.HasPrefix(s, "/") && !strings.ContainsFunc(s, func(c rune) bool { return c <= ' ' || c >= 0x7f })
 }

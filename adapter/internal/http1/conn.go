@@ -1,5 +1,6 @@
-// Package http1 is the client side of HTTP/1.1 (RFC 9112) over one kept connection: one request at a time, one
-// reused read buffer, no goroutines. The adapter speaks it to the app and to the Runtime API.
+// Package http1 is the client side of HTTP/1.1 (RFC 9112) over one kept connection: one request at
+// a time, one reused read buffer, no goroutines. The adapter speaks it to the app and to the
+// Runtime API.
 package http1
 
 import (
@@ -11,7 +12,8 @@ import (
 )
 
 const (
-	// MaxHead is the largest response head that is read, in bytes, and MaxFields the most header fields in it.
+	// MaxHead is the largest response head that is read, in bytes, and MaxFields the most header
+	// fields in it.
 	MaxHead   = 256 << 10
 	MaxFields = 4096
 
@@ -66,16 +68,16 @@ func (c *Conn) SetDeadline(t time.Time) {
 	_ = c.sock.SetDeadline(t) // fails only on a closed connection, which the next read reports better
 }
 
-// Silent reports whether the peer has neither closed the connection nor sent anything that was not asked for. It costs
-// one system call, which never waits.
+// Silent reports whether the peer has neither closed the connection nor sent anything that was not
+// asked for. It costs one system call, which never waits.
 func (c *Conn) Silent() bool { return c.sock != nil && c.next == len(c.in) && c.sock.silent() }
 
-// Usable reports whether the connection can take another request: it is Reusable, and a FIN, a reset or stray bytes
-// have not come since.
+// Usable reports whether the connection can take another request: it is Reusable, and a FIN, a
+// reset or stray bytes have not come since.
 func (c *Conn) Usable() bool { return c.Reusable() && c.Silent() }
 
-// Send writes a request's head and body, both in one write. It forgets the last response. sent is how many bytes
-// were handed to the system.
+// Send writes a request's head and body, both in one write. It forgets the last response. sent is
+// how many bytes were handed to the system.
 func (c *Conn) Send(head, body []byte) (sent int64, err error) {
 	c.received = 0
 	c.Response.reset()
@@ -94,7 +96,8 @@ func (c *Conn) WriteChunk(sizeLine, data []byte) (sent int64, err error) {
 
 var lineEnd = []byte("\r\n")
 
-// WriteAsync writes while the response is read. The channel gives the outcome; closing the connection brings it about.
+// WriteAsync writes while the response is read. The channel gives the outcome; closing the
+// connection brings it about.
 func (c *Conn) WriteAsync(body []byte) <-chan error {
 	sock, done := c.sock, make(chan error, 1)
 	go func() {

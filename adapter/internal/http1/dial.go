@@ -18,8 +18,8 @@ type Dialer struct {
 	targets []netip.AddrPort // none: address is a name, which is resolved each time
 }
 
-// NewDialer returns a dialer for host:port or unix:/path. Both addresses behind the host `localhost` are tried: a
-// server may listen on only one of them.
+// NewDialer returns a dialer for host:port or unix:/path. Both addresses behind the host
+// `localhost` are tried: a server may listen on only one of them.
 func NewDialer(address string) *Dialer {
 	d := &Dialer{address: address}
 	if path, ok := strings.CutPrefix(address, unixPrefix); ok {
@@ -74,11 +74,12 @@ func dialByName(address string, deadline time.Time) (Stream, error) {
 	return conn, nil
 }
 
-// refuseSelf ends a connection to itself. Where nobody listens on a port of the ephemeral range, the system may choose
-// that very port as the source of the connection, and TCP then takes the two ends for a simultaneous open (RFC 9293
-// section 3.5): the connection succeeds, and its peer is its own echo. Package net tries again twice
-// (net/tcpsock_posix.go); here it is what it means: nobody listens. The connection is reset, as the TIME-WAIT of an
-// orderly close would keep the app from listening on its port.
+// refuseSelf ends a connection to itself. Where nobody listens on a port of the ephemeral range,
+// the system may choose that very port as the source of the connection, and TCP then takes the two
+// ends for a simultaneous open (RFC 9293 section 3.5): the connection succeeds, and its peer is its
+// own echo. Package net tries again twice (net/tcpsock_posix.go); here it is what it means: nobody
+// listens. The connection is reset, as the TIME-WAIT of an orderly close would keep the app from
+// listening on its port.
 func refuseSelf(conn *net.TCPConn) error {
 	_ = conn.SetLinger(0)
 	_ = conn.Close()

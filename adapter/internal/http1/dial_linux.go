@@ -7,10 +7,11 @@ import (
 	"time"
 )
 
-// dialTCP connects in the calling thread. On the same machine a connection is there, or refused, when connect(2)
-// returns; the dialer of package net would set a timer and let the poller and two more threads wait for it, which takes
-// several times as long. That counts before the registration, and while the app is asked for every fraction of a
-// millisecond. Only where the listener's queue is full, or the listener is elsewhere, the poller waits.
+// dialTCP connects in the calling thread. On the same machine a connection is there, or refused,
+// when connect(2) returns; the dialer of package net would set a timer and let the poller and two
+// more threads wait for it, which takes several times as long. That counts before the registration,
+// and while the app is asked for every fraction of a millisecond. Only where the listener's queue
+// is full, or the listener is elsewhere, the poller waits.
 func dialTCP(target netip.AddrPort, deadline time.Time) (Stream, error) {
 	var family int
 	var address syscall.Sockaddr
@@ -54,8 +55,8 @@ func newSocketFD(family int) (int, error) {
 	return syscall.Socket(family, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC|syscall.SOCK_NONBLOCK, 0)
 }
 
-// startConnect begins to connect. The first call of connect(2) always says EINPROGRESS; on the same machine the
-// outcome is there then, and the second call tells it.
+// startConnect begins to connect. The first call of connect(2) always says EINPROGRESS; on the same
+// machine the outcome is there then, and the second call tells it.
 func startConnect(fd int, address syscall.Sockaddr) error {
 	err := connect(fd, address)
 	if err == syscall.EINPROGRESS {
@@ -64,8 +65,8 @@ func startConnect(fd int, address syscall.Sockaddr) error {
 	return err
 }
 
-// connect is connect(2), with one name for success and one for an attempt that goes on. A signal does not end the
-// attempt.
+// connect is connect(2), with one name for success and one for an attempt that goes on. A signal
+// does not end the attempt.
 func connect(fd int, address syscall.Sockaddr) error {
 	for {
 		switch err := syscall.Connect(fd, address); err {
@@ -152,8 +153,9 @@ func sameAddress(a, b syscall.Sockaddr) bool {
 	return false
 }
 
-// toStream hands a connected socket to the poller, or closes one that could not connect. A file that does not block is
-// the poller's too; a connection of package net would be a copy, with eight more system calls.
+// toStream hands a connected socket to the poller, or closes one that could not connect. A file
+// that does not block is the poller's too; a connection of package net would be a copy, with eight
+// more system calls.
 func toStream(fd int, err error) (Stream, error) {
 	if err != nil {
 		_ = syscall.Close(fd)

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// ephemeralPort is a port on which nobody listens, of those that the system gives to outgoing connections first: those
-// with the parity of the range's lower end.
+// ephemeralPort is a port on which nobody listens, of those that the system gives to outgoing
+// connections first: those with the parity of the range's lower end.
 func ephemeralPort(t *testing.T) (port, size int) {
 	t.Helper()
 	text, err := os.ReadFile("/proc/sys/net/ipv4/ip_local_port_range")
@@ -34,8 +34,9 @@ func ephemeralPort(t *testing.T) (port, size int) {
 	return 0, 0
 }
 
-// Where nobody listens, nobody answers, however often one asks: sooner or later the system takes the port itself for
-// the source of the connection. Each attempt takes the next port, so that one turn through the range meets it.
+// Where nobody listens, nobody answers, however often one asks: sooner or later the system takes
+// the port itself for the source of the connection. Each attempt takes the next port, so that one
+// turn through the range meets it.
 func TestDialNeverReachesItself(t *testing.T) {
 	port, size := ephemeralPort(t)
 	addresses := []string{fmt.Sprint("127.0.0.1:", port), fmt.Sprint("0.0.0.0:", port)}
@@ -65,13 +66,15 @@ func TestDialNeverReachesItself(t *testing.T) {
 	}
 }
 
-// withoutReuse makes a listener as plain as possible, which the TIME-WAIT of an old connection keeps from its port.
+// withoutReuse makes a listener as plain as possible, which the TIME-WAIT of an old connection
+// keeps from its port.
 func withoutReuse(_, _ string, c syscall.RawConn) (err error) {
 	_ = c.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 0) })
 	return err
 }
 
-// The Go runtime interrupts its own threads with signals; an attempt to connect goes on all the same.
+// The Go runtime interrupts its own threads with signals; an attempt to connect goes on all the
+// same.
 func TestDialUnderSignals(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -13,15 +13,16 @@ type Stream interface {
 	SetDeadline(time.Time) error
 }
 
-// socket reads and writes a connection with system calls of its own, which the Go scheduler does not see. They never
-// wait, because the socket is non-blocking; waiting is the poller's. A call that the scheduler sees wakes the runtime's
-// monitor thread whenever the process was idle, as it is before each step of an invocation, and that thread costs more
-// than the call.
+// socket reads and writes a connection with system calls of its own, which the Go scheduler does
+// not see. They never wait, because the socket is non-blocking; waiting is the poller's. A call
+// that the scheduler sees wakes the runtime's monitor thread whenever the process was idle, as it
+// is before each step of an invocation, and that thread costs more than the call.
 type socket struct {
 	Stream
 	raw syscall.RawConn // nil for a connection that is no socket, as tests have
 
-	// One transfer in each direction at a time. The callbacks are made once, so that a transfer allocates nothing.
+	// One transfer in each direction at a time. The callbacks are made once, so that a transfer
+	// allocates nothing.
 	in       []byte
 	read     int
 	readErr  error

@@ -15,8 +15,8 @@ import (
 	"lambda-web/adapter/internal/rawjson"
 )
 
-// ExtensionName must be the name of the binary's file in /opt/extensions. Lambda takes any other name for an
-// internal extension.
+// ExtensionName must be the name of the binary's file in /opt/extensions. Lambda takes any other
+// name for an internal extension.
 const ExtensionName = "lambda-adapter"
 
 const userAgent = "lambda-web-adapter/1.0"
@@ -36,9 +36,9 @@ type Extension struct {
 	sent    error // how the first attempt to register went
 }
 
-// Begin connects to the Extensions API and sends the registration, without waiting for the answer. Lambda starts the
-// app only when all extensions are registered, so this is the first thing that the process does. An empty address
-// sends nothing.
+// Begin connects to the Extensions API and sends the registration, without waiting for the answer.
+// Lambda starts the app only when all extensions are registered, so this is the first thing that
+// the process does. An empty address sends nothing.
 func Begin(address string) *Extension {
 	e := &Extension{address: address, dialer: http1.NewDialer(address)}
 	if address != "" {
@@ -60,8 +60,8 @@ func (e *Extension) sendRegistration() error {
 	return err
 }
 
-// Finish waits for the answer to the registration. Connection errors and 5xx are tried again up to five times, after
-// first, 2*first, 4*first and so on; every other answer is final.
+// Finish waits for the answer to the registration. Connection errors and 5xx are tried again up to
+// five times, after first, 2*first, 4*first and so on; every other answer is final.
 func (e *Extension) Finish(first time.Duration) error {
 	err := e.sent
 	for try := 1; ; try++ {
@@ -101,9 +101,9 @@ func (e *Extension) readRegistration() (again bool, err error) {
 	return false, errors.New("the answer has no Lambda-Extension-Identifier header, so this is not the Extensions API")
 }
 
-// Park asks for the next extension event, which tells Lambda that this extension is ready. No event is subscribed,
-// so an answer never comes; Park polls again, with a pause, if the call ends all the same. Its end never harms the
-// function. It does not return.
+// Park asks for the next extension event, which tells Lambda that this extension is ready. No event
+// is subscribed, so an answer never comes; Park polls again, with a pause, if the call ends all the
+// same. Its end never harms the function. It does not return.
 func (e *Extension) Park() {
 	head := []byte(requestHead("GET", "/2020-01-01/extension/event/next", e.address) +
 		"lambda-extension-identifier: " + e.id + "\r\n\r\n")
@@ -127,7 +127,8 @@ func (e *Extension) parkOnce(head []byte) {
 	e.conn.Close()
 }
 
-// FailInit tells Lambda that the extension cannot start; the process must exit with an error afterwards.
+// FailInit tells Lambda that the extension cannot start; the process must exit with an error
+// afterwards.
 func (e *Extension) FailInit(kind, message string) error {
 	body := appendError(nil, failure.New(kind, message))
 	head := requestHead("POST", "/2020-01-01/extension/init/error", e.address) +

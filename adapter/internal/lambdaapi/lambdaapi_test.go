@@ -218,8 +218,8 @@ func TestRefusedAnswers(t *testing.T) {
 	}
 }
 
-// When the client of a streamed response has left, Lambda stops reading; that is seen before the next piece is written,
-// although the system would take it.
+// When the client of a streamed response has left, Lambda stops reading; that is seen before the
+// next piece is written, although the system would take it.
 func TestStreamWhoseReaderHasLeft(t *testing.T) {
 	ends := map[string]func(conn *net.TCPConn) error{
 		"closed":   func(conn *net.TCPConn) error { return conn.CloseWrite() },

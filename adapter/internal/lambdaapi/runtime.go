@@ -19,8 +19,8 @@ const maxPayload = 256 << 20
 
 const smallBody = 32 << 10
 
-// ErrFatal is wrapped by errors after which the execution environment is beyond repair: the process must exit, so
-// that Lambda builds a new one.
+// ErrFatal is wrapped by errors after which the execution environment is beyond repair: the process
+// must exit, so that Lambda builds a new one.
 var ErrFatal = errors.New("this environment is beyond repair")
 
 // fatal wraps the cause of an ErrFatal.
@@ -41,8 +41,8 @@ type Runtime struct {
 	warn     func(id []byte, message string)
 }
 
-// NewRuntime returns a client for the Runtime API at address. Answers that an invocation cannot be saved from, but
-// that the next one is not harmed by, are told to warn.
+// NewRuntime returns a client for the Runtime API at address. Answers that an invocation cannot be
+// saved from, but that the next one is not harmed by, are told to warn.
 func NewRuntime(address string, warn func(id []byte, message string)) *Runtime {
 	return &Runtime{
 		address:  address,
@@ -96,8 +96,8 @@ func (r *Runtime) refused() error {
 
 func (r *Runtime) connect() error { return connect(&r.conn, r.dialer, r.address) }
 
-// AwaitListener waits until somebody listens at the address: the proxy of another extension may start later than this
-// process. There is no limit, as Lambda has one for the init phase.
+// AwaitListener waits until somebody listens at the address: the proxy of another extension may
+// start later than this process. There is no limit, as Lambda has one for the init phase.
 func (r *Runtime) AwaitListener() {
 	for failures := 1; ; failures++ {
 		err := r.connect()
@@ -119,7 +119,8 @@ func (r *Runtime) broken(attempt string, err error) error {
 	return errors.New(attempt + " at " + r.address + ": " + http1.Reason(err))
 }
 
-// Shrink gives up a buffer that a large event has left behind, unless the last answer needed it too.
+// Shrink gives up a buffer that a large event has left behind, unless the last answer needed it
+// too.
 func (r *Runtime) Shrink() { r.conn.Shrink() }
 
 // Respond sends the answer of an invocation.
@@ -213,8 +214,9 @@ func (r *Runtime) appendLength(n int) {
 	r.out = append(r.out, "\r\n\r\n"...)
 }
 
-// post sends the request that r.out begins and reads its answer. It tries a second time only if nothing was sent:
-// a response that was sent twice could be taken for the answer of the next invocation.
+// post sends the request that r.out begins and reads its answer. It tries a second time only if
+// nothing was sent: a response that was sent twice could be taken for the answer of the next
+// invocation.
 func (r *Runtime) post(inv *Invocation, attempt string, body []byte) error {
 	r.appendLength(len(body))
 	head := r.out
@@ -237,8 +239,8 @@ func (r *Runtime) post(inv *Invocation, attempt string, body []byte) error {
 	}
 }
 
-// readPosted reads the answer to a posted response. Lambda may answer before it read everything, so the answer is
-// looked for even if sending failed.
+// readPosted reads the answer to a posted response. Lambda may answer before it read everything, so
+// the answer is looked for even if sending failed.
 func (r *Runtime) readPosted(inv *Invocation, attempt string, sendErr error) error {
 	err := r.conn.ReadHead(false)
 	if err != nil {
@@ -277,8 +279,8 @@ func backOff(failures int) time.Duration {
 	return min(20*time.Millisecond<<min(failures-1, 10), time.Second)
 }
 
-// Poll is Next with patience: failures are followed by a pause, and Poll gives up with ErrFatal when they have gone
-// on for limit.
+// Poll is Next with patience: failures are followed by a pause, and Poll gives up with ErrFatal
+// when they have gone on for limit.
 func (r *Runtime) Poll(inv *Invocation, limit time.Duration) error {
 	var since time.Time
 	for failures := 1; ; failures++ {

@@ -23,8 +23,8 @@ const (
 	smallPiece = 8 << 10
 )
 
-// OpenStream sends the head of the response with the first bytes: the prelude and what there is of the body. whole
-// tells that nothing follows, and then everything leaves in one write.
+// OpenStream sends the head of the response with the first bytes: the prelude and what there is of
+// the body. whole tells that nothing follows, and then everything leaves in one write.
 func (r *Runtime) OpenStream(inv *Invocation, contentType string, prelude, first []byte, whole bool) (Stream, error) {
 	r.out = r.appendHead(r.out[:0], inv, "/response")
 	r.out = append(r.out, "lambda-runtime-function-response-mode: streaming\r\ntransfer-encoding: chunked\r\ntrailer: "+
@@ -50,7 +50,8 @@ func appendChunkSize(dst []byte, size int) []byte {
 	return append(strconv.AppendInt(dst, int64(size), 16), "\r\n"...)
 }
 
-// Write sends a piece of the body at once. An error means that nobody reads any more: the client has left.
+// Write sends a piece of the body at once. An error means that nobody reads any more: the client
+// has left.
 func (s Stream) Write(piece []byte) error {
 	r := s.runtime
 	if !r.conn.Silent() {
@@ -81,7 +82,8 @@ func (s Stream) Close(whole bool) error {
 	return s.runtime.readPosted(s.inv, "end the response", nil)
 }
 
-// Fail ends the response with an error, in trailers, so that the client does not take what it has for everything.
+// Fail ends the response with an error, in trailers, so that the client does not take what it has
+// for everything.
 func (s Stream) Fail(f *failure.Failure) error {
 	r := s.runtime
 	r.out = append(r.out[:0], "0\r\n"+errorTypeTrailer+": "...)

@@ -28,7 +28,8 @@ func (l Level) String() string {
 	return [...]string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}[l]
 }
 
-// Logger writes lines. Its methods may be called from several goroutines; a line is always written in one piece.
+// Logger writes lines. Its methods may be called from several goroutines; a line is always written
+// in one piece.
 type Logger struct {
 	out   io.Writer
 	level Level
@@ -45,7 +46,8 @@ func New(out io.Writer, level Level, json bool) *Logger {
 	return &Logger{out: out, level: level, json: json, now: time.Now, once: map[string]bool{}}
 }
 
-// Enabled reports whether lines of this level are written; it spares composing a line that nobody reads.
+// Enabled reports whether lines of this level are written; it spares composing a line that nobody
+// reads.
 func (l *Logger) Enabled(level Level) bool { return level >= l.level }
 
 // Write writes one line. requestID is empty outside invocations.
@@ -59,8 +61,8 @@ func (l *Logger) Write(level Level, requestID []byte, message string) {
 	_, _ = l.out.Write(l.line) // a log that cannot be written has nowhere to say so
 }
 
-// Once writes a line the first time it is called with this key. It serves warnings that every invocation could
-// repeat.
+// Once writes a line the first time it is called with this key. It serves warnings that every
+// invocation could repeat.
 func (l *Logger) Once(key string, level Level, requestID []byte, message string) {
 	l.mu.Lock()
 	seen := l.once[key]

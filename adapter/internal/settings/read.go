@@ -9,8 +9,9 @@ import (
 	"lambda-web/adapter/internal/policy"
 )
 
-// Read reads the settings from an environment (os.Environ). warnings are sentences for the log. The error names every
-// mistake: variable, value, and what is allowed. The log settings are valid even then.
+// Read reads the settings from an environment (os.Environ). warnings are sentences for the log. The
+// error names every mistake: variable, value, and what is allowed. The log settings are valid even
+// then.
 func Read(environ []string) (s Settings, warnings []string, err error) {
 	r := reader{settings: &s, values: relevant(environ)}
 	for i := range Table {
@@ -88,7 +89,8 @@ func (r *reader) take(setting *Setting, name, value string) bool {
 	return false
 }
 
-// takeStatuses takes what there is of a list; one with nothing in it would not be what anybody means.
+// takeStatuses takes what there is of a list; one with nothing in it would not be what anybody
+// means.
 func (r *reader) takeStatuses(setting *Setting, name, value string) bool {
 	set, skipped := readStatuses(value)
 	if set.Empty() {
@@ -157,7 +159,8 @@ func isKnown(name string) bool {
 	return slices.ContainsFunc(Table, func(s Setting) bool { return s.Name == name })
 }
 
-// closest is the name with the longest beginning and end in common: a misspelt one differs in between.
+// closest is the name with the longest beginning and end in common: a misspelt one differs in
+// between.
 func closest(name string) string {
 	best, most := "", -1
 	for i := range Table {

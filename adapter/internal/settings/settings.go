@@ -1,4 +1,5 @@
-// Package settings reads the adapter's environment variables, once, into one struct. Table is the whole list of them.
+// Package settings reads the adapter's environment variables, once, into one struct. Table is the
+// whole list of them.
 package settings
 
 import (
@@ -53,8 +54,8 @@ type Settings struct {
 	LogJSON          bool
 }
 
-// RuntimeAddress is where invocations are taken from: the proxy, if there is one. Extensions are registered at
-// RuntimeAPI itself.
+// RuntimeAddress is where invocations are taken from: the proxy, if there is one. Extensions are
+// registered at RuntimeAPI itself.
 func (s *Settings) RuntimeAddress() string {
 	if s.RuntimeAPIProxy != "" {
 		return s.RuntimeAPIProxy

@@ -119,7 +119,8 @@ func TestAllMistakesAtOnce(t *testing.T) {
 	}
 }
 
-// With these the AWS Lambda Web Adapter goes on, and so does this one, in the same way, with a warning.
+// With these the AWS Lambda Web Adapter goes on, and so does this one, in the same way, with a
+// warning.
 func TestTolerated(t *testing.T) {
 	rows := []struct {
 		entry string
@@ -185,7 +186,8 @@ func TestWarnings(t *testing.T) {
 	}
 }
 
-// No environment makes Read panic; what it accepts keeps the promises of Settings, what it refuses is named.
+// No environment makes Read panic; what it accepts keeps the promises of Settings, what it refuses
+// is named.
 func FuzzRead(f *testing.F) {
 	f.Add("AWS_LWA_PORT", "1", "AWS_LWA_HOST", "unix:/x")
 	f.Add("AWS_LWA_ERROR_STATUS_CODES", "1-,2", "READINESS_CHECK_PATH", "?")

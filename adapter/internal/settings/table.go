@@ -8,8 +8,9 @@ type Setting struct {
 	Accepts string // what values are allowed, for a sentence: "must be ..."
 	Meaning string // for docs/adapter.md
 
-	// tolerant marks variables of which a bad value is a warning, and counts as the default: those that Lambda sets, as
-	// that is not the user's mistake, and those with which the AWS Lambda Web Adapter goes on in the same way.
+	// tolerant marks variables of which a bad value is a warning, and counts as the default: those
+	// that Lambda sets, as that is not the user's mistake, and those with which the AWS Lambda Web
+	// Adapter goes on in the same way.
 	tolerant bool
 	// keepsOlder is set if the older name is no worse than the new one.
 	keepsOlder bool

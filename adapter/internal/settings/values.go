@@ -10,8 +10,8 @@ import (
 	"lambda-web/adapter/internal/logging"
 )
 
-// The readers below return false if a value is not allowed. Values come without white space around them, and never
-// empty.
+// The readers below return false if a value is not allowed. Values come without white space around
+// them, and never empty.
 
 func readWhole(to *int, value string, least, most int) bool {
 	n, err := strconv.Atoi(value)
@@ -163,7 +163,8 @@ func readHeaderName(to *string, value string) bool {
 	return true
 }
 
-// readStatuses reads a list such as `200-399,404`. Entries that are none are left out, and named in skipped.
+// readStatuses reads a list such as `200-399,404`. Entries that are none are left out, and named in
+// skipped.
 func readStatuses(list string) (set StatusSet, skipped []string) {
 	for entry := range strings.SplitSeq(list, ",") {
 		entry = strings.TrimSpace(entry)
@@ -182,8 +183,8 @@ func readStatuses(list string) (set StatusSet, skipped []string) {
 	return set, skipped
 }
 
-// readOwnHost reads HOST, which is the app's own word for where it listens. Its words for all addresses mean this
-// machine.
+// readOwnHost reads HOST, which is the app's own word for where it listens. Its words for all
+// addresses mean this machine.
 func readOwnHost(to *string, value string) bool {
 	switch value {
 	case "0.0.0.0":

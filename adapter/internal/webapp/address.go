@@ -1,5 +1,5 @@
-// Package webapp is the client of the user's web app: it finds out when the app is ready, keeps one connection to
-// it, and sends it one request at a time.
+// Package webapp is the client of the user's web app: it finds out when the app is ready, keeps one
+// connection to it, and sends it one request at a time.
 package webapp
 
 import (
@@ -38,8 +38,8 @@ func (a Address) HostField() string {
 	return a.String()
 }
 
-// isRefused reports whether nobody listens at an address (yet), or a unix socket's queue is full: no byte was sent, so
-// trying again is safe.
+// isRefused reports whether nobody listens at an address (yet), or a unix socket's queue is full:
+// no byte was sent, so trying again is safe.
 func isRefused(err error) bool {
 	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.EAGAIN)
 }

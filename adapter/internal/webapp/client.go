@@ -14,13 +14,15 @@ import (
 )
 
 const (
-	// restartPatience is how long a refused connection is tried again: an app that a supervisor restarts is back by
-	// then.
+	// restartPatience is how long a refused connection is tried again: an app that a supervisor
+	// restarts is back by then.
 	restartPatience = 2 * time.Second
-	// answerMargin is kept before an invocation's deadline for telling Lambda why there is no answer.
+	// answerMargin is kept before an invocation's deadline for telling Lambda why there is no
+	// answer.
 	answerMargin = 200 * time.Millisecond
-	// largeBody is the size from which a body is sent beside the reading of the response. An app may send its
-	// answer while it still reads; two sides that both only write would wait for each other for ever.
+	// largeBody is the size from which a body is sent beside the reading of the response. An app
+	// may send its answer while it still reads; two sides that both only write would wait for each
+	// other for ever.
 	largeBody = 32 << 10
 )
 
@@ -44,7 +46,8 @@ func (l Limits) connectBy() time.Time {
 	return by
 }
 
-// Client sends requests to the app, one at a time: Do, then Body to its end, then Finish; or Abort at any time.
+// Client sends requests to the app, one at a time: Do, then Body to its end, then Finish; or Abort
+// at any time.
 type Client struct {
 	// LambdaPorts are ports that belong to Lambda; a hint to where the app listens leaves them out.
 	LambdaPorts []int
@@ -62,16 +65,17 @@ type Client struct {
 	writing <-chan error // of the body that is being sent, nil if none is
 }
 
-// NewClient returns a client that keeps an idle connection for at most idleLimit; 0 means that no connection is used
-// twice.
+// NewClient returns a client that keeps an idle connection for at most idleLimit; 0 means that no
+// connection is used twice.
 func NewClient(address Address, idleLimit time.Duration) *Client {
 	return &Client{address: address, dialer: http1.NewDialer(address.String()), idleLimit: idleLimit}
 }
 
 // Do sends a request and reads the head of the response, which is valid until the next Do.
 //
-// A kept connection that dies before the first byte of a response is replaced once, if the method may be repeated or
-// nothing was sent. That is the only case in which the app can see a request twice.
+// A kept connection that dies before the first byte of a response is replaced once, if the method
+// may be repeated or nothing was sent. That is the only case in which the app can see a request
+// twice.
 func (c *Client) Do(r *request.Request, limits Limits) (*http1.Response, *failure.Failure) {
 	began := time.Now()
 	reused := c.conn.Reusable() && c.idle(began, limits) < c.keepFor() && c.conn.Silent()
@@ -106,19 +110,22 @@ func (c *Client) Body() Body { return &c.conn }
 
 // Body gives a response's body, in pieces or whole.
 type Body interface {
-	// Next returns the next bytes as soon as there are any, and io.EOF at the end. They are valid until the next call.
+	// Next returns the next bytes as soon as there are any, and io.EOF at the end. They are valid
+	// until the next call.
 	Next() ([]byte, error)
 	// HasBody reports whether bytes are still to come.
 	HasBody() bool
 	// HasNext reports whether Next has something to give without waiting for the app.
 	HasNext() bool
-	// AppendNext appends to dst what Next would return. dst gets room for the whole of a body of known length.
+	// AppendNext appends to dst what Next would return. dst gets room for the whole of a body of
+	// known length.
 	AppendNext(dst []byte) ([]byte, error)
 }
 
-// idle is for how long the kept connection was not used. The clocks of an environment may stand still while it is
-// frozen; the deadlines of two invocations are as far apart as the invocations themselves, because the function's
-// timeout never changes. The first invocation has only the clock of the system, which Lambda sets.
+// idle is for how long the kept connection was not used. The clocks of an environment may stand
+// still while it is frozen; the deadlines of two invocations are as far apart as the invocations
+// themselves, because the function's timeout never changes. The first invocation has only the clock
+// of the system, which Lambda sets.
 func (c *Client) idle(now time.Time, limits Limits) time.Duration {
 	idle := now.Round(0).Sub(c.idleSince)
 	if !c.limits.Deadline.IsZero() && !limits.Deadline.IsZero() {
@@ -128,7 +135,8 @@ func (c *Client) idle(now time.Time, limits Limits) time.Duration {
 	return idle
 }
 
-// keepFor is how long an idle connection may be used again: the setting, and no more than half of what the app said.
+// keepFor is how long an idle connection may be used again: the setting, and no more than half of
+// what the app said.
 func (c *Client) keepFor() time.Duration {
 	if said := c.conn.IdleLimit; said > 0 {
 		return min(c.idleLimit, said/2)
@@ -136,9 +144,9 @@ func (c *Client) keepFor() time.Duration {
 	return c.idleLimit
 }
 
-// connect opens a new connection in the place of the kept one; an app that serves one connection at a time must not
-// see two. Where nobody listens it is tried again for a while; a listener that has no time, because its queue is full,
-// is waited for until the end.
+// connect opens a new connection in the place of the kept one; an app that serves one connection at
+// a time must not see two. Where nobody listens it is tried again for a while; a listener that has
+// no time, because its queue is full, is waited for until the end.
 func (c *Client) connect() *failure.Failure {
 	c.conn.Close()
 	by := c.limits.connectBy()
@@ -166,16 +174,18 @@ func (c *Client) connect() *failure.Failure {
 	}
 }
 
-// Tried is from when to when the last Do looked for somebody at the app's address, if it found nobody.
+// Tried is from when to when the last Do looked for somebody at the app's address, if it found
+// nobody.
 func (c *Client) Tried() (from, until time.Time) { return c.started, c.triedTill }
 
-// restartStep is the pause between two attempts to connect to an app that is away: a sixteenth of what the request has
-// waited anyway, so that many workers that wait leave the CPU to the app.
+// restartStep is the pause between two attempts to connect to an app that is away: a sixteenth of
+// what the request has waited anyway, so that many workers that wait leave the CPU to the app.
 func restartStep(waited time.Duration) time.Duration {
 	return min(max(waited/16, time.Millisecond), 50*time.Millisecond)
 }
 
-// send writes the request. A failure to send is no failure yet: the app may have answered before it read everything.
+// send writes the request. A failure to send is no failure yet: the app may have answered before it
+// read everything.
 func (c *Client) send(r *request.Request) (sent int64, err error) {
 	if len(r.Body) <= largeBody {
 		return c.conn.Send(r.Head, r.Body)
@@ -188,7 +198,8 @@ func (c *Client) send(r *request.Request) (sent int64, err error) {
 	return sent, nil
 }
 
-// Finish ends an exchange whose body was read as far as it is wanted. It keeps the connection if it can be used again.
+// Finish ends an exchange whose body was read as far as it is wanted. It keeps the connection if it
+// can be used again.
 func (c *Client) Finish() {
 	if c.writing != nil {
 		select {
@@ -209,8 +220,8 @@ func (c *Client) Finish() {
 	c.idleSince = time.Now().Round(0)
 }
 
-// Abort closes the connection, in the middle of an exchange or not, and waits until nothing is sent from the request's
-// buffers any more.
+// Abort closes the connection, in the middle of an exchange or not, and waits until nothing is sent
+// from the request's buffers any more.
 func (c *Client) Abort() {
 	c.conn.Close()
 	if c.writing != nil {
@@ -219,8 +230,8 @@ func (c *Client) Abort() {
 	}
 }
 
-// Shrink gives up a buffer that a large response has left behind, unless the last one needed it too. It is for between
-// two exchanges.
+// Shrink gives up a buffer that a large response has left behind, unless the last one needed it
+// too. It is for between two exchanges.
 func (c *Client) Shrink() { c.conn.Shrink() }
 
 // BodyFailed names an error of the body's Next.

@@ -11,16 +11,19 @@ import (
 )
 
 const (
-	// discoveryDelay is how long nobody listens at the expected address before other ones are looked at.
+	// discoveryDelay is how long nobody listens at the expected address before other ones are
+	// looked at.
 	discoveryDelay = 100 * time.Millisecond
-	// discoveryStep is the pause between two looks, and between two questions to a listener that may be the app.
+	// discoveryStep is the pause between two looks, and between two questions to a listener that
+	// may be the app.
 	discoveryStep = 50 * time.Millisecond
 	// provenAfter is for how long a listener must have answered as the app would.
 	provenAfter = 300 * time.Millisecond
 )
 
-// discovery looks for an app that listens at another port than the expected one. What it costs begins only after the
-// expected address has been refused for a while, and it ends with the readiness check.
+// discovery looks for an app that listens at another port than the expected one. What it costs
+// begins only after the expected address has been refused for a while, and it ends with the
+// readiness check.
 type discovery struct {
 	expected Check
 	log      *logging.Logger
@@ -68,7 +71,8 @@ func (d *discovery) run() {
 	}
 }
 
-// pause waits until it is time for the next look; false means that the app was found in another way.
+// pause waits until it is time for the next look; false means that the app was found in another
+// way.
 func (d *discovery) pause() bool {
 	select {
 	case <-d.done:
@@ -78,8 +82,8 @@ func (d *discovery) pause() bool {
 	}
 }
 
-// others are the addresses, by port, at which other processes of the environment listen than Lambda's and its
-// extensions'. present tells that somebody listens at the expected address.
+// others are the addresses, by port, at which other processes of the environment listen than
+// Lambda's and its extensions'. present tells that somebody listens at the expected address.
 func (d *discovery) others() (addresses map[int]netip.Addr, present bool) {
 	if _, all := listeners(nil); !slices.ContainsFunc(all, func(found netip.AddrPort) bool {
 		return !ignored(found, d.expected.LambdaPorts)

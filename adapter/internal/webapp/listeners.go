@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// listenHint says where processes listen if it is not where the app is expected. The addresses in ignore belong to
-// Lambda. It returns an empty text if there is nothing to say.
+// listenHint says where processes listen if it is not where the app is expected. The addresses in
+// ignore belong to Lambda. It returns an empty text if there is nothing to say.
 func listenHint(expected Address, ignore []int) string {
 	if expected.IsUnix() {
 		return ""
@@ -35,8 +35,8 @@ func listenHint(expected Address, ignore []int) string {
 		" (setting port; AWS_LWA_PORT, AWS_LWA_HOST)"
 }
 
-// recent is the last answer of listening. To look at every process takes a while where there are many, and workers that
-// fail together would all do it.
+// recent is the last answer of listening. To look at every process takes a while where there are
+// many, and workers that fail together would all do it.
 var recent struct {
 	mu    sync.Mutex
 	at    time.Time

@@ -9,9 +9,10 @@ import (
 	"strings"
 )
 
-// listening returns the TCP addresses on which processes of this execution environment listen, from /proc/net/tcp and
-// tcp6 (proc(5)). If none of them is known to listen it returns those of the whole machine: a process whose environment
-// cannot be read, or was cleaned, is not recognised, and to say that nothing listens could be wrong.
+// listening returns the TCP addresses on which processes of this execution environment listen, from
+// /proc/net/tcp and tcp6 (proc(5)). If none of them is known to listen it returns those of the
+// whole machine: a process whose environment cannot be read, or was cleaned, is not recognised, and
+// to say that nothing listens could be wrong.
 func listening() []netip.AddrPort {
 	own, all := listeners(environmentSockets())
 	if len(own) > 0 {
@@ -46,9 +47,10 @@ func listeners(sockets map[string]bool) (own, all []netip.AddrPort) {
 	return own, all
 }
 
-// environmentSockets returns the inodes of the sockets that the processes of this execution environment have open,
-// without Lambda's extensions. Its processes are those that know the same Runtime API: on Lambda all of them, on a
-// laptop those of one sandbox, where discovery must not take the app of another one for this one's.
+// environmentSockets returns the inodes of the sockets that the processes of this execution
+// environment have open, without Lambda's extensions. Its processes are those that know the same
+// Runtime API: on Lambda all of them, on a laptop those of one sandbox, where discovery must not
+// take the app of another one for this one's.
 func environmentSockets() map[string]bool {
 	environment := runtimeAPI("/proc/self")
 	inodes := map[string]bool{}
@@ -94,8 +96,8 @@ func isExtension(process string) bool {
 	return false
 }
 
-// parseProcAddress reads `0100007F:1F90`: groups of four bytes in the machine's order, which is little-endian on
-// every machine that Lambda has, then the port.
+// parseProcAddress reads `0100007F:1F90`: groups of four bytes in the machine's order, which is
+// little-endian on every machine that Lambda has, then the port.
 func parseProcAddress(text string) (netip.AddrPort, bool) {
 	host, port, _ := strings.Cut(text, ":")
 	raw, err := hex.DecodeString(host)

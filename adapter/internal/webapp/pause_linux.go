@@ -6,14 +6,14 @@ import (
 	"unsafe"
 )
 
-// pause sleeps with a system call of its own. An app that begins to listen is seen 0.4 ms later (median), and with
-// time.Sleep, which wakes up a whole millisecond late on an idle machine, 1.3 ms later, in every cold start. The
-// scheduler does not see the call: it takes a processor from the other goroutines, of which there are few before the
-// app is ready.
+// pause sleeps with a system call of its own. An app that begins to listen is seen 0.4 ms later
+// (median), and with time.Sleep, which wakes up a whole millisecond late on an idle machine, 1.3 ms
+// later, in every cold start. The scheduler does not see the call: it takes a processor from the
+// other goroutines, of which there are few before the app is ready.
 //
-// The runtime sends a signal to a thread that it wants to stop. The kernel then says what is left to sleep, and adds
-// the timer's slack to it each time (prctl(2), PR_SET_TIMERSLACK), so that sleeping for what is left may never end.
-// So the clock decides.
+// The runtime sends a signal to a thread that it wants to stop. The kernel then says what is left
+// to sleep, and adds the timer's slack to it each time (prctl(2), PR_SET_TIMERSLACK), so that
+// sleeping for what is left may never end. So the clock decides.
 func pause(d time.Duration) {
 	now, ok := clock(clockMonotonic)
 	if !ok {
@@ -23,7 +23,8 @@ func pause(d time.Duration) {
 	end := now.Nano() + int64(d)
 	for now.Nano() < end {
 		rest := syscall.NsecToTimespec(end - now.Nano())
-		if _, _, errno := syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&rest)), 0, 0); errno != syscall.EINTR {
+		_, _, errno := syscall.RawSyscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&rest)), 0, 0)
+		if errno != syscall.EINTR {
 			return
 		}
 		now, _ = clock(clockMonotonic)

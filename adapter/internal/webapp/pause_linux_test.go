@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// A pause is neither shortened nor lengthened by the signals that the Go runtime sends to its own threads, even where the kernel may
-// wake up a thread as late as it likes.
+// A pause is neither shortened nor lengthened by the signals that the Go runtime sends to its own
+// threads, even where the kernel may wake up a thread as late as it likes.
 func TestPauseUnderSignals(t *testing.T) {
 	const (
 		length           = 20 * time.Millisecond

@@ -16,10 +16,11 @@ import (
 const (
 	// probeCap bounds the wait for the answer to one probe.
 	probeCap = 10 * time.Second
-	// unhealthyPause is the shortest time between two probes that the app answers, so that a failing health page
-	// does not fill the app's log.
+	// unhealthyPause is the shortest time between two probes that the app answers, so that a
+	// failing health page does not fill the app's log.
 	unhealthyPause = 10 * time.Millisecond
-	// pagePatience and pageLimit are how long, and how many bytes of, the page behind a probe's status is read.
+	// pagePatience and pageLimit are how long, and how many bytes of, the page behind a probe's
+	// status is read.
 	pagePatience = 500 * time.Millisecond
 	pageLimit    = 1 << 20
 )
@@ -108,7 +109,8 @@ func (r *Readiness) Run() {
 	close(r.done)
 }
 
-// adopt takes over the probe of an app that was found at another address, unless it is too late for that.
+// adopt takes over the probe of an app that was found at another address, unless it is too late for
+// that.
 func (r *Readiness) adopt(found *Readiness) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -138,8 +140,8 @@ func (r *Readiness) where() Address {
 	return r.address
 }
 
-// probeStep is the pause between two attempts to connect: short at first, when it decides how soon a started app is
-// seen, then longer, to leave the CPU to the app.
+// probeStep is the pause between two attempts to connect: short at first, when it decides how soon
+// a started app is seen, then longer, to leave the CPU to the app.
 func probeStep(waited time.Duration) time.Duration {
 	return min(max(waited/512, 300*time.Microsecond), 5*time.Millisecond)
 }
@@ -166,9 +168,10 @@ func (r *Readiness) attempt() (connected, ready bool) {
 	return true, cause == ""
 }
 
-// ask sends the GET request and waits for its answer: a pre-fork server takes connections long before a worker can
-// answer, and probes that are given up early would pile up in its queue. It returns why the app is not ready, or an
-// empty text. The connection stays open if it can be used again.
+// ask sends the GET request and waits for its answer: a pre-fork server takes connections long
+// before a worker can answer, and probes that are given up early would pile up in its queue. It
+// returns why the app is not ready, or an empty text. The connection stays open if it can be used
+// again.
 func (r *Readiness) ask() (cause string) {
 	r.wait(time.Now())
 	defer r.wait(time.Time{})
@@ -205,8 +208,9 @@ func (r *Readiness) probeEnd() time.Time {
 	return end
 }
 
-// finishBody reads the body, so that the connection can be kept. The status has said already whether the app is ready:
-// a page that is long, or slow, or has no end, is left unread, and the connection closed.
+// finishBody reads the body, so that the connection can be kept. The status has said already
+// whether the app is ready: a page that is long, or slow, or has no end, is left unread, and the
+// connection closed.
 func (r *Readiness) finishBody() {
 	r.conn.SetDeadline(time.Now().Add(pagePatience))
 	for size := 0; size <= pageLimit; {
@@ -292,7 +296,8 @@ func (r *Readiness) report() {
 	}
 }
 
-// nextReport is when the log is told next. What was missed, as the environment was frozen, is not made up for.
+// nextReport is when the log is told next. What was missed, as the environment was frozen, is not
+// made up for.
 func nextReport(waited time.Duration) time.Duration {
 	switch {
 	case waited < 2*time.Second:
@@ -325,7 +330,8 @@ func (r *Readiness) Wait(t time.Time) error {
 	}
 }
 
-// HandOver gives the connection of the last probe, which the app has accepted already, to the first client.
+// HandOver gives the connection of the last probe, which the app has accepted already, to the first
+// client.
 func (r *Readiness) HandOver(c *Client) {
 	if r.where() != c.address || c.idleLimit == 0 || !r.conn.Reusable() {
 		r.conn.Close()

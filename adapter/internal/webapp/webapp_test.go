@@ -64,7 +64,8 @@ func send(c *Client, method string, body []byte, limits Limits) (string, *failur
 	}
 }
 
-// An app that sends its answer while it still reads must not wait for ever: both sides would only write.
+// An app that sends its answer while it still reads must not wait for ever: both sides would only
+// write.
 func TestEchoWhileReading(t *testing.T) {
 	app := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_ = http.NewResponseController(w).EnableFullDuplex()
@@ -81,7 +82,8 @@ func TestEchoWhileReading(t *testing.T) {
 	}
 }
 
-// A kept connection that the app closes when the request arrives: repeatable methods are sent again, once; others fail.
+// A kept connection that the app closes when the request arrives: repeatable methods are sent
+// again, once; others fail.
 func TestKeptConnectionDies(t *testing.T) {
 	for method, wantOK := range map[string]bool{"GET": true, "HEAD": true, "PUT": true, "DELETE": true, "OPTIONS": true, "TRACE": true, "POST": false, "PATCH": false} {
 		t.Run(method, func(t *testing.T) {
@@ -175,8 +177,9 @@ func TestReuse(t *testing.T) {
 	}
 }
 
-// How long a connection was idle is told by the clock of the system, and by the deadlines of two invocations, which go
-// on while the environment, and maybe its clock, stands still. An invocation that took long is no idle time.
+// How long a connection was idle is told by the clock of the system, and by the deadlines of two
+// invocations, which go on while the environment, and maybe its clock, stands still. An invocation
+// that took long is no idle time.
 func TestIdle(t *testing.T) {
 	now := time.Now()
 	deadline := now.Add(time.Minute)
@@ -236,7 +239,8 @@ func TestPartOfAnAnswerIsAnAnswer(t *testing.T) {
 	}
 }
 
-// Where nobody listens it is tried again for 2 s, but not beyond what is left of the invocation or of the exchange.
+// Where nobody listens it is tried again for 2 s, but not beyond what is left of the invocation or
+// of the exchange.
 func TestNobodyListens(t *testing.T) {
 	listener := listen(t, "tcp", "127.0.0.1:0")
 	address := addressOf(listener)
@@ -279,8 +283,8 @@ func TestNobodyListens(t *testing.T) {
 	}
 }
 
-// An app whose queue of connections is full, because it has no time to accept, is waited for as long as the invocation
-// may take: it is alive.
+// An app whose queue of connections is full, because it has no time to accept, is waited for as
+// long as the invocation may take: it is alive.
 func TestFullQueueOfConnections(t *testing.T) {
 	fd, address := queueOfOne(t)
 	conns := make(chan net.Conn, 16)
