@@ -33,9 +33,11 @@ type adapter struct {
 	log       *logging.Logger
 	started   time.Time
 	readiness *webapp.Readiness
-	handOver  sync.Once // of the last probe's connection to a worker
+	handOver  sync.Once // of the last probe's connection to a worker, and of what it told
 	hooks     policy.Hooks
 	workers   []*worker
+	// takesScriptName is valid behind handOver.
+	takesScriptName bool
 
 	termination *termination
 	outage      outage
@@ -117,7 +119,7 @@ func (a *adapter) awaitApp() error {
 	a.settleAddress()
 	switch {
 	case err == nil:
-		a.handOver.Do(func() { a.readiness.HandOver(first.app) })
+		a.handOver.Do(first.takeOver)
 	case a.config.AsyncInit && !a.readiness.Failed():
 		a.log.Write(logging.Info, nil, err.Error()+"; init ends now, the first invocation will wait for the app")
 		return nil

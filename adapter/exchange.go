@@ -28,19 +28,18 @@ const (
 func (w *worker) exchange() error {
 	began := time.Now()
 	inv := &w.invocation
+	deadline := inv.Deadline()
+	if err := w.awaitReady(deadline); err != nil {
+		return err
+	}
 	w.event.Scan(inv.Payload)
 	if err := w.composer.Compose(&w.event, inv); err != nil {
 		w.log.Write(logging.Warn, inv.ID, failure.BadEvent+": "+err.Error())
 		return w.refuse(400, err.Error())
 	}
 	w.logRemarks()
-	if w.event.Kind != event.PassThrough && (w.hooks.Guards(w.composer.Target) ||
-		w.composer.PrefixSize > 0 && w.hooks.Guards(w.composer.Target[w.composer.PrefixSize:])) {
+	if w.leadsToHook() {
 		return w.refuse(403, "Forbidden")
-	}
-	deadline := inv.Deadline()
-	if err := w.awaitReady(deadline); err != nil {
-		return err
 	}
 	head, f := w.app.Do(&w.composer.Request, w.limits(deadline))
 	if f != nil {
@@ -49,6 +48,9 @@ func (w *worker) exchange() error {
 	w.response = reply.Response{
 		Status: head.Status, Fields: head.Fields, Length: head.Length,
 		Head: w.composer.IsHead(), Body: w.app.Body(),
+	}
+	if w.config.PrefixAuto {
+		w.response.Prefix, w.response.Host = w.composer.Prefix, w.composer.Host
 	}
 	err := w.answerFromApp()
 	if w.log.Enabled(logging.Debug) {
@@ -66,8 +68,16 @@ func (w *worker) awaitReady(deadline time.Time) error {
 	if err := w.readiness.Wait(deadline); err != nil {
 		return err
 	}
-	w.handOver.Do(func() { w.readiness.HandOver(w.app) })
+	w.handOver.Do(w.takeOver)
+	w.composer.ScriptName = w.takesScriptName
 	return nil
+}
+
+// leadsToHook reports whether a request from outside asks for a SnapStart hook, with its prefix or without.
+func (w *worker) leadsToHook() bool {
+	r := &w.composer.Request
+	return w.event.Kind != event.PassThrough && (w.hooks.Guards(r.Target) ||
+		r.PrefixInTarget && w.hooks.Guards(r.Target[len(r.Prefix):]))
 }
 
 func (w *worker) limits(deadline time.Time) webapp.Limits {

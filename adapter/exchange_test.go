@@ -163,6 +163,8 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 	}{
 		{"REST, GET", restEvent, helloAnswer, nil},
 		{"REST, GET, prefix in the header", restEvent, helloAnswer, func(s *settings.Settings) { s.PrefixHeader = true }},
+		{"REST, GET, prefix and redirects", restEvent, strings.Replace(helloAnswer, "\r\n\r\n", "\r\nLocation: /login\r\nSet-Cookie: a=1; Path=/a\r\n\r\n", 1),
+			func(s *settings.Settings) { s.PrefixHeader, s.PrefixAuto = true, true }},
 		{"REST, GET, prefix in the path", restEvent, helloAnswer, func(s *settings.Settings) { s.PrefixInPath = true }},
 		{"HTTP API, POST of 1 KB in base64", `{"version":"2.0","rawPath":"/","headers":{"host":"h","cookie":"a=1"},"cookies":["a=1","b=2"],"requestContext":{"http":{"method":"POST"}},"body":"` + kilobyte + `","isBase64Encoded":true}`,
 			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nSet-Cookie: a=1\r\nVary: a\r\nVary: b\r\n\r\n400\r\n" + kilobyte + "\r\n0\r\n\r\n", nil},

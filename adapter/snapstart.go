@@ -96,7 +96,7 @@ func (a *adapter) afterRestore(w *worker, age time.Duration) *failure.Failure {
 // answer does not matter.
 func (w *worker) prime(path string) {
 	defer w.tellIfSlow("the priming request GET " + path)()
-	get := request.Get(path, w.appAddress().HostField())
+	get := request.Get(path, w.appAddress().HostField(), "")
 	head, f := w.app.Do(&get, webapp.Limits{})
 	switch {
 	case f != nil:

@@ -107,7 +107,7 @@ func TestSettingsThatAreAccepted(t *testing.T) {
 		"AWS_LWA_DEADLINE_MARGIN_MS":              {"0", "500"},
 		"AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS":       {"0", "0.5", "3600"},
 		"AWS_LWA_CONTEXT_HEADERS":                 {"ALL", "lambda"},
-		"AWS_LWA_FORWARDED_PREFIX":                {"off", "Header", "path", ""},
+		"AWS_LWA_FORWARDED_PREFIX":                {"off", "Header", "path", "auto", ""},
 		"AWS_LWA_HOST":                            {"127.0.0.1", "localhost", " 127.0.0.1 ", ""},
 		"AWS_LWA_REMOVE_BASE_PATH":                {"api", "/api/", "/"},
 		"AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH":    {"true"},

@@ -38,6 +38,7 @@ type Event struct {
 
 	Method, Path, RawQuery rawjson.Value
 	PublicPath             rawjson.Value // the path of the client's URL: Path behind stage and base path
+	Resource, PathParams   rawjson.Value // of a REST API: the resource's path, and what its variables stand for
 	Headers, MultiHeaders  rawjson.Value
 	Params, MultiParams    rawjson.Value
 	Cookies                rawjson.Value
@@ -90,6 +91,10 @@ func (e *Event) visit(name []byte, v rawjson.Value) {
 		e.seen.method = v
 	case "path":
 		e.Path = v
+	case "resource":
+		e.Resource = v
+	case "pathParameters":
+		e.PathParams = v
 	case "rawPath":
 		e.seen.rawPath = v
 	case "rawQueryString":

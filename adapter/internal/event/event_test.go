@@ -90,7 +90,7 @@ func FuzzScan(f *testing.F) {
 		if e.Kind != PassThrough && !json.Valid(payload) {
 			t.Fatalf("%v made of %q, which is no JSON", e.Kind, payload)
 		}
-		for _, v := range []rawjson.Value{e.Method, e.Path, e.RawQuery, e.Headers, e.MultiHeaders, e.Params,
+		for _, v := range []rawjson.Value{e.Method, e.Path, e.RawQuery, e.Resource, e.PathParams, e.Headers, e.MultiHeaders, e.Params,
 			e.MultiParams, e.Cookies, e.Body, e.Context, e.Domain} {
 			if v != nil && !json.Valid(v) {
 				t.Fatalf("member %q is no JSON", v)

@@ -12,7 +12,7 @@ import (
 // collect takes over the fields that the client may see: not those about the connection between app and
 // adapter, nor those that its Connection lists (RFC 9110 section 7.6.1), nor a length that is not the body's.
 func (e *Encoder) collect(r *Response) {
-	e.fields = e.fields[:0]
+	e.fields, e.values = e.fields[:0], e.values[:0]
 	listed := false
 	for i := range r.Fields {
 		f := r.Fields[i]
@@ -22,6 +22,8 @@ func (e *Encoder) collect(r *Response) {
 			continue
 		case string(f.Name) == "content-length" && (e.has("content-length") || !r.keepsLength(f.Value)):
 			continue
+		case len(r.Prefix) > 0:
+			f.Value = e.belowPrefix(r, f)
 		}
 		e.fields = append(e.fields, f)
 	}

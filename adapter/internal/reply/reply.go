@@ -23,6 +23,8 @@ type Response struct {
 	Length int64 // of the body, -1 if not known
 	Head   bool  // the request was HEAD
 	Body   Body
+	Prefix []byte // below which redirects and cookies are kept; or empty
+	Host   []byte // of the request, if there is a prefix
 }
 
 // CountOf is how many fields of a name, in lower case, the response has.
@@ -41,6 +43,7 @@ type Encoder struct {
 	out    []byte // the response of the function
 	text   text
 	fields []http1.Field
+	values []byte // of fields that were changed
 	gzip   compressor
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"lambda-web/adapter/internal/event"
+	"lambda-web/adapter/internal/rawjson"
 )
 
 // prefixField is the header by which proxies say which part of the path they took off. Apps build their links with it.
@@ -29,13 +30,63 @@ func prefixOf(public, path []byte) []byte {
 	return bytes.TrimRight(prefix, "/")
 }
 
+// withoutMapping takes off what a domain's base path mapping put before the path of a REST API. The
+// event has it in its path, and not in its resource, whose variables pathParameters tells.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/rest-api-mappings.html
+func (c *Composer) withoutMapping(e *event.Event, path []byte) []byte {
+	inside, ok := c.insidePath(e)
+	if !ok {
+		return path
+	}
+	base, found := bytes.CutSuffix(bytes.TrimRight(path, "/"), inside)
+	if !found || len(base) > 0 && base[0] != '/' {
+		return path
+	}
+	return path[len(base):]
+}
+
+// insidePath returns the path that a REST API's resource stands for, without a slash at its end.
+func (c *Composer) insidePath(e *event.Event) (path []byte, ok bool) {
+	if e.Kind != event.V1 || e.HTTPAPI || !e.Resource.IsString() {
+		return nil, false
+	}
+	c.text = e.Resource.AppendText(c.text[:0])
+	if len(c.text) == 0 || c.text[0] != '/' {
+		return nil, false
+	}
+	c.inside = c.inside[:0]
+	for segment := range bytes.SplitSeq(c.text[1:], []byte{'/'}) {
+		c.inside = append(c.inside, '/')
+		name, isVariable := bytes.CutPrefix(segment, []byte{'{'})
+		if !isVariable {
+			c.inside = append(c.inside, segment...)
+			continue
+		}
+		name = bytes.TrimRight(name, "+}")
+		before := len(c.inside)
+		for m := rawjson.MembersOf(e.PathParams); m.Next(); {
+			if bytes.Equal(m.Name, name) {
+				c.inside = m.Value.AppendText(c.inside)
+				break
+			}
+		}
+		if len(c.inside) == before {
+			return nil, false // an event that somebody wrote by hand
+		}
+	}
+	return bytes.TrimRight(c.inside, "/"), true
+}
+
 // tellsPrefix reports whether the app learns its prefix, in a header or in the path.
 func (c *Composer) tellsPrefix() bool { return c.options.PrefixHeader || c.options.PrefixInPath }
 
-// appendPrefix writes the header, or nothing for an app at the root of its host.
+// appendPrefix writes the headers, or nothing for an app at the root of its host.
 func (c *Composer) appendPrefix() {
-	if len(c.prefix) == 0 {
+	if len(c.Prefix) == 0 || c.options.PrefixInPath {
 		return
 	}
-	c.Head = append(append(append(append(c.Head, prefixField...), ": "...), c.prefix...), "\r\n"...)
+	c.Head = append(append(append(c.Head, prefixField+": "...), c.Prefix...), "\r\n"...)
+	if c.ScriptName {
+		c.Head = append(append(append(c.Head, "SCRIPT_NAME: "...), c.Prefix...), "\r\n"...)
+	}
 }

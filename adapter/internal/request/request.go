@@ -43,8 +43,12 @@ type Request struct {
 	Head   []byte // request line and fields, and a small body too
 	Body   []byte // a body that is not in Head
 	Size   int    // bytes of the body
-	// PrefixSize is how much of the target is the prefix, where that is in the path.
-	PrefixSize int
+	// Prefix is what stands before the app's path in the client's URL (stage, base path), without a slash at its end. It
+	// is known only if the app is told of it.
+	Prefix []byte
+	// PrefixInTarget tells that the target begins with the prefix.
+	PrefixInTarget bool
+	Host           []byte // the host that the app is told
 	// AcceptsGzip is true if FindGzip is set and the client accepts that coding.
 	AcceptsGzip bool
 }
@@ -66,6 +70,8 @@ func (r *Request) Repeatable() bool {
 type Composer struct {
 	Request
 	Remarks []Remark // about the last event; mostly none
+	// ScriptName tells that the app's server takes the prefix in a field SCRIPT_NAME, off the request line.
+	ScriptName bool
 
 	options     Options
 	passThrough []byte
@@ -75,7 +81,7 @@ type Composer struct {
 	names  []byte // the fields' names
 	text   []byte // one decoded text at a time
 	path   []byte
-	prefix []byte // what stands before the path in the client's URL
+	inside []byte // the path within a REST API
 }
 
 // NewComposer returns a composer.
@@ -89,7 +95,7 @@ func NewComposer(options Options) *Composer {
 
 // Release forgets the last event, whose bytes the composed request and its fields point to.
 func (c *Composer) Release() {
-	c.Request = Request{Head: c.Head[:0]}
+	c.Request = Request{Head: c.Head[:0], Prefix: c.Prefix[:0]}
 	clear(c.fields[:cap(c.fields)])
 }
 
@@ -112,7 +118,7 @@ func badEvent(message string) error { return failure.New(failure.BadEvent, messa
 // afterwards. An error means that no request can be made of the event; it is for the caller, as status 400.
 func (c *Composer) Compose(e *event.Event, inv *lambdaapi.Invocation) error {
 	c.Remarks = c.Remarks[:0]
-	c.Request = Request{Head: c.Head[:0]}
+	c.Request = Request{Head: c.Head[:0], Prefix: c.Prefix[:0]}
 	if e.Kind == event.PassThrough {
 		c.composePassThrough(e, inv)
 		return nil
@@ -175,7 +181,12 @@ func (c *Composer) appendLine(e *event.Event) error {
 	}
 	method := len(head)
 	head = append(head, ' ')
-	head = appendPath(head, c.appPath(e))
+	path := c.appPath(e)
+	if c.ScriptName && len(c.Prefix) > 0 {
+		head = append(head, c.Prefix...)
+		c.PrefixInTarget = true
+	}
+	head = appendPath(head, path)
 	switch e.Kind {
 	case event.V2:
 		head = c.appendQuery(head, e.RawQuery)
@@ -191,17 +202,18 @@ func (c *Composer) appendLine(e *event.Event) error {
 	return nil
 }
 
-// appPath is the path that the app gets. It sets c.prefix too.
+// appPath is the path that the app gets. It sets c.Prefix too.
 func (c *Composer) appPath(e *event.Event) []byte {
-	c.path, c.prefix = e.Path.AppendText(c.path[:0]), c.prefix[:0]
+	c.path = e.Path.AppendText(c.path[:0])
 	path := withoutBase(c.path, c.options.BasePath)
 	if !c.tellsPrefix() {
 		return path
 	}
+	path = c.withoutMapping(e, path)
 	public := c.publicPath(e)
-	c.prefix = appendKeepingEscapes(c.prefix, prefixOf(public, path), inPath)
-	if len(c.prefix) > 0 && c.options.PrefixInPath {
-		c.PrefixSize, c.prefix = len(c.prefix), c.prefix[:0]
+	c.Prefix = appendKeepingEscapes(c.Prefix, prefixOf(public, path), inPath)
+	if len(c.Prefix) > 0 && c.options.PrefixInPath {
+		c.PrefixInTarget = true
 		return public
 	}
 	return path
@@ -220,6 +232,7 @@ func (c *Composer) appendHost(e *event.Event) {
 	if len(c.Head) == start {
 		c.Head = append(c.Head, c.options.AppAddress...)
 	}
+	c.Host = c.Head[start:]
 	c.Head = append(c.Head, "\r\n"...)
 }
 
@@ -357,9 +370,9 @@ func isZeroWeight(parameters []byte) bool {
 // Post makes an empty POST request of the adapter's own.
 func Post(path, host string) Request { return own("POST", path, host, "content-length: 0\r\n") }
 
-// Get makes a GET request of the adapter's own, as from a client that speaks https.
-func Get(path, host string) Request {
-	return own("GET", path, host, "user-agent: lambda-web-adapter/1.0\r\naccept: */*\r\nx-forwarded-proto: https\r\n")
+// Get makes a GET request of the adapter's own, as from a client that speaks https, with lines of further fields.
+func Get(path, host, lines string) Request {
+	return own("GET", path, host, "user-agent: lambda-web-adapter/1.0\r\naccept: */*\r\nx-forwarded-proto: https\r\n"+lines)
 }
 
 func own(method, path, host, fields string) Request {

@@ -132,6 +132,61 @@ func TestForwardedPrefix(t *testing.T) {
 	}
 }
 
+// The event's resource and its variables tell what of the path is a domain's base path mapping.
+func TestBasePathMapping(t *testing.T) {
+	rows := []struct{ rule, resource, parameters, path, public, base, want, prefix string }{
+		{"any path", "/{proxy+}", `{"proxy":"a/b"}`, "/shop/a/b", "/shop/a/b", "", "/a/b", "/shop"},
+		{"any path, with a slash at its end", "/{proxy+}", `{"proxy":"a/b"}`, "/shop/a/b/", "/shop/a/b/", "", "/a/b/", "/shop"},
+		{"the root", "/", `null`, "/shop", "/shop", "", "/", "/shop"}, {"the root and a slash", "/", `null`, "/shop/", "/shop/", "", "/", "/shop"},
+		{"several levels", "/{proxy+}", `{"proxy":"x"}`, "/a/b/x", "/a/b/x", "", "/x", "/a/b"},
+		{"variables and words", "/items/{id}/parts/{part}", `{"part":"p","id":"7"}`, "/shop/items/7/parts/p", "/shop/items/7/parts/p", "", "/items/7/parts/p", "/shop"},
+		{"escapes", "/{proxy+}", `{"proxy":"gr%C3%B6%C3%9Fe"}`, "/shop/gr%C3%B6%C3%9Fe", "/shop/gr%C3%B6%C3%9Fe", "", "/gr%C3%B6%C3%9Fe", "/shop"},
+		{"the mapping's name again in the path", "/{proxy+}", `{"proxy":"shop"}`, "/shop/shop", "/shop/shop", "", "/shop", "/shop"},
+		{"no mapping", "/{proxy+}", `{"proxy":"a"}`, "/a", "/a", "", "/a", ""}, {"no mapping, the root", "/", `null`, "/", "/", "", "/", ""},
+		{"the stage's URL", "/{proxy+}", `{"proxy":"a"}`, "/a", "/v1/a", "", "/a", "/v1"},
+		{"taken off by a setting already", "/{proxy+}", `{"proxy":"a"}`, "/shop/a", "/shop/a", "/shop", "/a", "/shop"},
+		{"by hand, no variables", "/{proxy+}", `null`, "/shop/a", "/shop/a", "", "/shop/a", ""},
+		{"by hand, an empty variable", "/{proxy+}", `{"proxy":""}`, "/shop/a", "/shop/a", "", "/shop/a", ""},
+		{"by hand, another path", "/{proxy+}", `{"proxy":"b"}`, "/shop/a", "/shop/a", "", "/shop/a", ""},
+		{"by hand, a variable that is no text", "/{proxy+}", `{"proxy":{}}`, "/shop/a", "/shop/a", "", "/shop/a", ""},
+		{"by hand, no slash", "x", `null`, "/shop/x", "/shop/x", "", "/shop/x", ""},
+	}
+	for _, row := range rows {
+		t.Run(row.rule, func(t *testing.T) {
+			payload := `{"resource":"` + row.resource + `","pathParameters":` + row.parameters + `,"httpMethod":"GET","path":"` + row.path +
+				`","headers":{"SCRIPT_NAME":"/evil","script-name":"/evil","Script.Name":"/evil"},"requestContext":{"resourcePath":"/","path":"` + row.public + `"}}`
+			options := plain
+			options.BasePath, options.PrefixHeader = row.base, true
+			c := NewComposer(options)
+			for _, scriptName := range []bool{false, true} {
+				c.ScriptName = scriptName
+				var e event.Event
+				e.Scan([]byte(payload))
+				if err := c.Compose(&e, &lambdaapi.Invocation{ID: []byte("i")}); err != nil {
+					t.Fatal(err)
+				}
+				r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(c.Head)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				target, name := row.want, ""
+				if scriptName {
+					target, name = row.prefix+row.want, row.prefix
+				}
+				if got := r.Header.Get("X-Forwarded-Prefix"); r.RequestURI != target || got != row.prefix || string(c.Prefix) != row.prefix {
+					t.Errorf("path %q and prefix %q, want %q and %q", r.RequestURI, got, target, row.prefix)
+				}
+				if got := strings.Join(r.Header["Script_name"], "|"); got != name || c.PrefixInTarget != (name != "") {
+					t.Errorf("SCRIPT_NAME %q, want %q", got, name)
+				}
+				if bytes.Contains(c.Head, []byte("evil")) {
+					t.Errorf("the client's own reached the app: %q", c.Head)
+				}
+			}
+		})
+	}
+}
+
 // Without the setting the header is the client's or another proxy's, as with the reference.
 func TestForwardedPrefixOff(t *testing.T) {
 	wire, _, err := compose(t, plain, `{"httpMethod":"GET","path":"/a","headers":{"X-Forwarded-Prefix":"/p"},"requestContext":{"resourcePath":"/","path":"/v1/a"}}`)

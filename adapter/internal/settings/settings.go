@@ -25,6 +25,7 @@ type Settings struct {
 	BasePath            string // empty, or begins with a slash and ends with none
 	PrefixHeader        bool   // x-forwarded-prefix
 	PrefixInPath        bool
+	PrefixAuto          bool   // x-forwarded-prefix, SCRIPT_NAME for gunicorn, redirects kept below the prefix
 	PassThroughPath     string // begins with a slash
 	AuthorizationSource string // header name in lower case, or empty
 	RequestContext      bool

@@ -74,6 +74,7 @@ func TestAccepted(t *testing.T) {
 		"AWS_LWA_DEADLINE_MARGIN_MS=250":                   func(s *Settings) bool { return s.DeadlineMargin == 250*time.Millisecond },
 		"AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS=0":              func(s *Settings) bool { return s.IdleTimeout == 0 },
 		"AWS_LWA_FORWARDED_PREFIX=Header":                  func(s *Settings) bool { return s.PrefixHeader && !s.PrefixInPath },
+		"AWS_LWA_FORWARDED_PREFIX=Auto":                    func(s *Settings) bool { return s.PrefixHeader && s.PrefixAuto && !s.PrefixInPath },
 		"AWS_LWA_FORWARDED_PREFIX=path":                    func(s *Settings) bool { return !s.PrefixHeader && s.PrefixInPath },
 		"AWS_LWA_CONTEXT_HEADERS=Lambda":                   func(s *Settings) bool { return s.LambdaContext && !s.RequestContext },
 		"AWS_LWA_LAMBDA_RUNTIME_API_PROXY=http://[::1]:9":  func(s *Settings) bool { return s.RuntimeAddress() == "[::1]:9" },

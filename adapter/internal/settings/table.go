@@ -61,9 +61,10 @@ var Table = []Setting{
 	{Name: "AWS_LWA_REMOVE_BASE_PATH", Older: "REMOVE_BASE_PATH", Accepts: aPath,
 		Meaning: "Prefix that is taken off the path, once and only at the border of a segment.",
 		read:    func(s *Settings, v string) bool { return readBasePath(&s.BasePath, v) }},
-	{Name: "AWS_LWA_FORWARDED_PREFIX", Default: "off", Accepts: "off, header or path",
+	{Name: "AWS_LWA_FORWARDED_PREFIX", Default: "off", Accepts: "off, header, path or auto",
 		Meaning: "What becomes of the part of the URL's path that the app does not see (stage, base path). `header`: the app gets " +
-			"it in `X-Forwarded-Prefix`. `path`: the app gets the path as in the URL.",
+			"it in `X-Forwarded-Prefix`. `auto`: also in `SCRIPT_NAME`, if gunicorn takes it, and redirects and cookies stay below it. " +
+			"`path`: the app gets the path as in the URL.",
 		read: readForwardedPrefix},
 	{Name: "AWS_LWA_PASS_THROUGH_PATH", Default: "/events", Accepts: aPath,
 		Meaning: "Path to which events that are not HTTP requests are posted; it may hold a query.",

@@ -217,16 +217,15 @@ func readContextHeaders(s *Settings, value string) bool {
 }
 
 func readForwardedPrefix(s *Settings, value string) bool {
-	switch strings.ToLower(value) {
-	case "off":
-		s.PrefixHeader, s.PrefixInPath = false, false
-	case "header":
-		s.PrefixHeader, s.PrefixInPath = true, false
-	case "path":
-		s.PrefixHeader, s.PrefixInPath = false, true
+	mode := strings.ToLower(value)
+	switch mode {
+	case "off", "header", "path", "auto":
 	default:
 		return false
 	}
+	s.PrefixAuto = mode == "auto"
+	s.PrefixHeader = mode == "header" || s.PrefixAuto
+	s.PrefixInPath = mode == "path"
 	return true
 }
 

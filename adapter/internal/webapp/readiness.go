@@ -1,6 +1,7 @@
 package webapp
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"strconv"
@@ -51,6 +52,8 @@ type Readiness struct {
 	done       chan struct{}
 	err        error     // valid once done is closed
 	readySince time.Time // valid once done is closed
+	status     int       // of the last answer, valid once done is closed
+	server     []byte    // of the last answer's Server field, likewise
 
 	mu      sync.Mutex
 	address Address   // of the app's readiness page: the expected one, or where it was found
@@ -191,6 +194,12 @@ func (r *Readiness) ask() (cause string) {
 			err = sendErr
 		}
 		return http1.Reason(err)
+	}
+	r.status, r.server = r.conn.Status, nil
+	for _, f := range r.conn.Fields {
+		if string(f.Name) == "server" {
+			r.server = bytes.Clone(f.Value)
+		}
 	}
 	r.finishBody()
 	if !r.check.Healthy(r.conn.Status) {
@@ -345,6 +354,10 @@ func (r *Readiness) HandOver(c *Client) {
 func seconds(d time.Duration) string {
 	return strconv.FormatFloat(d.Seconds(), 'f', 1, 64) + " s"
 }
+
+// Answer is how the app answered the last probe: its status, 0 if a connection was enough, and what it calls its
+// server. It is for after the wait.
+func (r *Readiness) Answer() (status int, server []byte) { return r.status, r.server }
 
 // Failed reports whether the check has ended without a ready app.
 func (r *Readiness) Failed() bool {

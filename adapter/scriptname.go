@@ -1,0 +1,70 @@
+package main
+
+import (
+	"bytes"
+	"io"
+	"time"
+
+	"lambda-web/adapter/internal/logging"
+	"lambda-web/adapter/internal/request"
+	"lambda-web/adapter/internal/webapp"
+)
+
+const (
+	// probePrefix is a prefix that no app has a page below.
+	probePrefix = "/.well-known/lambda-web-prefix"
+	// probePatience bounds each question about SCRIPT_NAME, and probeBody what is read of its answer.
+	probePatience = 2 * time.Second
+	probeBody     = 1 << 20
+)
+
+// takeOver takes the connection of the last readiness probe, and finds out by it how the app is told its prefix.
+func (w *worker) takeOver() {
+	w.readiness.HandOver(w.app)
+	status, server := w.readiness.Answer()
+	if !w.config.PrefixAuto || !bytes.HasPrefix(server, []byte("gunicorn")) || w.config.ReadinessPort != w.config.Port {
+		return
+	}
+	w.takesScriptName = w.provesScriptName(status)
+	outcome := "gunicorn is told the prefix in SCRIPT_NAME"
+	if !w.takesScriptName {
+		outcome = "this gunicorn takes no SCRIPT_NAME (22.0.0 does not): the prefix is in X-Forwarded-Prefix alone"
+	}
+	w.log.Write(logging.Debug, nil, outcome)
+}
+
+// provesScriptName finds out whether the app's gunicorn takes SCRIPT_NAME off the path. If so, the readiness page is
+// the same below a prefix with it, and another without it. For an app that answers every path alike a third question
+// decides, which gunicorn answers with 500 and a line in its log: a path that is not below SCRIPT_NAME.
+func (w *worker) provesScriptName(ready int) bool {
+	const field = "x-forwarded-prefix: " + probePrefix + "\r\nSCRIPT_NAME: " + probePrefix + "\r\n"
+	below := probePrefix + w.config.ReadinessPath
+	switch {
+	case w.ask(below, field) != ready:
+		return false
+	case w.ask(below, "") != ready:
+		return true
+	}
+	return w.ask(w.config.ReadinessPath, field) == 500 && ready != 500
+}
+
+// ask returns the status with which the app answers a request of the adapter's own, 0 if it does not.
+func (w *worker) ask(path, lines string) (status int) {
+	question := request.Get(path, w.appAddress().HostField(), lines)
+	head, f := w.app.Do(&question, webapp.Limits{GiveUp: time.Now().Add(probePatience)})
+	if f != nil {
+		return 0
+	}
+	status = head.Status
+	for size := 0; ; {
+		piece, err := w.app.Body().Next()
+		if size += len(piece); err == io.EOF {
+			w.app.Finish()
+			return status
+		}
+		if err != nil || size > probeBody {
+			w.app.Abort()
+			return status
+		}
+	}
+}
