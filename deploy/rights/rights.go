@@ -27,6 +27,8 @@ var byType = map[string][]right{
 		{sid: "NoNarrower", resources: []string{"*"}, actions: []string{"ecr:GetAuthorizationToken"}},
 	},
 
+	"random:index/randomId:RandomId": {}, // lives in the state alone
+
 	"aws:cloudwatch/logGroup:LogGroup": {
 		{sid: "Logs", resources: []string{logARN + names.Log("${GIVEN}"), logARN + names.AccessLog("${GIVEN}"),
 			// Actions on tags name the group, all others the group and its streams

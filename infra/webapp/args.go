@@ -23,6 +23,9 @@ const (
 	X8664 = "x86_64"
 )
 
+// Immutable is the value of Args.ImageTagMutability with which no tag is pushed twice.
+const Immutable = "IMMUTABLE"
+
 // Values of Args.InvokeMode, as the adapter names them.
 const (
 	Buffered       = "buffered"
@@ -108,6 +111,7 @@ type Args struct {
 	Auth                string             `config:"auth" default:"NONE" allowed:"NONE|AWS_IAM"`
 	AllowedPrincipals   []string           `config:"allowedPrincipals" shape:"a list of account ids and ARNs of roles or users"`
 	AllowedSourceRanges []string           `config:"allowedSourceRanges" shape:"a list of address ranges"`
+	CORS                CORS               `config:"cors" shape:"an object with origins and, if need be, methods, headers, credentials, maxAge and preflight (gateway or app)"`
 	APITimeout          int                `config:"apiTimeout" allowed:"0..900" unit:"seconds"` // 0 is the most that needs no raised quota
 	ThrottleRate        int                `config:"throttleRate" allowed:"0..1000000" unit:"requests a second"`
 	ThrottleBurst       int                `config:"throttleBurst" allowed:"0..1000000" unit:"requests"`

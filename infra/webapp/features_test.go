@@ -24,6 +24,7 @@ const (
 	typeAlarm        = "aws:cloudwatch/metricAlarm:MetricAlarm"
 	typeDashboard    = "aws:cloudwatch/dashboard:Dashboard"
 	typeTopic        = "aws:sns/topic:Topic"
+	typeRandom       = "random:index/randomId:RandomId"
 	typeSubscription = "aws:sns/topicSubscription:TopicSubscription"
 
 	keyARN = "arn:aws:kms:eu-central-1:123456789012:key/x"
@@ -40,8 +41,9 @@ func TestFeatures(t *testing.T) {
 		changed []string
 		inputs  inputs
 	}{
-		{"immutable tags", map[string]string{"imageTagMutability": "IMMUTABLE"}, nil, []string{typeRepository + name},
-			inputs{typeRepository + name + "|imageTagMutability": "IMMUTABLE"}},
+		{"immutable tags", map[string]string{"imageTagMutability": "IMMUTABLE"}, []string{"+" + typeRandom + name + "-image"},
+			[]string{typeRepository + name, typeImage + name, typeFunction + name},
+			inputs{typeRepository + name + "|imageTagMutability": "IMMUTABLE", typeRandom + name + "-image|byteLength": 3.0}},
 		{"repository key", map[string]string{"repositoryKmsKeyArn": keyARN}, nil, []string{typeRepository + name},
 			inputs{typeRepository + name + "|encryptionConfigurations": []any{map[string]any{"encryptionType": "KMS", "kmsKey": keyARN}}}},
 		{"environment key", map[string]string{"environmentKmsKeyArn": keyARN},
@@ -105,6 +107,7 @@ func TestFeatures(t *testing.T) {
 				typeFunction + name + "|environment.variables.AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH": "/i/restored",
 				typeFunction + name + "|environment.variables.AWS_LWA_SNAPSTART_PRIME":              "/,/a"}},
 		{"source ranges", map[string]string{"allowedSourceRanges": `["203.0.113.0/24"]`}, nil, []string{typeDeployment + name, typeAPI + name}, nil},
+		{"CORS", map[string]string{"cors": `{"origins":["https://a.example"]}`}, nil, []string{typeDeployment + name, typeAPI + name}, nil},
 		{"API timeout", map[string]string{"apiTimeout": "29"}, nil, nil, nil},
 		{"throttling", map[string]string{"throttleRate": "50"}, []string{"+" + typeSettings + name}, nil,
 			inputs{typeSettings + name + "|settings": map[string]any{"throttlingRateLimit": 50.0, "throttlingBurstLimit": 50.0}, typeSettings + name + "|methodPath": "*/*"}},

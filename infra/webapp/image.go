@@ -36,8 +36,12 @@ func (b builder) built(staged stagedImage) (*appImage, error) {
 	if err != nil {
 		return nil, err
 	}
+	imageName, err := b.imageName(repository, staged)
+	if err != nil {
+		return nil, err
+	}
 	image, err := docker.NewImage(b.ctx, b.name, &docker.ImageArgs{
-		ImageName: pulumi.Sprintf("%s:%s", repository.Url, staged.tag),
+		ImageName: imageName,
 		Build: docker.DockerBuildArgs{
 			Context:        pulumi.String(staged.context),
 			Dockerfile:     pulumi.String(staged.dockerfile),
@@ -51,6 +55,19 @@ func (b builder) built(staged stagedImage) (*appImage, error) {
 		return nil, fmt.Errorf("build: %w", err)
 	}
 	return &appImage{digest: image.RepoDigest, repository: repository.Url, ready: []pulumi.Resource{pull}}, nil
+}
+
+// imageName is repository and tag. Where tags are immutable, going back to earlier content would push its
+// tag once more, which ECR refuses even for the same image; so each change of content has digits of its own there.
+func (b builder) imageName(repository *ecr.Repository, staged stagedImage) (pulumi.StringOutput, error) {
+	if b.args.ImageTagMutability != Immutable {
+		return pulumi.Sprintf("%s:%s", repository.Url, staged.tag), nil
+	}
+	digits, err := b.randomHex(b.name+"-image", staged.tag)
+	if err != nil {
+		return pulumi.StringOutput{}, fmt.Errorf("tag: %w", err)
+	}
+	return pulumi.Sprintf("%s:%s-%s", repository.Url, staged.tag, digits), nil
 }
 
 func (b builder) repository() (*ecr.Repository, error) {

@@ -15,6 +15,8 @@ type openAPI struct {
 	Components       *components         `json:"components,omitempty"`
 	BinaryMediaTypes []string            `json:"x-amazon-apigateway-binary-media-types"`
 	Policy           *policy             `json:"x-amazon-apigateway-policy,omitempty"`
+
+	GatewayResponses map[string]gatewayResponse `json:"x-amazon-apigateway-gateway-responses,omitempty"`
 }
 
 type openAPIInfo struct {
@@ -34,7 +36,8 @@ type endpointChoice struct {
 }
 
 type pathItem struct {
-	Any operation `json:"x-amazon-apigateway-any-method"`
+	Any     operation  `json:"x-amazon-apigateway-any-method"`
+	Options *operation `json:"options,omitempty"` // where another one than Any's answers
 }
 
 type operation struct {
@@ -56,18 +59,36 @@ type schema struct {
 }
 
 type response struct {
-	Description string `json:"description"`
+	Description string            `json:"description"`
+	Headers     map[string]header `json:"headers,omitempty"`
+}
+
+type header struct {
+	Schema schema `json:"schema"`
 }
 
 // integration hands the whole request to the function and its answer to the caller, without models
 // or templates (https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html).
 type integration struct {
 	Type                string `json:"type"`
-	HTTPMethod          string `json:"httpMethod"` // of the call to Lambda, always POST
-	URI                 string `json:"uri"`
+	HTTPMethod          string `json:"httpMethod,omitempty"` // of the call to Lambda, always POST
+	URI                 string `json:"uri,omitempty"`
 	PassthroughBehavior string `json:"passthroughBehavior"`
-	TimeoutInMillis     int    `json:"timeoutInMillis"`
+	TimeoutInMillis     int    `json:"timeoutInMillis,omitempty"`
 	TransferMode        string `json:"responseTransferMode,omitempty"` // BUFFERED when left out
+
+	// Of an answer that API Gateway makes itself
+	// (https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-mock-integration.html).
+	RequestTemplates map[string]string       `json:"requestTemplates,omitempty"`
+	ContentHandling  string                  `json:"contentHandling,omitempty"`
+	Responses        map[string]mockResponse `json:"responses,omitempty"`
+}
+
+type mockResponse struct {
+	StatusCode      string            `json:"statusCode"`
+	Parameters      map[string]string `json:"responseParameters,omitempty"`
+	Templates       map[string]string `json:"responseTemplates,omitempty"`
+	ContentHandling string            `json:"contentHandling,omitempty"`
 }
 
 type components struct {
@@ -120,12 +141,25 @@ func apiDocument(title, aliasARN, invokeURI string, args Args) (string, error) {
 			sigV4: {Type: "apiKey", Name: "Authorization", In: "header", AuthType: "awsSigv4"},
 		}}
 	}
-	// {proxy+} matches one segment or more, so the root is a path of its own.
-	proxy := root
-	proxy.Parameters = []parameter{{Name: "proxy", In: "path", Required: true, Schema: schema{Type: "string"}}}
-	doc.Paths = map[string]pathItem{"/": {root}, "/{proxy+}": {proxy}}
+	doc.Paths = paths(root, args)
+	if args.CORS.on() {
+		doc.GatewayResponses = args.CORS.gatewayResponses()
+	}
 	text, err := json.Marshal(doc)
 	return string(text), err
+}
+
+// paths hands everything to one operation. {proxy+} matches one segment or more, so the root is a path
+// of its own.
+func paths(all operation, args Args) map[string]pathItem {
+	root, proxy := pathItem{Any: all}, pathItem{Any: all}
+	parameters := []parameter{{Name: "proxy", In: "path", Required: true, Schema: schema{Type: "string"}}}
+	proxy.Any.Parameters = parameters
+	if args.CORS.on() {
+		root.Options, proxy.Options = args.CORS.preflight(all), args.CORS.preflight(all)
+		proxy.Options.Parameters = parameters
+	}
+	return map[string]pathItem{"/": root, "/{proxy+}": proxy}
 }
 
 // streamURI is where API Gateway calls the alias for a streamed answer

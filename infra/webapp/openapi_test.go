@@ -2,7 +2,9 @@ package webapp
 
 import (
 	"encoding/json"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -78,6 +80,9 @@ func TestDocumentIsOpenAPI(t *testing.T) {
 // everyShape is each setting that changes the document, alone and together.
 var everyShape = []Args{
 	{}, {Auth: AuthIAM}, {InvokeMode: ResponseStream}, {AllowedSourceRanges: []string{"203.0.113.0/24"}}, {APITimeout: 1}, {APITimeout: 300},
+	{CORS: CORS{Origins: []string{"*"}}}, {DisableExecuteAPI: true},
+	{Auth: AuthIAM, CORS: CORS{Origins: []string{"https://a.example", "http://localhost:5173"}, Credentials: true}},
+	{Auth: AuthIAM, CORS: CORS{Origins: []string{"https://a.example"}, Preflight: PreflightApp}, InvokeMode: ResponseStream},
 	{Auth: AuthIAM, AllowedPrincipals: []string{"123456789012"}, AllowedSourceRanges: []string{"2001:db8::/32"}, InvokeMode: ResponseStream, APITimeout: 60},
 }
 
@@ -103,10 +108,49 @@ var extensionRules = map[string]struct {
 		operation, ok := v.(map[string]any)
 		return ok && operation["responses"] != nil && operation["x-amazon-apigateway-integration"] != nil
 	}},
-	"x-amazon-apigateway-integration": {"paths/*/x-amazon-apigateway-any-method", validIntegration},
+	"x-amazon-apigateway-integration": {"paths/*/*", validIntegration},
+	"x-amazon-apigateway-gateway-responses": {"", func(v any, _ Args) bool {
+		for _, kind := range []string{"DEFAULT_4XX", "DEFAULT_5XX"} {
+			parameters, _ := at(v, kind, "responseParameters").(map[string]any)
+			for name, value := range parameters {
+				if !strings.HasPrefix(name, "gatewayresponse.header.") || !validMapping(value) {
+					return false
+				}
+			}
+			if parameters["gatewayresponse.header.Access-Control-Allow-Origin"] == nil {
+				return false
+			}
+		}
+		return true
+	}},
 	"x-amazon-apigateway-authtype": {"components/securitySchemes/*", func(v any, _ Args) bool {
 		return slices.Contains([]any{"awsSigv4", "oauth2", "custom", "cognito_user_pools"}, v)
 	}},
+}
+
+// validMapping: a text in single quotes, or a header of the request
+// (https://docs.aws.amazon.com/apigateway/latest/developerguide/request-response-data-mappings.html).
+func validMapping(v any) bool {
+	text, _ := v.(string)
+	return regexp.MustCompile(`^('[^']*'|method\.request\.header\.[A-Za-z-]+)$`).MatchString(text)
+}
+
+// validMock is an answer that API Gateway makes itself: a request template that says which, and mappings of its headers.
+// https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-mock-integration.html
+func validMock(v any) bool {
+	var status struct{ StatusCode int }
+	template, _ := at(v, "requestTemplates", "application/json").(string)
+	if json.Unmarshal([]byte(template), &status) != nil || at(v, "contentHandling") != "CONVERT_TO_TEXT" ||
+		at(v, "responses", "default", "statusCode") != strconv.Itoa(status.StatusCode) {
+		return false
+	}
+	headers, _ := at(v, "responses", "default", "responseParameters").(map[string]any)
+	for name, value := range headers {
+		if !strings.HasPrefix(name, "method.response.header.") || !validMapping(value) {
+			return false
+		}
+	}
+	return len(headers) > 0
 }
 
 // validIntegration: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-integration.html
@@ -123,6 +167,9 @@ func validIntegration(v any, args Args) bool {
 		"passthroughBehavior":  word("when_no_templates", "when_no_match", "never"),
 		"timeoutInMillis":      func(v any) bool { n, ok := v.(float64); return ok && 50 <= n && n <= longest },
 		"responseTransferMode": word("BUFFERED", "STREAM"),
+	}
+	if at(v, "type") == "mock" {
+		return validMock(v)
 	}
 	integration, ok := v.(map[string]any)
 	for key, value := range integration {
@@ -200,4 +247,61 @@ func at(value any, path ...string) any {
 		value = object[key]
 	}
 	return value
+}
+
+// Preflight requests are answered without a signature, by whom the setting says, and let through by the policy.
+func TestPreflight(t *testing.T) {
+	const integration = "x-amazon-apigateway-integration"
+	for _, tt := range []struct {
+		name         string
+		cors         CORS
+		kind, origin string // of the integration, and what it says of the origin
+		errors       string // what the gateway's own errors say of it
+	}{
+		{"one origin", CORS{Origins: []string{"https://a.example"}}, "mock", "'https://a.example'", "'https://a.example'"},
+		{"all origins", CORS{Origins: []string{"*"}}, "mock", "'*'", "'*'"},
+		{"several origins", CORS{Origins: []string{"https://a.example", "https://b.example"}}, "mock", "", "method.request.header.Origin"},
+		{"the app", CORS{Origins: []string{"https://a.example"}, Preflight: PreflightApp}, "aws_proxy", "", "'https://a.example'"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			args := Args{Auth: AuthIAM, AllowedPrincipals: []string{"123456789012"}, CORS: tt.cors}.withDefaults()
+			text, err := apiDocument("web", "arn:aws:lambda:eu-central-1:123456789012:function:web:live", "arn:uri", args)
+			must(t, err)
+			var doc map[string]any
+			must(t, json.Unmarshal([]byte(text), &doc))
+			for _, path := range []string{"/", "/{proxy+}"} {
+				options := at(doc, "paths", path, "options")
+				if at(options, "security") != nil || at(options, integration, "type") != tt.kind {
+					t.Errorf("%s: %v", path, options)
+				}
+				got, _ := at(options, integration, "responses", "default", "responseParameters", "method.response.header.Access-Control-Allow-Origin").(string)
+				if got != tt.origin {
+					t.Errorf("%s: the origin is %s, want %s", path, got, tt.origin)
+				}
+			}
+			if got := at(doc, "x-amazon-apigateway-gateway-responses", "DEFAULT_4XX", "responseParameters",
+				"gatewayresponse.header.Access-Control-Allow-Origin"); got != tt.errors {
+				t.Errorf("errors: the origin is %v, want %s", got, tt.errors)
+			}
+			checkPreflightPolicy(t, callers("arn:aws:lambda:eu-central-1:123456789012:function:web:live", args))
+		})
+	}
+}
+
+// checkPreflightPolicy: OPTIONS is allowed to everybody, and denied only without TLS.
+func checkPreflightPolicy(t *testing.T, p policy) {
+	t.Helper()
+	allowed := false
+	for _, s := range p.Statement {
+		covers := slices.ContainsFunc(s.Resource, func(r string) bool { return strings.Contains(r, "/v1/OPTIONS/") || strings.Contains(r, "/v1/*/") })
+		switch {
+		case s.Effect == "Allow" && covers && s.Condition == nil:
+			allowed = true
+		case s.Effect == "Deny" && covers && s.Condition["Bool"]["aws:SecureTransport"] == nil:
+			t.Errorf("OPTIONS is denied by %+v", s)
+		}
+	}
+	if !allowed {
+		t.Errorf("OPTIONS without a principal is not allowed by %+v", p)
+	}
 }

@@ -203,6 +203,7 @@ var everySetting = map[string]string{
 	"alarmEmail": "a@example.com", "dashboard": "true", "provisionedConcurrency": "2", "provisionedConcurrencyMax": "4",
 	"provisionedSchedule": `[{"schedule":"rate(1 day)","min":1,"max":5}]`, "liveVersion": "3", "invokeMode": "response_stream",
 	"timeout": "300", "reservedConcurrency": "10", "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/b", "protect": "true", "retainLogs": "true",
+	"imageTagMutability": "IMMUTABLE",
 }
 
 // With everything on, every registration can fail, and the failure gets out.

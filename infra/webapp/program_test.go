@@ -108,6 +108,8 @@ func computed(args pulumi.MockResourceArgs) map[string]string {
 	switch args.TypeToken {
 	case "awsx:ecr:Repository":
 		return map[string]string{"url": account + ".dkr.ecr." + region + ".amazonaws.com/" + strings.ToLower(name)}
+	case typeRandom:
+		return map[string]string{"hex": "a1b2c3"}
 	case "docker:index/image:Image":
 		repository, _, _ := strings.Cut(args.Inputs["imageName"].StringValue(), ":")
 		return map[string]string{"repoDigest": repository + "@sha256:" + sha256Hex(args.Inputs["imageName"].StringValue())}

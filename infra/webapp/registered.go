@@ -112,3 +112,19 @@ func (b builder) associateWebACL(name string, stage, acl pulumi.StringInput) err
 	return b.registerAWS("aws:wafv2/webAclAssociation:WebAclAssociation", name,
 		pulumi.Map{"resourceArn": stage, "webAclArn": acl}, &pulumi.CustomResourceState{})
 }
+
+// randomVersion is the version of the random provider, which the engine fetches when it is asked for.
+const randomVersion = "4.19.0"
+
+// randomHex are six hexadecimal digits that stay while the keeper does, and are others after it changed.
+func (b builder) randomHex(name, keeper string) (pulumi.StringOutput, error) {
+	var id struct {
+		pulumi.CustomResourceState
+		Hex pulumi.StringOutput `pulumi:"hex"`
+	}
+	err := b.ctx.RegisterResource("random:index/randomId:RandomId", name, pulumi.Map{
+		"byteLength": pulumi.Int(3),
+		"keepers":    pulumi.StringMap{"content": pulumi.String(keeper)},
+	}, &id, pulumi.Version(randomVersion), b.parent)
+	return id.Hex, err
+}

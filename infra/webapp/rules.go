@@ -73,6 +73,7 @@ func rules(name string, args Args, places places) mistakes {
 	checkSnapStart(args, &found)
 	checkAPI(args, &found)
 	checkCallers(args, &found)
+	checkCORS(args.CORS, &found)
 	checkDomain(args, &found)
 	checkOperations(args, &found)
 	return found

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -22,7 +23,7 @@ func TestSchemaAndStructAgree(t *testing.T) {
 	schema, err := workspace.LoadProject(filepath.Join(repositoryRoot, "Pulumi.yaml"))
 	must(t, err)
 	types := map[reflect.Kind]string{reflect.String: "string", reflect.Int: "integer", reflect.Bool: "boolean", reflect.Map: "object", reflect.Slice: "array",
-		reflect.Interface: "string"}
+		reflect.Interface: "string", reflect.Struct: "object"}
 	inCode := map[string]bool{}
 	compare := func(field reflect.StructField, _ reflect.Value) {
 		key := field.Tag.Get("config")
@@ -61,8 +62,11 @@ func zeroText(field reflect.StructField) string {
 	if text := field.Tag.Get("default"); text != "" {
 		return text
 	}
-	if field.Type.Kind() == reflect.Interface {
+	switch field.Type.Kind() {
+	case reflect.Interface:
 		return ""
+	case reflect.Struct:
+		return "map[]"
 	}
 	return fmt.Sprint(reflect.Zero(field.Type).Interface())
 }
@@ -91,7 +95,7 @@ func TestTagsAreSound(t *testing.T) {
 				t.Errorf("%s: the words %q", field.Name, allowed)
 			}
 		default:
-			if field.Type.Kind() == reflect.Slice && field.Tag.Get("shape") == "" {
+			if slices.Contains([]reflect.Kind{reflect.Slice, reflect.Struct}, field.Type.Kind()) && field.Tag.Get("shape") == "" {
 				t.Errorf("%s: no words for its shape", field.Name)
 			}
 			if allowed != "" || given != "" {

@@ -16,6 +16,7 @@ type document struct {
 	binaryMediaTypes []string
 	policy           *policy // nil when the API has no resource policy
 	operations       []operation
+	responses        gatewayResponses
 	warnings         []string // what AWS takes only after a request for more
 }
 
@@ -26,8 +27,9 @@ type operation struct {
 	integration integration
 }
 
-// integration is a Lambda proxy integration.
+// integration is a Lambda proxy integration, or a mock.
 type integration struct {
+	mock    *mock
 	uri     string
 	timeout time.Duration
 	stream  bool
@@ -115,7 +117,8 @@ func (p *documentParser) root(f *fields) {
 	if !p.value(f, "openapi", &version) || !strings.HasPrefix(version, "3.0.") {
 		p.problem(f.at("openapi"), "%q is not realised: the gateway reads OpenAPI 3.0.x", version)
 	}
-	p.refuseOthers(f, extension+"binary-media-types", extension+"policy")
+	p.refuseOthers(f, extension+"binary-media-types", extension+"policy", extension+"gateway-responses")
+	p.document.responses = p.gatewayResponses(f)
 	p.value(f, extension+"binary-media-types", &p.document.binaryMediaTypes)
 	if raw, ok := f.members[extension+"policy"]; ok {
 		parsed, err := parsePolicy(raw, resourcePolicy)
@@ -245,20 +248,23 @@ var integrationKeys = []string{"type", "httpMethod", "uri", "passthroughBehavior
 // integration reads x-amazon-apigateway-integration.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-integration.html
 func (p *documentParser) integration(f *fields) integration {
+	var kind string
+	if p.value(f, "type", &kind); strings.EqualFold(kind, "mock") {
+		return integration{mock: p.mock(f)}
+	}
 	for _, key := range f.keys() {
 		if !slices.Contains(integrationKeys, key) {
 			p.problem(f.at(key), "this member of an integration is not realised on this machine")
 		}
 	}
-	kind, httpMethod, mode, format := "", "", "BUFFERED", "1.0"
+	httpMethod, mode, format := "", "BUFFERED", "1.0"
 	var made integration
-	p.value(f, "type", &kind)
 	p.value(f, "httpMethod", &httpMethod)
 	p.value(f, "responseTransferMode", &mode)
 	p.value(f, "payloadFormatVersion", &format)
 	p.value(f, "uri", &made.uri)
 	if !strings.EqualFold(kind, "aws_proxy") {
-		p.problem(f.at("type"), "integration type %q is not realised: only aws_proxy with a Lambda function is", kind)
+		p.problem(f.at("type"), "integration type %q is not realised: aws_proxy with a Lambda function and mock are", kind)
 	}
 	if httpMethod != "POST" {
 		p.problem(f.at("httpMethod"), "%q does not invoke Lambda: POST does", httpMethod)

@@ -45,7 +45,15 @@ func TestDocumentRefusals(t *testing.T) {
 		{"api_key", replace(`"x-amazon-apigateway-authtype":"awsSigv4"`, `"in":"header"`), `authorization by this scheme (x-amazon-apigateway-authtype "") is not realised`},
 		{"unknown_scheme", documentText(`"/":{"get":`+methodText(`"security":[{"other":[]}],`)+`}`, ""), `document.paths./.get.security: "other" is not a security scheme`},
 		{"method_auth", documentText(`"/":{"get":`+methodText(`"x-amazon-apigateway-auth":{"type":"CUSTOM"},`)+`}`, ""), `authorization "CUSTOM" is not realised`},
-		{"extension_of_the_document", documentText(proxyPaths(), `,"x-amazon-apigateway-gateway-responses":{}`), "document.x-amazon-apigateway-gateway-responses: this extension is not realised"},
+		{"extension_of_the_document", documentText(proxyPaths(), `,"x-amazon-apigateway-request-validators":{}`), "document.x-amazon-apigateway-request-validators: this extension is not realised"},
+		{"gateway_response_of_one_kind", documentText(proxyPaths(), `,"x-amazon-apigateway-gateway-responses":{"THROTTLED":{"responseParameters":{}}}`), "THROTTLED: only DEFAULT_4XX and DEFAULT_5XX are realised"},
+		{"gateway_response_with_template", documentText(proxyPaths(), `,"x-amazon-apigateway-gateway-responses":{"DEFAULT_4XX":{"responseTemplates":{}}}`), "only responseParameters are realised"},
+		{"gateway_response_of_a_path", documentText(proxyPaths(), `,"x-amazon-apigateway-gateway-responses":{"DEFAULT_4XX":{"responseParameters":{"gatewayresponse.header.A":"method.request.path.b"}}}`), "only headers with a text in single quotes or a header of the request"},
+		{"mock_without_template", documentText(mockPath(`"responses":{"default":{"statusCode":"204"}}`), ""), "requestTemplates: only application/json"},
+		{"mock_with_two_statuses", documentText(mockPath(`"requestTemplates":{"application/json":"{\"statusCode\":200}"},"responses":{"default":{"statusCode":"204"}}`), ""), "one response is realised, default, with the status of the request template"},
+		{"mock_with_another_template", documentText(mockPath(`"requestTemplates":{"application/json":"{\"statusCode\":204}"},"responses":{"default":{"statusCode":"204","responseTemplates":{"application/json":"#set($a = 1)"}}}`), ""), "only a template that answers origins"},
+		{"mock_with_a_mapping", documentText(mockPath(`"requestTemplates":{"application/json":"{\"statusCode\":204}"},"responses":{"default":{"statusCode":"204","responseParameters":{"method.response.header.A":"integration.response.body"}}}`), ""), "only headers with a text in single quotes"},
+		{"mock_with_a_uri", documentText(mockPath(`"uri":"arn:aws:x"`), ""), "uri: this member of a mock integration is not realised"},
 		{"extension_of_a_method", documentText(`"/":{"get":`+methodText(`"x-amazon-apigateway-request-validator":"all",`)+`}`, ""),
 			"document.paths./.get.x-amazon-apigateway-request-validator: this extension is not realised"},
 		{"trace", documentText(`"/":{"trace":`+methodText("")+`}`, ""), "document.paths./.trace: API Gateway has nothing for it"},
@@ -110,7 +118,7 @@ func TestNewRefuses(t *testing.T) {
 // TestAllMistakesAtOnce: one error names them all.
 func TestAllMistakesAtOnce(t *testing.T) {
 	config := testConfig(echo)
-	config.Document = bytes.ReplaceAll(config.Document, []byte("aws_proxy"), []byte("mock"))
+	config.Document = bytes.ReplaceAll(config.Document, []byte("aws_proxy"), []byte("http"))
 	_, err := New(config)
 	for _, path := range []string{"./.x", "./{proxy+}.x"} {
 		if err == nil || !strings.Contains(err.Error(), "document.paths"+path) {
@@ -160,4 +168,9 @@ func TestDocumentSecurity(t *testing.T) {
 			}
 		})
 	}
+}
+
+// mockPath is one path whose OPTIONS the gateway answers itself.
+func mockPath(members string) string {
+	return `"/":{"options":{"x-amazon-apigateway-integration":{"type":"mock",` + members + `}}}`
 }

@@ -81,6 +81,7 @@ func (x *exchange) refuse(f *failure) {
 		h["Content-Type"] = []string{"application/json"}
 		h["x-amzn-ErrorType"] = []string{f.errorType}
 		x.addIDs(h)
+		x.api.document.responses.add(h, x.r, f.status)
 	}
 	x.send(f.status, []byte(f.body))
 }

@@ -146,6 +146,9 @@ func (a *API) arn() string {
 
 // addMethod makes an operation of the document callable.
 func (a *API) addMethod(o operation) error {
+	if o.integration.mock != nil {
+		return a.routes.add(&method{verb: o.verb, iam: o.iam, mock: o.integration.mock, resource: o.path, resourceID: shortID([]byte(a.config.APIID + o.path))})
+	}
 	where := o.verb + " " + o.path
 	uri, err := a.expandStageVariables(o.integration.uri)
 	if err != nil {

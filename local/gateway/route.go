@@ -16,6 +16,7 @@ type method struct {
 	verb                 string // "ANY" or an HTTP method
 	iam                  bool
 	invoker              sandbox.Invoker
+	mock                 *mock            // in place of the function
 	denied               map[string]error // verbs with which the function may not be invoked
 	timeout              time.Duration
 	stream               bool

@@ -22,6 +22,7 @@ var types = map[string]kind{
 	"aws:ecr/repositoryPolicy:RepositoryPolicy":                            {outputs: nothing, effect: "recorded; there is no registry to guard"},
 	"aws:ecr/lifecyclePolicy:LifecyclePolicy":                              {outputs: nothing, effect: "recorded; there is no registry to clean"},
 	"docker:index/image:Image":                                             {outputs: imageOutputs, effect: "the staged build context becomes the app that is started"},
+	"random:index/randomId:RandomId":                                       {outputs: randomOutputs, effect: "digits of the image's tag"},
 	"aws:cloudwatch/logGroup:LogGroup":                                     {outputs: logGroupOutputs, effect: "its lines are printed"},
 	"aws:iam/role:Role":                                                    {outputs: roleOutputs, effect: "recorded; the app runs with your own rights"},
 	"aws:iam/rolePolicy:RolePolicy":                                        {outputs: nothing, effect: "recorded; the app runs with your own rights"},

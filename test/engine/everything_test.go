@@ -33,10 +33,7 @@ func TestEverything(t *testing.T) {
 	}
 
 	p.put(t, "app/app.py", "app = 2\n")
-	planOf(s.up(t)).same(t, `
-		update docker:index/image:Image
-		update aws:lambda/function:Function
-		update aws:lambda/alias:Alias`)
+	planOf(s.up(t)).same(t, newTag)
 
 	// Scaling moves the number of started environments; a deployment leaves it where it is.
 	s.set(t, map[string]string{"provisionedConcurrency": "2"})
@@ -259,4 +256,28 @@ func TestScalingOfStartedEnvironments(t *testing.T) {
 	s.preview(t).same(t, "create "+provisioned)
 	s.up(t)
 	s.unchanged(t)
+}
+
+// newTag is what a change of the app does where tags are immutable.
+const newTag = appOnly + `
+	create random:index/randomId:RandomId
+	delete random:index/randomId:RandomId`
+
+// TestRevert: where no tag is pushed twice, going back to earlier content deploys it, and the same content still is not
+// pushed again.
+func TestRevert(t *testing.T) {
+	p := newProject(t)
+	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", map[string]string{"imageTagMutability": "IMMUTABLE"})
+	s.up(t)
+	for _, content := range []string{"app = 2\n", "app = 1\n", "app = 2\n"} {
+		p.put(t, "app/app.py", content)
+		builds := s.cloud.Builds()
+		planOf(s.up(t)).same(t, newTag)
+		if built := s.cloud.Builds() - builds; built != 1 {
+			t.Errorf("%q: %d images were built", content, built)
+		}
+		s.unchanged(t)
+	}
+	s.destroy(t)
+	left(t, s.cloud)
 }

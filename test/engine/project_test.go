@@ -144,6 +144,7 @@ var everything = map[string]string{
 	"allowedPrincipals[0]":            "arn:aws:iam::123456789012:role/caller",
 	"allowedSourceRanges[0]":          "203.0.113.0/24",
 	"throttleRate":                    "50",
+	"cors.origins[0]":                 "https://www.example.com",
 	"accessLog":                       "true",
 	"accountLogRole":                  "true",
 	"provisionedConcurrency":          "1",

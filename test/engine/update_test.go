@@ -59,6 +59,8 @@ func TestPlans(t *testing.T) {
 		{"who may call", func() { s.set(t, map[string]string{"allowedSourceRanges[0]": "203.0.113.0/24"}) }, apiOnly},
 		{"who may call, once more", func() { s.set(t, map[string]string{"allowedSourceRanges[0]": "198.51.100.0/24"}) }, apiOnly},
 		{"from everywhere again", func() { s.unset(t, "allowedSourceRanges") }, apiOnly},
+		{"calls by pages of another site", func() { s.set(t, map[string]string{"cors.origins[0]": "https://www.example.com"}) }, apiOnly},
+		{"calls by pages of two sites", func() { s.set(t, map[string]string{"cors.origins[1]": "https://other.example.com"}) }, apiOnly},
 		{"the time the API waits", func() { s.set(t, map[string]string{"apiTimeout": "20", "timeout": "20"}) }, apiOnly + `
 			update aws:lambda/function:Function
 			update aws:lambda/alias:Alias`},

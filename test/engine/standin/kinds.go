@@ -113,6 +113,10 @@ var kinds = map[string]kind{
 		o.ID = o.Text("name")
 		return map[string]any{"arn": arn("ecr", "repository/"+o.ID), "registryId": Account, "repositoryUrl": registry + "/" + o.ID}, nil
 	}},
+	"random:index/randomId:RandomId": {replaces: []string{"*"}, computed: []string{"hex"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+		o.ID = c.serial(6)
+		return map[string]any{"hex": o.ID}, nil
+	}},
 	imageType: {computed: []string{"repoDigest"}, renewed: []string{"repoDigest"}, check: addContextDigest, strip: stripCredentials, make: makeImage},
 }
 

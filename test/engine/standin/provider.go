@@ -30,7 +30,7 @@ type server struct {
 }
 
 // versions are those of the SDKs in go.mod. The engine warns when they differ.
-var versions = map[string]string{"aws": "6.83.4", "awsx": "2.22.0", "docker": "4.11.2"}
+var versions = map[string]string{"aws": "6.83.4", "awsx": "2.22.0", "docker": "4.11.2", "random": "4.19.0"}
 
 // Serve starts the providers and returns what PULUMI_DEBUG_PROVIDERS has to be for the engine to use them.
 func (c *Cloud) Serve() (debugProviders string, stop func(), err error) {
