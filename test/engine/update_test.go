@@ -72,8 +72,6 @@ func TestPlans(t *testing.T) {
 			update aws:cloudwatch/logGroup:LogGroup`},
 		{"how many images are kept", func() { s.set(t, map[string]string{"imageRetention": "20"}) }, `
 			update aws:ecr/lifecyclePolicy:LifecyclePolicy`},
-		{"two started environments", func() { s.set(t, map[string]string{"provisionedConcurrency": "2"}) }, `
-			create aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig`},
 		{"the stage's name", func() { s.set(t, map[string]string{"stage": "v2"}) }, apiOnly[:strings.LastIndex(apiOnly, "\n")] + `
 			create-replacement aws:apigateway/stage:Stage
 			replace aws:apigateway/stage:Stage
@@ -98,6 +96,8 @@ func TestPlans(t *testing.T) {
 			delete-replaced aws:ecr/repositoryPolicy:RepositoryPolicy`},
 		{"a dashboard", func() { s.set(t, map[string]string{"dashboard": "true"}) }, `
 			create aws:cloudwatch/dashboard:Dashboard`},
+		{"two started environments", func() { s.set(t, map[string]string{"provisionedConcurrency": "2"}) }, `
+			create aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig`},
 	} {
 		// No subtests: each change stands on the one before.
 		c.change()
