@@ -52,7 +52,7 @@ type Args struct {
 
 	// The app.
 
-	Port              int    `config:"port" default:"8080" allowed:"1..65535"`
+	Port              string `config:"port" default:"auto" shape:"auto or a whole number from 1 to 65535"`
 	ReadinessPath     string `config:"readinessPath" default:"/"`
 	ReadinessProtocol string `config:"readinessProtocol" default:"http" allowed:"http|tcp"`
 	AsyncInit         bool   `config:"asyncInit"`

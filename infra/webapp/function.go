@@ -137,7 +137,7 @@ func (b builder) environment() pulumi.StringMap {
 	for name, value := range b.args.Environment {
 		variables[name] = value
 	}
-	for name, variable := range b.args.variables() {
+	for name, variable := range b.args.variables(b.port.number) {
 		variables[name] = pulumi.String(variable.value)
 	}
 	return variables
@@ -149,11 +149,12 @@ type variable struct {
 	value string
 }
 
-func (a Args) variables() map[string]variable {
-	port := strconv.Itoa(a.Port)
+func (a Args) variables(port int) map[string]variable {
+	number := strconv.Itoa(port)
 	v := map[string]variable{
-		"PORT":                             {"port", port},
-		"AWS_LWA_PORT":                     {"port", port},
+		"PORT":                             {"port", number},
+		"AWS_LWA_PORT":                     {"port", number},
+		"AWS_LWA_PORT_DISCOVERY":           {"port", strconv.FormatBool(a.Port == PortAuto)},
 		"AWS_LWA_READINESS_CHECK_PATH":     {"readinessPath", a.ReadinessPath},
 		"AWS_LWA_READINESS_CHECK_PROTOCOL": {"readinessProtocol", a.ReadinessProtocol},
 		"AWS_LWA_ASYNC_INIT":               {"asyncInit", strconv.FormatBool(a.AsyncInit)},

@@ -120,6 +120,7 @@ func checkSource(args Args, places places, found *mistakes) {
 }
 
 func checkApp(args Args, found *mistakes) {
+	checkPort(args, found)
 	if strings.ContainsAny(args.ReadinessPath, " \t\r\n#") || !strings.HasPrefix(args.ReadinessPath, "/") {
 		found.add("readinessPath", "%q is not allowed; use a path of the app that starts with /, such as /health", args.ReadinessPath)
 	}
@@ -133,7 +134,7 @@ func checkApp(args Args, found *mistakes) {
 // checkEnvironment refuses names that Lambda refuses, and names a setting is there for: two places
 // for one value would contradict each other some day.
 func checkEnvironment(args Args, found *mistakes) {
-	own := args.variables()
+	own := args.variables(usualPort)
 	checkEnvironmentSize(args, own, found)
 	for _, key := range sortedKeys(args.Environment) {
 		setting, taken := own[key]

@@ -26,7 +26,7 @@ func checkSecrets(args Args, found *mistakes) {
 			found.add("secrets", "%s: %q %s", name, args.Secrets[name], err)
 		}
 		_, twice := args.Environment[name]
-		_, own := args.variables()[name]
+		_, own := args.variables(usualPort)[name]
 		switch {
 		case twice:
 			found.add("secrets", "%s is in environment too; leave it out of one", name)

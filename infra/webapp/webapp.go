@@ -5,6 +5,7 @@
 //	args.go       what can be chosen, with its defaults and limits
 //	settings.go   how the choices are read from the configuration
 //	rules.go      which combinations make no sense, and what to choose instead
+//	port.go       which port the app listens on
 //	image.go      staged build context, ECR repository, image
 //	promote.go    an image that another stack made
 //	secrets.go    secrets by reference
@@ -51,6 +52,7 @@ type WebApp struct {
 	AlarmNames    pulumi.StringArrayOutput // unset without alarms
 	Secrets       bool                     // the image starts with the program that fetches secrets
 	LogGroup      pulumi.StringOutput
+	Port          pulumi.StringOutput // and why that one
 	RoleName      pulumi.StringOutput // to attach policies to
 	Region        pulumi.StringOutput
 	Curl          pulumi.StringOutput // a command that calls the app
@@ -92,15 +94,19 @@ func newWebApp(ctx *pulumi.Context, name string, args Args, compile compileProgr
 	if err := ctx.RegisterComponentResource(Type, name, w, opts...); err != nil {
 		return nil, fmt.Errorf("register %s: %w", name, err)
 	}
-	if err := w.register(ctx, name, args, staged); err != nil {
+	port := places.port(args)
+	if err := ctx.Log.Info("The app's port is "+port.String(), &pulumi.LogArgs{Resource: w}); err != nil {
+		return nil, fmt.Errorf("say the port of %s: %w", name, err)
+	}
+	if err := w.register(builder{ctx: ctx, name: name, args: args, parent: pulumi.Parent(w), port: port}, staged); err != nil {
 		return nil, err
 	}
 	return w, ctx.RegisterResourceOutputs(w, w.Outputs())
 }
 
 // register makes the resources in the order in which a request meets them, from the far end.
-func (w *WebApp) register(ctx *pulumi.Context, name string, args Args, staged stagedImage) error {
-	b := builder{ctx: ctx, name: name, args: args, parent: pulumi.Parent(w)}
+func (w *WebApp) register(b builder, staged stagedImage) error {
+	name, args := b.name, b.args
 	image, err := b.image(staged)
 	if err != nil {
 		return fmt.Errorf("image of %s: %w", name, err)
@@ -136,6 +142,7 @@ func (w *WebApp) register(ctx *pulumi.Context, name string, args Args, staged st
 	w.Secrets = len(args.Secrets) > 0
 	w.Architecture = pulumi.String(args.Architecture).ToStringOutput()
 	w.LogGroup = fn.logs.Name
+	w.Port = pulumi.String(b.port.String()).ToStringOutput()
 	w.RoleName = fn.role.Name
 	w.Region = arnField(fn.alias.Arn, arnRegion)
 	w.Curl = pulumi.All(w.URL, w.Region).ApplyT(func(v []any) string {
@@ -157,6 +164,7 @@ func (w *WebApp) Outputs() pulumi.Map {
 		"imageDigest":  w.ImageDigest,
 		"architecture": w.Architecture,
 		"logGroup":     w.LogGroup,
+		"port":         w.Port,
 		"region":       w.Region,
 		"curl":         w.Curl,
 	}
@@ -190,6 +198,7 @@ type builder struct {
 	name   string
 	args   Args
 	parent pulumi.ResourceOrInvokeOption
+	port   port
 }
 
 // when is the option, or none. An option that says no would override what the component's own

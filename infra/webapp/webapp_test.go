@@ -224,7 +224,7 @@ func TestRegistryPasswordIsSecret(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	p := newProject(t)
-	adapter := map[string]any{"PORT": "8080", "AWS_LWA_PORT": "8080", "AWS_LWA_READINESS_CHECK_PATH": "/",
+	adapter := map[string]any{"PORT": "8080", "AWS_LWA_PORT": "8080", "AWS_LWA_PORT_DISCOVERY": "true", "AWS_LWA_READINESS_CHECK_PATH": "/",
 		"AWS_LWA_READINESS_CHECK_PROTOCOL": "http", "AWS_LWA_ASYNC_INIT": "false", "AWS_LWA_INVOKE_MODE": "buffered",
 		"AWS_LWA_FORWARDED_PREFIX": "header"}
 	with := func(change map[string]any) map[string]any {
@@ -238,7 +238,7 @@ func TestEnvironment(t *testing.T) {
 		want   map[string]any
 	}{
 		{"defaults", nil, adapter},
-		{"port", map[string]string{"port": "3000"}, with(map[string]any{"PORT": "3000", "AWS_LWA_PORT": "3000"})},
+		{"port", map[string]string{"port": "3000"}, with(map[string]any{"PORT": "3000", "AWS_LWA_PORT": "3000", "AWS_LWA_PORT_DISCOVERY": "false"})},
 		{"readiness", map[string]string{"readinessPath": "/health?full=1", "readinessProtocol": "tcp"},
 			with(map[string]any{"AWS_LWA_READINESS_CHECK_PATH": "/health?full=1", "AWS_LWA_READINESS_CHECK_PROTOCOL": "tcp"})},
 		{"async init", map[string]string{"asyncInit": "true"}, with(map[string]any{"AWS_LWA_ASYNC_INIT": "true"})},

@@ -89,7 +89,7 @@ func TestCommands(t *testing.T) {
 	if err := json.Unmarshal([]byte(c.run(t, "stack", "output", "--json", "--stack", "dev")), &outputs); err != nil {
 		t.Fatal(err)
 	}
-	wanted := []string{"aliasArn", "apiId", "architecture", "curl", "functionArn", "functionName", "imageDigest", "logGroup", "region", "repositoryUrl", "stage", "url", "version"}
+	wanted := []string{"aliasArn", "apiId", "architecture", "curl", "functionArn", "functionName", "imageDigest", "logGroup", "port", "region", "repositoryUrl", "stage", "url", "version"}
 	if got := slices.Sorted(maps.Keys(outputs)); !slices.Equal(got, wanted) {
 		t.Errorf("the outputs are %v, want %v", got, wanted)
 	}
