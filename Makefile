@@ -162,12 +162,12 @@ PROFILE = profile=$$(pulumi config get aws:profile $(ON) 2>/dev/null) || profile
 
 .PHONY: preview
 preview: tools ## AWS: what "make up" would change in STACK
-	@go run ./deploy/check $(ON) pulumi stack docker region credentials
+	@go run ./deploy/check $(ON) pulumi stack docker region credentials quota
 	@pulumi preview $(ON) --diff
 
 .PHONY: up
 up: build ## AWS: deploy STACK
-	@go run ./deploy/check $(ON) pulumi stack docker region credentials
+	@go run ./deploy/check $(ON) pulumi stack docker region credentials quota
 	@pulumi up $(ON)
 
 STEPS ?= 10,50,100
@@ -183,7 +183,7 @@ rollout: build ## AWS: bring the newest version of STACK out in STEPS (10,50,100
 
 .PHONY: drift
 drift: tools ## AWS: whether STACK still is what the last "make up" made; fails if not
-	@go run ./deploy/check $(ON) pulumi stack docker region credentials
+	@go run ./deploy/check $(ON) pulumi stack docker region credentials quota
 	@pulumi refresh $(ON) --preview-only --expect-no-changes --diff --non-interactive
 
 .PHONY: outputs

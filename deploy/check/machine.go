@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,12 +9,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
-
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/sts"
-	"gopkg.in/yaml.v3"
 )
 
 // machine is where the command runs. Its functions reach the outside.
@@ -27,6 +20,10 @@ type machine struct {
 	run func(ctx context.Context, name string, args ...string) (string, error)
 	// caller is the ARN the credentials of a profile, or those found without one, belong to.
 	caller func(ctx context.Context, region, profile string) (string, error)
+	// concurrency is how many concurrent executions the account has in the region.
+	concurrency func(ctx context.Context, region, profile string) (int, error)
+	// ping asks a Docker daemon whether it is there.
+	ping func(ctx context.Context, host string) error
 }
 
 func runCommand(ctx context.Context, name string, args ...string) (string, error) {
@@ -58,21 +55,34 @@ func (m machine) stackExists(ctx context.Context) string {
 	return ""
 }
 
-// docker: a daemon answers. The Docker CLI knows which one; without it, it is the one at DOCKER_HOST or the usual socket.
+// docker: a daemon answers where Pulumi's Docker provider looks, which is DOCKER_HOST or the usual socket. The Docker CLI
+// looks at its contexts, too.
 func (m machine) docker(ctx context.Context) string {
-	if m.promotes() {
+	if m.promotes(ctx) {
+		return ""
+	}
+	host := os.Getenv("DOCKER_HOST")
+	if host == "" && m.ping(ctx, usualSocket) == nil {
 		return ""
 	}
 	output, err := m.run(ctx, "docker", "version", "--format", "{{.Server.Version}}")
-	if missing(err) {
-		err = ping(ctx, cmp.Or(os.Getenv("DOCKER_HOST"), "unix:///var/run/docker.sock"))
+	if missing(err) && host != "" {
+		err = m.ping(ctx, host)
 	}
-	if err != nil {
+	if err == nil && host == "" {
+		if context, err := m.run(ctx, "docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"); err == nil && context != usualSocket {
+			return fmt.Sprintf("Docker answers at %s, the Docker CLI's context, which Pulumi's Docker provider does not look at: export DOCKER_HOST=%s, "+
+				"then run the command again.", context, context)
+		}
+	}
+	if err != nil || host == "" {
 		return fmt.Sprintf("No Docker daemon answers, and Pulumi's Docker provider needs one even for a preview: start Docker (https://docs.docker.com/get-docker/), "+
 			"or set DOCKER_HOST.\n%s", output)
 	}
 	return ""
 }
+
+const usualSocket = "unix:///var/run/docker.sock"
 
 // ping asks a daemon whether it is there (https://docs.docker.com/reference/api/engine/).
 func ping(ctx context.Context, host string) error {
@@ -97,82 +107,6 @@ func ping(ctx context.Context, host string) error {
 		return err
 	}
 	return answer.Body.Close()
-}
-
-func (m machine) region(context.Context) string {
-	region, _, err := m.place()
-	if err != nil {
-		return err.Error()
-	}
-	if region == "" {
-		return fmt.Sprintf("There is no region for stack %q: set one with \"pulumi config set --stack %s aws:region eu-central-1\", or in AWS_REGION.", m.stack, m.stack)
-	}
-	return ""
-}
-
-// place is region and profile of the stack, from where the program takes them.
-func (m machine) place() (region, profile string, err error) {
-	settings, err := m.settings()
-	region, _ = settings["aws:region"].(string)
-	profile, _ = settings["aws:profile"].(string)
-	return cmp.Or(region, os.Getenv("AWS_REGION"), os.Getenv("AWS_DEFAULT_REGION")), profile, err
-}
-
-// promotes: the stack runs an image that another one made, so nothing is built.
-func (m machine) promotes() bool {
-	settings, _ := m.settings() // what is wrong with them, the need for a region says
-	for key, value := range settings {
-		if (strings.HasSuffix(key, ":image") || strings.HasSuffix(key, ":imageFrom")) && value != "" {
-			return true
-		}
-	}
-	return false
-}
-
-// settings are those in the stack's file.
-func (m machine) settings() (map[string]any, error) {
-	name := filepath.Join(m.root, "Pulumi."+m.stack+".yaml")
-	text, err := os.ReadFile(name)
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("read the settings of stack %q: %w", m.stack, err)
-	}
-	var settings struct {
-		Config map[string]any `yaml:"config"`
-	}
-	if err := yaml.NewDecoder(bytes.NewReader(text)).Decode(&settings); len(text) > 0 && err != nil {
-		return nil, fmt.Errorf("%s is not YAML: %w", name, err)
-	}
-	return settings.Config, nil
-}
-
-// credentials: AWS knows them.
-func (m machine) credentials(ctx context.Context) string {
-	region, profile, err := m.place()
-	if err != nil {
-		return err.Error()
-	}
-	if _, err := m.caller(ctx, region, profile); err != nil {
-		return fmt.Sprintf("There are no AWS credentials that AWS accepts: sign in (\"aws sso login\"), name a profile (AWS_PROFILE, or "+
-			"\"pulumi config set --stack %s aws:profile NAME\"), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n%v", m.stack, err)
-	}
-	return ""
-}
-
-// callerIdentity needs no right: https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
-func callerIdentity(ctx context.Context, region, profile string) (string, error) {
-	options := []func(*config.LoadOptions) error{config.WithRegion(region)}
-	if profile != "" {
-		options = append(options, config.WithSharedConfigProfile(profile))
-	}
-	settings, err := config.LoadDefaultConfig(ctx, options...)
-	if err != nil {
-		return "", err
-	}
-	identity, err := sts.NewFromConfig(settings).GetCallerIdentity(ctx, nil)
-	if err != nil {
-		return "", err
-	}
-	return *identity.Arn, nil
 }
 
 func (m machine) awsCLI(ctx context.Context) string {

@@ -3,7 +3,7 @@
 //
 //	go run ./deploy/check [-stack NAME] NEED...
 //
-// The needs are pulumi, stack, docker, region, credentials and aws.
+// The needs are pulumi, stack, docker, region, credentials, quota and aws.
 package main
 
 import (
@@ -22,7 +22,7 @@ func main() {
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	m := machine{root: ".", stack: *stack, run: runCommand, caller: callerIdentity}
+	m := machine{root: ".", stack: *stack, run: runCommand, caller: callerIdentity, concurrency: accountConcurrency, ping: ping}
 	os.Exit(report(os.Stderr, m.check(ctx, flag.Args())))
 }
 
@@ -51,6 +51,7 @@ var needs = []need{
 	{"docker", "", machine.docker},
 	{"region", "", machine.region},
 	{"credentials", "region", machine.credentials},
+	{"quota", "credentials", machine.quota},
 	{"aws", "", machine.awsCLI},
 }
 

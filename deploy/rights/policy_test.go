@@ -39,6 +39,7 @@ func TestDocumentedPolicies(t *testing.T) {
 // with the page that says so.
 var unnamed = map[string]string{
 	"ecr:GetAuthorizationToken":                        "list_amazonelasticcontainerregistry.html",
+	"lambda:GetAccountSettings":                        "list_awslambda.html",
 	"ec2:DescribeNetworkInterfaces":                    "list_amazonec2.html",
 	"ec2:DescribeSecurityGroups":                       "list_amazonec2.html",
 	"ec2:DescribeSubnets":                              "list_amazonec2.html",

@@ -57,6 +57,7 @@ var byType = map[string][]right{
 				"lambda:PutFunctionConcurrency", "lambda:DeleteFunctionConcurrency", "lambda:Get*", "lambda:List*", "lambda:TagResource", "lambda:UntagResource"}},
 		{sid: "HandOverTheRole", resources: []string{roleARN}, actions: []string{"iam:PassRole"},
 			condition: map[string]map[string]any{"StringEquals": {"iam:PassedToService": []string{"lambda.amazonaws.com", "apigateway.amazonaws.com"}}}},
+		{sid: "NoNarrower", resources: []string{"*"}, actions: []string{"lambda:GetAccountSettings"}}, // deploy/check
 		{sid: "NoNarrower", optional: true, resources: []string{"*"}, actions: []string{"ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:DescribeSubnets", "ec2:DescribeVpcs"}},
 	},
 	"aws:lambda/alias:Alias":                                               {{sid: "Function", actions: []string{"lambda:CreateAlias", "lambda:UpdateAlias", "lambda:DeleteAlias"}}},

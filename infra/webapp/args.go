@@ -81,6 +81,7 @@ type Args struct {
 
 	// Concurrency and rollout.
 
+	AccountConcurrency        int        `config:"accountConcurrency" default:"1000" allowed:"10..1000000" unit:"environments"`
 	ReservedConcurrency       int        `config:"reservedConcurrency" allowed:"0..10000" unit:"environments"`
 	ProvisionedConcurrency    int        `config:"provisionedConcurrency" allowed:"0..10000" unit:"environments"`
 	ProvisionedConcurrencyMax int        `config:"provisionedConcurrencyMax" allowed:"0..10000" unit:"environments"`
@@ -203,16 +204,19 @@ func (a Args) apiTimeout() int {
 	return bufferedTimeout
 }
 
-// usualConcurrency is what an account has unless it is raised
-// (https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html).
-const usualConcurrency = 1000
+// keptConcurrency is what Lambda keeps for functions that have nothing reserved
+// (https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html).
+const keptConcurrency = 100
+
+// availableConcurrency is what the account can set aside or keep started.
+func (a Args) availableConcurrency() int { return max(0, a.AccountConcurrency-keptConcurrency) }
 
 // alarmConcurrency is the number of environments at once above which there is an alarm.
 func (a Args) alarmConcurrency() int {
 	if a.AlarmConcurrency > 0 {
 		return a.AlarmConcurrency
 	}
-	return cmp.Or(a.ReservedConcurrency, usualConcurrency) * 4 / 5
+	return cmp.Or(a.ReservedConcurrency, a.AccountConcurrency) * 4 / 5
 }
 
 // alarmed reports whether somebody wants to hear of trouble.

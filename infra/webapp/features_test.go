@@ -146,6 +146,8 @@ func TestFeatures(t *testing.T) {
 			append([]string{"+" + typeTopic + name + "-alarms", "+" + typeSubscription + name + "-alarms"}, alarmNames...), []string{typeFunction + name},
 			inputs{typeAlarm + name + "-concurrency|threshold": 40.0, typeAlarm + name + "-5xx|dimensions": map[string]any{"ApiName": "lambda-web-dev", "Stage": "v1"},
 				typeAlarm + name + "-concurrency|dimensions": map[string]any{"FunctionName": "lambda-web-dev-1a2b3c4"}}},
+		{"alarms within a new account", map[string]string{"alarmTopicArn": "arn:aws:sns:eu-central-1:123456789012:x", "accountConcurrency": "10"}, alarmNames, nil,
+			inputs{typeAlarm + name + "-concurrency|threshold": 8.0}},
 		{"dashboard", map[string]string{"dashboard": "true"}, []string{"+" + typeDashboard + name}, nil, inputs{typeDashboard + name + "|dashboardName": "lambda-web-dev"}},
 		{"protection", map[string]string{"protect": "true"}, nil, nil, nil},
 		{"retained logs", map[string]string{"retainLogs": "true"}, nil, nil, nil},

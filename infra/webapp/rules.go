@@ -239,6 +239,13 @@ func checkConcurrency(args Args, found *mistakes) {
 	if (high > 0 || len(args.ProvisionedSchedule) > 0) && low == 0 {
 		found.add("provisionedConcurrency", "0 leaves nothing to scale from; use 1 or more, or leave provisionedConcurrencyMax and provisionedSchedule out")
 	}
+	if can := args.availableConcurrency(); args.ReservedConcurrency > can {
+		found.add("reservedConcurrency", "%d is more than the account can set aside: of its %d (accountConcurrency) Lambda keeps %d for other functions; use %d, or less",
+			args.ReservedConcurrency, args.AccountConcurrency, keptConcurrency, can)
+	} else if needed := max(low, high) + low; args.ReservedConcurrency == 0 && needed > can {
+		found.add("provisionedConcurrency", "the started environments of the old and the new version together (%d and %d) are more than the account can start during a deployment: "+
+			"of its %d (accountConcurrency) Lambda keeps %d for requests; use fewer", max(low, high), low, args.AccountConcurrency, keptConcurrency)
+	}
 	if needed := max(low, high) + low; args.ReservedConcurrency > 0 && needed > args.ReservedConcurrency {
 		found.add("reservedConcurrency", "%d is less than the old and the new version's started environments together (%d and %d), which are taken from it during a deployment; "+
 			"use %d or more, or 0", args.ReservedConcurrency, max(low, high), low, needed)
