@@ -43,9 +43,13 @@ func (o options) prepareApp(ctx context.Context, log io.Writer) {
 	}
 	var args map[string]string
 	_ = json.Unmarshal([]byte(program.Config[program.Project+":buildArgs"]), &args)
-	_, _ = process.Prepare(ctx, process.Source{
+	source := process.Source{
 		Folder: program.App.Folder, Command: o.command, Dockerfile: program.App.Dockerfile, Args: args, Cache: o.cache, Log: log,
-	})
+	}
+	if _, err := os.Stat(o.infra); err == nil { // no first build, which shows its own progress
+		source.Terminal = terminal(os.Stdout)
+	}
+	_, _ = process.Prepare(ctx, source)
 }
 
 // lineWriter writes lines where another program keeps rewriting the last line of a terminal.

@@ -133,7 +133,7 @@ func (o options) withoutImage() string {
 		return "" // the deployment reports it
 	}
 	if _, err := os.Stat(program.App.Dockerfile); errors.Is(err, fs.ErrNotExist) {
-		return "the app has no Dockerfile. To deploy it, or for container mode, add one"
+		return "the app has no Dockerfile. For container mode, or to deploy it, add one: make dockerfile"
 	}
 	return ""
 }

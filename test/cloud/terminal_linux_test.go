@@ -55,6 +55,25 @@ func TestSilentTerminal(t *testing.T) {
 	}
 }
 
+// On a terminal package managers show their own progress.
+func TestProgressOnATerminal(t *testing.T) {
+	const python = `#!/bin/sh
+case "$1 $2" in
+"-c import"*) echo /usr/bin/python3 3.11 ;;
+"-m venv") mkdir -p "$3/bin"; touch "$3/pyvenv.cfg"; ln -s "$0" "$3/bin/python" ;;
+"-m pip") [ -t 1 ] && [ -t 2 ] && echo "pip sees a terminal" ;;
+esac
+`
+	tools := t.TempDir()
+	if err := os.WriteFile(filepath.Join(tools, "python3"), []byte(python), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", tools+":"+os.Getenv("PATH"))
+	t.Setenv("VIRTUAL_ENV", "")
+	app := copyApp(t, map[string]string{"requirements.txt": "flask # " + tools + "\n", "Procfile": "web: sleep 60\n"})
+	startOnTerminal(t, "-port", "0", "-mode", "process", "-app", app).waitFor(t, "pip sees a terminal")
+}
+
 // screen is the other end of a terminal.
 type screen struct{ lines chan string }
 
