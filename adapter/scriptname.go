@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"io"
 	"time"
 
 	"lambda-web/adapter/internal/logging"
@@ -13,9 +12,8 @@ import (
 const (
 	// probePrefix is a prefix that no app has a page below.
 	probePrefix = "/.well-known/lambda-web-prefix"
-	// probePatience bounds each question about SCRIPT_NAME, and probeBody what is read of its answer.
+	// probePatience bounds each question about SCRIPT_NAME.
 	probePatience = 2 * time.Second
-	probeBody     = 1 << 20
 )
 
 // takeOver takes the connection of the last readiness probe, and finds out by it how the app is told its prefix.
@@ -56,15 +54,6 @@ func (w *worker) ask(path, lines string) (status int) {
 		return 0
 	}
 	status = head.Status
-	for size := 0; ; {
-		piece, err := w.app.Body().Next()
-		if size += len(piece); err == io.EOF {
-			w.app.Finish()
-			return status
-		}
-		if err != nil || size > probeBody {
-			w.app.Abort()
-			return status
-		}
-	}
+	w.discardBody()
+	return status
 }

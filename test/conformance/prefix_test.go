@@ -3,7 +3,6 @@ package conformance
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,7 +52,7 @@ func (s site) start(t *testing.T, port int) {
 		program, worker = "plain:asgi", "uvicorn.workers.UvicornWorker"
 	}
 	process, err := StartProcess([]string{filepath.Join(sites.commands(t), "python"), "-c", "from gunicorn.app.wsgiapp import run; run()", "--bind", fmt.Sprintf("127.0.0.1:%d", port),
-		"--worker-class", worker, "--log-level", "error", program}, "testdata/prefix",
+		"--worker-class", worker, "--log-level", "info", program}, "testdata/prefix",
 		append(os.Environ(), append(s.variables, "PYTHONPATH="+folder, "PYTHONDONTWRITEBYTECODE=1", "SITE_SERVER="+s.worker, "HOME="+t.TempDir(), "PYTHONWARNINGS=ignore")...))
 	if err != nil {
 		t.Fatal(err)
@@ -64,12 +63,7 @@ func (s site) start(t *testing.T, port int) {
 			t.Logf("gunicorn wrote:\n%s", process.Log().Text())
 		}
 	})
-	for {
-		conn, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			_ = conn.Close()
-			return
-		}
+	for len(process.Log().Lines("Listening at")) == 0 { // to connect to a free port could take it
 		select {
 		case <-process.Exited():
 			if strings.Contains(process.Log().Text(), "ImportError") || strings.Contains(process.Log().Text(), "ModuleNotFoundError") {
