@@ -67,7 +67,9 @@ func (p *place) observeSandbox() func(sandbox.Record) {
 // told notes a deployment for the console.
 func (p *place) told(began time.Time, changed []string, result string, err error) {
 	if p.console != nil {
-		p.console.Deployed(console.Deployment{Began: began, Took: time.Since(began), Changed: changed, Result: result, Err: err})
+		p.console.Deployed(console.Deployment{
+			Began: began, Took: time.Since(began), Changed: changed, Result: result, Err: err,
+		})
 	}
 }
 

@@ -1,11 +1,12 @@
 // Package console is the page of the local cloud: every invocation as it happens, in the browser, at /@/ beside the
 // API. "@" is no legal stage name, so no app loses a path.
 //
-// The map: gateway and sandbox tell what happens in records, which store.go joins by the id of the invocation and keeps,
-// bounded; feed.go sends what changes to the pages that are open (server-sent events); summary.go and detail.go are
-// what a page sees of an invocation, without the secrets that mask.go hides; replay.go and invoke.go send a request or an
-// event again; export.go writes a request as a command or a test. guard.go decides who may ask. page/ is the page, plain
-// HTML, CSS and JavaScript. The package knows of processes and HTTP events what the records say, and nothing else.
+// The map: gateway and sandbox tell what happens in records, which store.go joins by the id of the invocation and
+// keeps, bounded; feed.go sends what changes to the pages that are open (server-sent events); summary.go, detail.go,
+// appmessages.go and timeline.go are what a page sees of an invocation, without the secrets that mask.go hides;
+// replay.go and invoke.go send a request or an event; export.go and pasted.go write a request as a command or a test.
+// guard.go decides who may ask. page/ is the page, plain HTML, CSS and JavaScript. The package knows of processes and
+// HTTP events what the records say, and nothing else.
 package console
 
 import (

@@ -148,7 +148,8 @@ func (c *Console) messages(i *invocation, secrets bool) []message {
 		}
 		headers := append([]header{{Name: "Host", Value: q.Host}}, headersOf(q.Header, secrets)...)
 		list = append(list, message{
-			Kind: "request", Seen: true, Start: q.Method + " " + target + " " + q.Proto, Headers: headers, Body: bodyOf(q.Body, !secrets),
+			Kind: "request", Seen: true, Start: q.Method + " " + target + " " + q.Proto, Headers: headers,
+			Body: bodyOf(q.Body, !secrets),
 		})
 	}
 	list = append(list, i.event(secrets))
@@ -192,7 +193,8 @@ func (i *invocation) answer(secrets bool) message {
 		}
 		m.Start = string(head)
 		m.Note = "The metadata of the stream; its body is below, without the eight zero bytes between them."
-		m.Body = bodyOf(sandbox.Body{Bytes: rest, Size: i.report.Response.Size - int64(len(i.report.Response.Bytes)-len(rest))}, !secrets)
+		before := int64(len(i.report.Response.Bytes) - len(rest))
+		m.Body = bodyOf(sandbox.Body{Bytes: rest, Size: i.report.Response.Size - before}, !secrets)
 	default:
 		m.Body = bodyOf(i.report.Response, !secrets)
 	}

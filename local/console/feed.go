@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+
+	"lambda-web/local/sandbox"
 )
 
 // update is what a page is sent: what changed since the update before. The first one has everything.
@@ -92,7 +95,10 @@ func (c *Console) update(seen uint64) (update, uint64) {
 	s := &c.store
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u := update{Running: s.running, Count: s.count, Oldest: s.count + 1, Now: time.Now().UnixMilli(), Pulse: s.pulse.beats()}
+	now := time.Now()
+	u := update{
+		Running: s.running, Count: s.count, Oldest: s.count + 1, Now: now.UnixMilli(), Pulse: s.pulse.beats(now),
+	}
 	if seen == 0 {
 		u.About = &about{c.config.Stack, c.config.App(), c.config.Address, c.config.Recording}
 	}
@@ -120,42 +126,60 @@ func (c *Console) update(seen uint64) (update, uint64) {
 	return u, s.clock
 }
 
-// search lists the invocations whose messages or lines contain a text.
+// search lists the invocations whose messages or lines contain a text. It reads megabytes, so it holds nobody up.
 func (c *Console) search(w http.ResponseWriter, r *http.Request) {
 	text := strings.ToLower(r.URL.Query().Get("q"))
-	found := []string{}
 	c.store.mu.Lock()
-	defer c.store.mu.Unlock()
+	all := make([]searched, 0, len(c.store.order))
 	for _, i := range c.store.order {
-		if text != "" && i.contains(text) {
-			found = append(found, i.id)
+		all = append(all, i.searched())
+	}
+	c.store.mu.Unlock()
+	found := []string{}
+	for _, s := range all {
+		if text != "" && s.contains(text) {
+			found = append(found, s.id)
 		}
 	}
 	answer(w, http.StatusOK, found)
 }
 
-// contains looks where a page without secrets would: in lines and bodies, not in headers that are hidden.
-func (i *invocation) contains(text string) bool {
-	in := func(content []byte) bool { return strings.Contains(strings.ToLower(string(content)), text) }
-	for _, l := range i.lines.first {
-		if in([]byte(l.Text)) {
-			return true
+// searched is where a search in an invocation looks: where a page without secrets would.
+type searched struct {
+	id     string
+	bodies [][]byte
+	lines  [2][]sandbox.Line
+}
+
+// searched needs the lock. What it refers to does not change.
+func (i *invocation) searched() searched {
+	s := searched{id: i.id, lines: [2][]sandbox.Line{i.lines.first, i.lines.last}}
+	if i.request != nil {
+		s.bodies = append(s.bodies, i.request.Body.Bytes, i.request.Event.Bytes)
+	}
+	if i.start != nil {
+		s.bodies = append(s.bodies, i.start.Event.Bytes)
+	}
+	if i.report != nil {
+		s.bodies = append(s.bodies, i.report.Response.Bytes)
+	}
+	if i.response != nil {
+		s.bodies = append(s.bodies, i.response.Body.Bytes)
+	}
+	return s
+}
+
+func (s searched) contains(text string) bool {
+	for _, lines := range s.lines {
+		for _, l := range lines {
+			if strings.Contains(strings.ToLower(l.Text), text) {
+				return true
+			}
 		}
 	}
-	for _, l := range i.lines.last {
-		if in([]byte(l.Text)) {
-			return true
-		}
-	}
-	switch {
-	case i.request != nil && (in(i.request.Body.Bytes) || in(maskJSON(i.request.Event.Bytes))):
-		return true
-	case i.start != nil && in(maskJSON(i.start.Event.Bytes)):
-		return true
-	case i.report != nil && in(maskJSON(i.report.Response.Bytes)):
-		return true
-	}
-	return i.response != nil && in(i.response.Body.Bytes)
+	return slices.ContainsFunc(s.bodies, func(b []byte) bool {
+		return strings.Contains(strings.ToLower(string(maskJSON(b))), text)
+	})
 }
 
 // sandboxLines are what a sandbox has logged between invocations: its init, mostly.
@@ -167,7 +191,7 @@ func (c *Console) sandboxLines(w http.ResponseWriter, r *http.Request) {
 			continue
 		}
 		list := []line{}
-		for _, l := range append(state.lines.first[:len(state.lines.first):len(state.lines.first)], state.lines.last...) {
+		for _, l := range slices.Concat(state.lines.first, state.lines.last) {
 			list = append(list, line{since(state.since, l.Time), l.Platform, l.Text})
 		}
 		answer(w, http.StatusOK, list)

@@ -27,7 +27,10 @@ func refuse(r *http.Request) string {
 	if !loopbackName(r.Host) {
 		return "The console answers to 127.0.0.1, [::1] and localhost only, not to another Host."
 	}
-	if origin := r.Header["Origin"]; len(origin) > 0 && (len(origin) > 1 || origin[0] != "http://"+r.Host && origin[0] != "https://"+r.Host) {
+	for _, origin := range r.Header["Origin"] {
+		if origin == "http://"+r.Host || origin == "https://"+r.Host {
+			continue
+		}
 		return "The console answers pages of its own origin only."
 	}
 	switch site := r.Header.Get("Sec-Fetch-Site"); {

@@ -21,7 +21,8 @@ const mostEvent = 7 << 20
 // https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 func (c *Console) invoke(w http.ResponseWriter, r *http.Request) {
 	if kind := r.Header.Get("X-Amz-Invocation-Type"); kind != "" && kind != "RequestResponse" {
-		refuseInvoke(w, http.StatusBadRequest, "InvalidParameterValueException", "Here only RequestResponse is there, not "+kind)
+		refuseInvoke(w, http.StatusBadRequest, "InvalidParameterValueException",
+			"Here only RequestResponse is there, not "+kind)
 		return
 	}
 	event, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostEvent))
@@ -33,10 +34,13 @@ func (c *Console) invoke(w http.ResponseWriter, r *http.Request) {
 		event = []byte("{}")
 	}
 	if !utf8.Valid(event) || !json.Valid(event) {
-		refuseInvoke(w, http.StatusBadRequest, "InvalidRequestContentException", "Could not parse request body into json")
+		refuseInvoke(w, http.StatusBadRequest, "InvalidRequestContentException",
+			"Could not parse request body into json")
 		return
 	}
-	in := sandbox.Invocation{Event: event, RequestID: newID(), TraceID: r.Header.Get("X-Amzn-Trace-Id"), Qualifier: r.URL.Query().Get("Qualifier")}
+	in := sandbox.Invocation{
+		Event: event, RequestID: newID(), TraceID: r.Header.Get("X-Amzn-Trace-Id"), Qualifier: r.URL.Query().Get("Qualifier"),
+	}
 	if context, err := base64.StdEncoding.DecodeString(r.Header.Get("X-Amz-Client-Context")); err == nil {
 		in.ClientContext = string(context)
 	}

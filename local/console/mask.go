@@ -35,7 +35,9 @@ func headersOf(h http.Header, secrets bool) []header {
 			list = append(list, maskHeader(name, value, secrets))
 		}
 	}
-	slices.SortStableFunc(list, func(a, b header) int { return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
+	slices.SortStableFunc(list, func(a, b header) int {
+		return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name))
+	})
 	return list
 }
 

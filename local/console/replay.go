@@ -35,11 +35,13 @@ type resend struct {
 // new invocation.
 func (c *Console) replay(w http.ResponseWriter, r *http.Request) {
 	if r.Header.Get(ownHeader) == "" {
-		complain(w, http.StatusForbidden, "A replay comes from the console's own page: the header "+ownHeader+" is missing.")
+		complain(w, http.StatusForbidden,
+			"A replay comes from the console's own page: the header "+ownHeader+" is missing.")
 		return
 	}
 	var edited resend
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<20)).Decode(&edited); err != nil && !errors.Is(err, io.EOF) {
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 16<<20)).Decode(&edited)
+	if err != nil && !errors.Is(err, io.EOF) {
 		complain(w, http.StatusBadRequest, "The edited request is no JSON: "+err.Error())
 		return
 	}
@@ -126,7 +128,8 @@ func (i *invocation) replayable() string {
 	if i.bare {
 		return "the body is no longer kept, so it cannot be sent again as it was"
 	}
-	return fmt.Sprintf("only %d of the %d bytes of the body are kept, so it cannot be sent again as it was", len(body.Bytes), body.Size)
+	return fmt.Sprintf("only %d of the %d bytes of the body are kept, so it cannot be sent again as it was",
+		len(body.Bytes), body.Size)
 }
 
 // sendEvent calls the function without waiting for its answer: the page shows it as it comes.
@@ -182,8 +185,12 @@ func (s *store) markReplay(id, original string) bool {
 	return true
 }
 
-// dropped from a request that is sent again: they belong to the connection (RFC 9110 section 7.6.1), or are written anew.
-var perConnection = []string{"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Host", "Expect"}
+// perConnection are left out of a request that is sent again: they belong to the connection (RFC 9110 section
+// 7.6.1), or are written anew.
+var perConnection = []string{
+	"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Host",
+	"Expect",
+}
 
 // compose writes a request as it goes over the wire.
 func compose(q gateway.Request, edited resend, body []byte) ([]byte, error) {
@@ -197,7 +204,8 @@ func compose(q gateway.Request, edited resend, body []byte) ([]byte, error) {
 	if !isToken(method) {
 		return nil, fmt.Errorf("%q is no HTTP method", method)
 	}
-	if !strings.HasPrefix(target, "/") || strings.ContainsFunc(target, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+	control := func(r rune) bool { return r <= ' ' || r == 0x7f }
+	if !strings.HasPrefix(target, "/") || strings.ContainsFunc(target, control) {
 		return nil, fmt.Errorf("the path is %q; it must begin with / and have no spaces", target)
 	}
 	lines := headersOf(q.Header, true)
@@ -243,8 +251,8 @@ func unhide(lines []header, original http.Header) []header {
 	return list
 }
 
-// sendRequest writes a request to the gateway and returns when the invocation is in the store; the response is read to its
-// end in the background, since the page shows it as it comes.
+// sendRequest writes a request to the gateway and returns when the invocation is in the store; the response is read to
+// its end in the background, since the page shows it as it comes.
 func (c *Console) sendRequest(ctx context.Context, message []byte, original string) (string, error) {
 	conn, err := net.DialTimeout("tcp", c.config.Address, 5*time.Second)
 	if err != nil {

@@ -82,11 +82,11 @@ func (s *store) forgetSandboxes() {
 }
 
 // busy notes that a sandbox has begun (1) or ended (-1) an invocation. It needs the lock.
-func (s *store) busy(source sandbox.Source, by int) {
+func (s *store) busy(source sandbox.Source, by int, at time.Time) {
 	s.running = max(0, s.running+by)
-	s.pulse.note(s.running, by > 0)
+	s.pulse.note(at, s.running, by > 0)
 	if state := s.sandboxOf(source); state != nil {
-		state.busy, state.used = by > 0, time.Now()
+		state.busy, state.used = by > 0, at
 		if by > 0 {
 			state.invocations++
 		}
@@ -106,7 +106,6 @@ func (s *store) reported(r sandbox.Report) {
 
 // pulse is how many invocations ran at once, by the second, in the last minutes.
 type pulse struct {
-	now    func() time.Time
 	second int64 // of the newest entry
 	ring   [300]beat
 	level  int
@@ -116,8 +115,8 @@ type pulse struct {
 type beat struct{ Most, Started int }
 
 // advance fills the seconds since the last beat with what ran on through them.
-func (p *pulse) advance() *beat {
-	second := p.now().Unix()
+func (p *pulse) advance(second int64) *beat {
+	second = max(second, p.second)
 	if behind := second - p.second; behind > int64(len(p.ring)) {
 		p.second = second - int64(len(p.ring))
 	}
@@ -128,8 +127,8 @@ func (p *pulse) advance() *beat {
 	return &p.ring[p.second%int64(len(p.ring))]
 }
 
-func (p *pulse) note(running int, started bool) {
-	b := p.advance()
+func (p *pulse) note(at time.Time, running int, started bool) {
+	b := p.advance(at.Unix())
 	p.level = running
 	b.Most = max(b.Most, running)
 	if started {
@@ -138,8 +137,8 @@ func (p *pulse) note(running int, started bool) {
 }
 
 // beats are the seconds, the newest last.
-func (p *pulse) beats() [][2]int {
-	p.advance()
+func (p *pulse) beats(now time.Time) [][2]int {
+	p.advance(now.Unix())
 	list := make([][2]int, len(p.ring))
 	for i := range list {
 		b := p.ring[(p.second+1+int64(i))%int64(len(p.ring))]

@@ -59,9 +59,15 @@ type lines struct {
 	dropped     int
 }
 
+// usualLines are START, END, REPORT and one or two of the app.
+const usualLines = 5
+
 func (l *lines) add(line sandbox.Line) (grown int) {
 	size := len(line.Text) + 64
 	if l.bytes+size <= keptLines/2 && len(l.last) == 0 {
+		if l.first == nil {
+			l.first = make([]sandbox.Line, 0, usualLines)
+		}
 		l.first = append(l.first, line)
 		l.bytes += size
 		return size
@@ -106,7 +112,6 @@ type deployment struct {
 
 func (s *store) init() {
 	s.byID, s.watchers = map[string]*invocation{}, map[chan struct{}]bool{}
-	s.pulse.now = time.Now
 }
 
 // tick wakes the pages up. It needs the lock.
@@ -259,7 +264,7 @@ func (s *store) sandbox(r sandbox.Record) {
 		}
 		i.start = &r
 		s.touch(i, bytes)
-		s.busy(r.Source, 1)
+		s.busy(r.Source, 1, r.Began)
 	case sandbox.Line:
 		s.line(r)
 	case sandbox.Traffic:
@@ -272,7 +277,7 @@ func (s *store) sandbox(r sandbox.Record) {
 			i.report = &r
 			s.touch(i, len(r.Response.Bytes))
 		}
-		s.busy(r.Source, -1)
+		s.busy(r.Source, -1, r.Ended)
 		s.reported(r)
 	case sandbox.Change:
 		s.change(r)

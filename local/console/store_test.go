@@ -166,18 +166,18 @@ func TestSandboxes(t *testing.T) {
 
 func TestPulse(t *testing.T) {
 	now := time.Unix(1000, 0)
-	p := pulse{now: func() time.Time { return now }}
-	p.note(1, true)
-	p.note(2, true)
-	p.note(1, false)
+	var p pulse
+	p.note(now, 1, true)
+	p.note(now, 2, true)
+	p.note(now, 1, false)
 	now = now.Add(2 * time.Second)
-	p.note(0, false)
-	beats := p.beats()
+	p.note(now, 0, false)
+	beats := p.beats(now)
 	if got := fmt.Sprint(beats[len(beats)-3:]); got != "[[2 2] [1 0] [1 0]]" {
 		t.Errorf("the last seconds are %s", got)
 	}
 	now = now.Add(time.Hour)
-	if beats = p.beats(); beats[0] != [2]int{0, 0} || len(beats) != 300 {
+	if beats = p.beats(now); beats[0] != [2]int{0, 0} || len(beats) != 300 {
 		t.Errorf("after an hour: %v", beats[:3])
 	}
 }

@@ -178,7 +178,8 @@ type sandboxSummary struct {
 func (s *sandboxState) summary() sandboxSummary {
 	return sandboxSummary{
 		Key: s.key, Function: s.source.Function, Version: s.source.Version, Sandbox: s.source.Sandbox,
-		State: string(s.state), Busy: s.busy && s.state == sandbox.Ready, Since: s.since.UnixMilli(), Ended: millis(s.ended), Used: millis(s.used),
+		State: string(s.state), Busy: s.busy && s.state == sandbox.Ready,
+		Since: s.since.UnixMilli(), Ended: millis(s.ended), Used: millis(s.used),
 		Provisioned: s.provisioned, Port: s.port, Init: milliseconds(s.init), Memory: s.memory,
 		Invocations: s.invocations, Failures: s.failures, Failure: s.errorType, Cause: s.cause,
 	}

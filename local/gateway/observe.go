@@ -89,7 +89,8 @@ func (x *exchange) observeRequest() {
 	config := &x.api.config
 	x.api.config.Observe(Request{
 		ID: x.id(), Began: x.began, Invoked: x.observed.invoked,
-		Method: x.r.Method, Target: x.r.RequestURI, Proto: x.r.Proto, Host: x.r.Host, SourceIP: x.sourceIP, RemoteAddr: x.r.RemoteAddr,
+		Method: x.r.Method, Target: x.r.RequestURI, Proto: x.r.Proto, Host: x.r.Host,
+		SourceIP: x.sourceIP, RemoteAddr: x.r.RemoteAddr,
 		Header: x.r.Header, Body: sandbox.BodyOf(x.observed.body),
 		APIID: config.APIID, Stage: config.Stage, Resource: x.routed().resource, TraceID: x.trace.String(),
 		Streamed: x.routed().stream, Event: sandbox.BodyOf(x.observed.event),
