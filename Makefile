@@ -169,6 +169,15 @@ preview: tools ## AWS: what "make up" would change in STACK
 up: build ## AWS: deploy STACK
 	@go run ./deploy/check $(ON) pulumi stack docker region credentials quota
 	@pulumi up $(ON)
+	@go run ./deploy/await -stack "$(STACK)"
+
+KEEP ?= 3
+
+.PHONY: prune
+prune: tools ## AWS: delete versions of STACK's function that nothing points at, but for the KEEP (3) newest; YES=1 without asking
+	@go run ./deploy/check $(ON) pulumi stack region credentials
+	@go build -o $(BIN)/prune ./deploy/prune
+	@exec $(BIN)/prune -stack "$(STACK)" -keep "$(KEEP)" $(if $(YES),-yes)
 
 STEPS ?= 10,50,100
 PAUSE ?= 5m

@@ -34,7 +34,7 @@ var byType = map[string][]right{
 			// Actions on tags name the group, all others the group and its streams
 			// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/iam-access-control-overview-cwl.html).
 			logARN + names.Log("${NAME}:*"), logARN + names.AccessLog("${NAME}:*")},
-			actions: []string{"logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:PutRetentionPolicy", "logs:DeleteRetentionPolicy", "logs:AssociateKmsKey", "logs:DisassociateKmsKey",
+			actions: []string{"logs:CreateLogGroup", "logs:DeleteLogGroup", "logs:PutRetentionPolicy", "logs:DeleteRetentionPolicy", "logs:FilterLogEvents", "logs:AssociateKmsKey", "logs:DisassociateKmsKey",
 				"logs:ListTagsForResource", "logs:TagResource", "logs:UntagResource"}},
 		{sid: "FindLogs", resources: []string{logARN + "*"}, actions: []string{"logs:DescribeLogGroups"}},
 	},

@@ -21,9 +21,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
+
+	"lambda-web/deploy/stack"
 )
 
 func main() {
@@ -92,20 +93,16 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	s := stack{name: o.stack}
-	at, err := s.outputs(ctx)
+	s := stack.Stack{Name: o.stack}
+	at, err := s.Outputs(ctx)
 	if err != nil {
 		return err
 	}
-	options := []func(*config.LoadOptions) error{config.WithRegion(at.Region)}
-	if profile := s.setting(ctx, "aws:profile"); profile != "" {
-		options = append(options, config.WithSharedConfigProfile(profile))
-	}
-	account, err := config.LoadDefaultConfig(ctx, options...)
+	account, err := s.Account(ctx, at.Region)
 	if err != nil {
-		return fmt.Errorf("find AWS credentials: %w", err)
+		return err
 	}
-	r := &rollout{options: o, out: out, alias: alias{client: lambda.NewFromConfig(account), function: at.FunctionName, name: at.alias()}}
+	r := &rollout{options: o, out: out, alias: alias{client: lambda.NewFromConfig(account), function: at.FunctionName, name: at.Alias()}}
 	if err := r.hold(ctx, s); err != nil {
 		return err
 	}
@@ -116,5 +113,5 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err := r.forward(ctx); err != nil {
 		return err
 	}
-	return s.release(ctx, out, r.next)
+	return release(ctx, s, out, r.next)
 }

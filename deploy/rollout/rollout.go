@@ -7,6 +7,8 @@ import (
 	"io"
 	"slices"
 	"time"
+
+	"lambda-web/deploy/stack"
 )
 
 // rollout is one version on its way to the requests of another.
@@ -22,8 +24,8 @@ type rollout struct {
 
 // hold finds out which version is held and which comes. If none is held yet, the one that serves is, and what is new is deployed
 // beside it.
-func (r *rollout) hold(ctx context.Context, s stack) error {
-	r.held = s.setting(ctx, liveVersion)
+func (r *rollout) hold(ctx context.Context, s stack.Stack) error {
+	r.held = s.Setting(ctx, liveVersion)
 	if r.held == "" || r.held == "0" {
 		if r.back {
 			return errors.New("no version is held (liveVersion), so there is nothing to take back; to go back to an earlier one set liveVersion and run make up")
@@ -32,19 +34,19 @@ func (r *rollout) hold(ctx context.Context, s stack) error {
 			return err
 		}
 	}
-	at, err := s.outputs(ctx)
+	at, err := s.Outputs(ctx)
 	if err != nil {
 		return err
 	}
 	r.next = at.Version
 	if r.next == r.held {
-		return errors.Join(fmt.Errorf("version %s serves, and there is no newer one to bring out", r.held), s.unset(ctx, liveVersion, canaryWeight))
+		return errors.Join(fmt.Errorf("version %s serves, and there is no newer one to bring out", r.held), s.Unset(ctx, liveVersion, canaryWeight))
 	}
 	return nil
 }
 
 // deploy brings the new version up beside the one that serves.
-func (r *rollout) deploy(ctx context.Context, s stack) error {
+func (r *rollout) deploy(ctx context.Context, s stack.Stack) error {
 	seen, err := r.alias.routes(ctx)
 	if err != nil {
 		return err
@@ -60,11 +62,11 @@ func (r *rollout) deploy(ctx context.Context, s stack) error {
 		return fmt.Errorf("alias %s keeps environments started, and Lambda shares no requests by weight then; set provisionedConcurrency to 0 and deploy that first", r.alias.name)
 	}
 	r.held = seen.version
-	if err := s.set(ctx, liveVersion, r.held); err != nil {
+	if err := s.Set(ctx, liveVersion, r.held); err != nil {
 		return err
 	}
 	fmt.Fprintf(r.out, "Version %s goes on to serve; the new one is deployed beside it.\n", r.held)
-	if err := s.up(ctx, r.yes); err != nil {
+	if err := s.Up(ctx, r.yes); err != nil {
 		return fmt.Errorf("%w; version %s is held (liveVersion): run again to go on, or remove liveVersion", err, r.held)
 	}
 	return nil
@@ -171,4 +173,20 @@ func (r *rollout) takeBack(ctx context.Context, why string) error {
 		return nil
 	}
 	return errors.New(sentence)
+}
+
+// The settings that hold a version while another one comes out.
+const (
+	liveVersion  = "liveVersion"
+	canaryWeight = "canaryWeight"
+)
+
+// release ends the holding: the settings say again that the newest version serves.
+func release(ctx context.Context, s stack.Stack, out io.Writer, version string) error {
+	if err := s.Unset(ctx, liveVersion, canaryWeight); err != nil {
+		return fmt.Errorf("version %s serves alone, and the settings still hold the old one: %w", version, err)
+	}
+	fmt.Fprintf(out, "Version %s serves alone. liveVersion and canaryWeight are out of Pulumi.%s.yaml; commit that if it is in git. "+
+		"The next update notes in the state what the alias points at, and changes nothing by it.\n", version, s.Name)
+	return nil
 }

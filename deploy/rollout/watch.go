@@ -9,6 +9,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatch/types"
+
+	"lambda-web/deploy/stack"
 )
 
 // watch looks at the stack's alarms, and at the metrics of the new version alone: it has few of the requests at first, and an alarm
@@ -23,9 +25,9 @@ type watch struct {
 }
 
 // newWatch takes the bounds of the alarms' settings, which hold without alarms too.
-func newWatch(ctx context.Context, s stack, client *cloudwatch.Client, at outputs, version string) *watch {
-	return &watch{client: client, alarms: at.AlarmNames, function: at.FunctionName, alias: at.alias(), version: version,
-		errors: s.number(ctx, "alarmErrors", 5), latency: s.number(ctx, "alarmLatency", 5000)}
+func newWatch(ctx context.Context, s stack.Stack, client *cloudwatch.Client, at stack.Outputs, version string) *watch {
+	return &watch{client: client, alarms: at.AlarmNames, function: at.FunctionName, alias: at.Alias(), version: version,
+		errors: s.Number(ctx, "alarmErrors", 5), latency: s.Number(ctx, "alarmLatency", 5000)}
 }
 
 // breachError is what the new version is taken back for.
