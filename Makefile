@@ -16,6 +16,8 @@ MODE  ?= auto
 COMMAND ?=
 # The page that shows invocations, at /@/: on, record (with the traffic between adapter and app), or off.
 CONSOLE ?= on
+# What a terminal shows: short, platform, or cloudwatch.
+LOG   ?=
 ARGS  ?= /
 
 # One set of flags for every Go command, so that they share one build cache with "pulumi up".
@@ -23,7 +25,7 @@ export GOFLAGS := -trimpath -buildvcs=false
 BIN   := .lambda-web/bin
 # What is given is passed on as it is: neither make nor the shell expands it.
 START = $(if $(value COMMAND), -command '$(subst ','\'',$(value COMMAND))')
-LOCAL = $(BIN)/local -stack $(STACK) -host $(HOST) -mode $(MODE) -console $(CONSOLE) $(if $(CONFIG),-config-file "$(CONFIG)") $(if $(APP),-app "$(APP)")$(START)
+LOCAL = $(BIN)/local -stack $(STACK) -host $(HOST) -mode $(MODE) -console $(CONSOLE) $(if $(LOG),-log $(LOG)) $(if $(CONFIG),-config-file "$(CONFIG)") $(if $(APP),-app "$(APP)")$(START)
 
 .PHONY: help
 help: ## List the targets
@@ -195,10 +197,16 @@ drift: tools ## AWS: whether STACK still is what the last "make up" made; fails 
 	@go run ./deploy/check $(ON) pulumi stack docker region credentials quota
 	@pulumi refresh $(ON) --preview-only --expect-no-changes --diff --non-interactive
 
+WHERE ?= aws
+
 .PHONY: outputs
-outputs: tools ## The URL, names and ARNs of STACK
+outputs: tools ## The URL, names and ARNs of STACK; WHERE=local: those of "make local"
+ifeq ($(WHERE),local)
+	@cat ".lambda-web/outputs/$(STACK)" 2>/dev/null || { echo "The stack $(STACK) has not run on this machine: make local STACK=$(STACK)"; exit 1; }
+else
 	@go run ./deploy/check $(ON) pulumi stack
 	@pulumi stack output $(ON)
+endif
 
 .PHONY: logs
 logs: tools ## AWS: follow the app's log in STACK

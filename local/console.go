@@ -27,9 +27,11 @@ func (p *place) openConsole(listener net.Listener) {
 	if p.consoleMode == consoleOff {
 		return
 	}
-	address := listener.Addr().(*net.TCPAddr)
+	listening := listener.Addr().(*net.TCPAddr)
+	address := net.JoinHostPort(loopback(listening.IP), strconv.Itoa(listening.Port))
+	p.consoleURL = "http://" + address + "/@/"
 	p.console = console.New(console.Config{
-		Address: net.JoinHostPort(loopback(address.IP), strconv.Itoa(address.Port)),
+		Address: address,
 		Stack:   p.stack, Recording: p.consoleMode == consoleRecord,
 		App: func() string { return filepath.Base(cmp.Or(p.app, p.root)) },
 		Invoke: func(ctx context.Context, function string, in sandbox.Invocation) (sandbox.Result, error) {

@@ -20,11 +20,11 @@ func (o options) buildBesides(ctx context.Context, prepare bool) error {
 	var beside sync.WaitGroup
 	defer beside.Wait()
 	if prepare {
-		beside.Go(func() { o.prepareApp(ctx, lineWriter{os.Stdout, terminal(os.Stdout) != nil}) })
+		beside.Go(func() { o.prepareApp(ctx, lineWriter{os.Stdout, onTerminal(os.Stdout) != nil}) })
 	}
 	build := step.Command{
 		Name: "go run", Args: []string{"go", "run", "./local/build", "-o", filepath.Dir(o.infra), "./infra"},
-		Dir: o.root, Terminal: terminal(os.Stderr),
+		Dir: o.root, Terminal: onTerminal(os.Stderr),
 	}
 	if build.Terminal == nil {
 		build.Output = os.Stderr

@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -23,6 +24,7 @@ import (
 	"lambda-web/local/container"
 	"lambda-web/local/monitor"
 	"lambda-web/local/sandbox"
+	"lambda-web/local/terminal"
 )
 
 func main() {
@@ -49,13 +51,20 @@ func run(args []string) error {
 		return fmt.Errorf("port %d on %s cannot be used (%w); choose another one with PORT, for example: make local PORT=%d", o.port, o.host, cause(err), o.port+1)
 	}
 	defer listener.Close()
-	engine, err := o.engine(ctx)
-	if err != nil {
+	p := &place{
+		options: o, screen: newScreen(o), began: time.Now(), end: stop, restart: make(chan struct{}, 1),
+		baseURL: "http://" + listener.Addr().String(),
+	}
+	p.say = p.tell
+	if p.screen != nil && terminal.Is(os.Stdin) {
+		p.keys = true
+		defer terminal.Keys(os.Stdin, func(key byte) { p.press(ctx, key) })()
+	}
+	if p.docker, err = p.engine(ctx); err != nil {
 		return err
 	}
-	p := &place{options: o, docker: engine, baseURL: "http://" + listener.Addr().String()}
 	if o.build {
-		if err := o.buildBesides(ctx, engine == nil); err != nil {
+		if err := o.buildBesides(ctx, p.docker == nil); err != nil {
 			if ctx.Err() != nil {
 				return nil
 			}
@@ -63,19 +72,13 @@ func run(args []string) error {
 		}
 	}
 	p.openConsole(listener)
-	started := time.Now()
 	err = p.deploy(ctx)
-	p.told(started, nil, "Started", err)
 	if ctx.Err() != nil {
 		return p.close(ctx) // asked to stop before anything was served
 	}
 	if err != nil {
-		return err
+		return errors.Join(err, p.close(ctx))
 	}
-	if o.watch {
-		p.startWatching(ctx) // before it says that it is ready: no change after that is missed
-	}
-	fmt.Printf("\nReady in %s. Stop with Ctrl-C.\n\n", time.Since(started).Round(10*time.Millisecond))
 	return p.serve(ctx, listener)
 }
 
@@ -83,43 +86,53 @@ func run(args []string) error {
 type place struct {
 	options
 	baseURL    string
-	docker     *container.Engine // runs the sandboxes; nil is this machine itself
-	app        string            // the app's folder
-	watcher    *watcher          // of the files; nil until the first deployment
-	deployment *monitor.Deployment
+	began      time.Time
+	docker     *container.Engine                  // runs the sandboxes; nil is this machine itself
+	app        string                             // the app's folder
+	watcher    *watcher                           // of the files; nil until the first deployment
+	deployment atomic.Pointer[monitor.Deployment] // that serves; nil until one does
 	cloud      *monitor.Cloud
 	console    *console.Console // nil is CONSOLE=off
+	consoleURL string
+
+	screen  *terminal.Screen // nil where lines are printed as in CloudWatch
+	keys    bool             // the terminal's keys do something
+	restart chan struct{}    // the user wants the app started afresh
+	end     func()           // what Ctrl-C does
 }
 
-// deploy runs the Pulumi program and makes real what it registers.
+// deploy runs the Pulumi program and makes real what it registers. An app that does not start is no error as long as a
+// change of its files may mend it.
 func (p *place) deploy(ctx context.Context) error {
-	fmt.Printf("Running the Pulumi program for stack %s\n", p.stack)
+	p.tell("Running the Pulumi program for stack %s", p.stack)
 	deployment, err := p.run(ctx)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Realising %d resources on this machine\n", len(deployment.Resources))
+	p.tell("Realising %d resources on this machine", len(deployment.Resources))
 	program, err := p.program(p.baseURL)
 	if err != nil {
 		return err
 	}
-	p.cloud, err = monitor.Realise(ctx, deployment, monitor.Settings{
-		Program: program, Docker: p.docker, Adapter: p.adapter, Freeze: p.freeze,
-		Command: p.command, Cache: p.cache, Log: os.Stdout, Terminal: terminal(os.Stdout),
+	settings := monitor.Settings{
+		Program: program, Docker: p.docker, Adapter: p.adapter, Freeze: p.freeze, Cold: p.cold, Command: p.command, Cache: p.cache,
 		ObserveGateway: p.observeGateway(), ObserveSandbox: p.observeSandbox(), Record: p.consoleMode == consoleRecord,
-	})
-	if err != nil {
+	}
+	p.observe(&settings)
+	p.cloud = monitor.New(settings)
+	err = p.cloud.Update(ctx, deployment)
+	p.startWatching(ctx) // before it says that it is ready: no change after that is missed
+	switch failed := (*sandbox.StartError)(nil); {
+	case errors.As(err, &failed) && p.watch && ctx.Err() == nil:
+		p.told(p.began, nil, "Started", err)
+		p.failed("Not started; the next change is tried again.", err)
+		return nil
+	case err != nil:
 		return err
 	}
-	p.deployment = deployment
-	printOutputs(os.Stdout, deployment.Outputs)
-	if mute := deployment.Mute(); len(mute) > 0 {
-		fmt.Printf("\nWithout effect on this machine: %s\n", strings.Join(mute, ", "))
-	}
-	if deployment.Signed() {
-		fmt.Printf("\nThe API takes signed requests only. These credentials are valid here, and nowhere else:\n    export AWS_ACCESS_KEY_ID=%s\n    export AWS_SECRET_ACCESS_KEY=%s\n",
-			monitor.AccessKeyID, monitor.SecretAccessKey)
-	}
+	p.deployment.Store(deployment)
+	p.told(p.began, nil, "Started", nil)
+	p.ready(deployment)
 	return nil
 }
 
@@ -137,43 +150,59 @@ func (p *place) run(ctx context.Context) (*monitor.Deployment, error) {
 			return nil, err
 		}
 	}
-	program.Previous = p.deployment
+	program.Previous = p.deployment.Load()
+	if p.screen != nil {
+		program.Output = p.screen
+	}
 	return monitor.Run(ctx, program)
 }
 
-// startWatching redeploys on every change of a file, in the background, until the context ends.
+// startWatching follows, in the background, the changes of files and the keys of the user.
 func (p *place) startWatching(ctx context.Context) {
-	var err error
-	if p.watcher, err = watch(p.root, p.app); err != nil {
-		fmt.Fprintln(os.Stderr, "local: changes of files will not be noticed:", err)
-		return
+	if p.watch {
+		var err error
+		if p.watcher, err = watch(p.root, p.app); err != nil {
+			fmt.Fprintln(os.Stderr, "local: changes of files will not be noticed:", err)
+		}
 	}
 	go p.follow(ctx)
 }
 
+// follow deploys changes of files, and what the user wants started afresh, one after the other.
 func (p *place) follow(ctx context.Context) {
-	defer p.watcher.close()
+	changes := make(chan []string)
+	if p.watcher != nil {
+		defer p.watcher.close()
+		go p.watcher.follow(ctx, changes)
+	}
 	for {
-		changed, err := p.watcher.next(ctx)
-		if err != nil {
+		var changed []string
+		select {
+		case <-ctx.Done():
 			return
+		case <-p.restart:
+			p.tell("\nRestarting")
+		case changed = <-changes:
+			p.tell("\nChanged: %s", few(changed))
 		}
-		fmt.Printf("\nChanged: %s\n", few(changed))
-		started := time.Now()
+		began := time.Now()
 		what, err := p.redeploy(ctx, changed)
-		p.told(started, changed, what, err)
+		p.told(began, changed, what, err)
 		switch {
 		case ctx.Err() != nil:
 			return
+		case err != nil && p.deployment.Load() == nil:
+			p.failed("Not started; the next change is tried again.", err)
 		case err != nil:
-			fmt.Printf("Not deployed; what served before goes on serving. %v\n\n", err)
-		default:
-			fmt.Printf("%s, %s after the change.\n\n", what, time.Since(started).Round(10*time.Millisecond))
+			p.failed("Not deployed; what served before goes on serving.", err)
+		case what != "":
+			p.deployed(what, time.Since(began), changed != nil)
 		}
 	}
 }
 
-// redeploy brings a change up beside what serves now and then moves over to it. It says what is new.
+// redeploy brings a change up beside what serves now and then moves over to it; without a change it starts everything
+// afresh. It says what is new, unless that is all that there is.
 func (p *place) redeploy(ctx context.Context, changed []string) (string, error) {
 	if err := rebuild(ctx, p.options, changed); err != nil {
 		return "", err
@@ -182,11 +211,22 @@ func (p *place) redeploy(ctx context.Context, changed []string) (string, error) 
 	if err != nil {
 		return "", err
 	}
-	if err := p.cloud.Update(ctx, deployment); err != nil {
+	update := p.cloud.Update
+	if changed == nil {
+		update = p.cloud.Restart
+	}
+	if err := update(ctx, deployment); err != nil {
 		return "", err
 	}
-	differences := deployment.Differences(p.deployment)
-	p.deployment = deployment
+	before := p.deployment.Swap(deployment)
+	switch {
+	case before == nil:
+		p.ready(deployment)
+		return "", nil
+	case changed == nil:
+		return "Restarted", nil
+	}
+	differences := deployment.Differences(before)
 	if len(differences) == 0 {
 		return "Nothing to deploy", nil
 	}
@@ -206,7 +246,7 @@ func (p *place) serve(ctx context.Context, listener net.Listener) error {
 	case <-ctx.Done():
 	case err = <-failed:
 	}
-	fmt.Println("\nStopping")
+	p.tell("\nStopping")
 	p.closeConsole()
 	// A request that is under way may finish; what takes longer than Lambda's own shutdown is cut off.
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)

@@ -4,13 +4,10 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
-	"io"
 	"io/fs"
-	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -37,10 +34,14 @@ type options struct {
 	config      map[string]string // settings that win over the stack's
 	watch       bool              // redeploy when files change
 	freeze      bool              // stop processes between invocations
+	cold        bool              // the first request starts the app
+	log         string            // what is shown: short, platform or cloudwatch
 	mode        string            // process, container or auto
 	command     string            // starts the app in process mode
 	build       bool              // the Pulumi program is built first
 	consoleMode string            // on, record or off
+
+	say func(format string, arguments ...any)
 }
 
 func readOptions(args []string) (options, error) {
@@ -54,6 +55,8 @@ func readOptions(args []string) (options, error) {
 	set.StringVar(&o.host, "host", "127.0.0.1", "address to listen on")
 	set.IntVar(&o.port, "port", 3000, "port to listen on, 0 for a free one")
 	set.BoolVar(&o.watch, "watch", true, "redeploy when the app, the adapter, the program or the settings change")
+	set.BoolVar(&o.cold, "cold", false, "let the first request start the app, as on Lambda, to measure it")
+	set.StringVar(&o.log, "log", shortLog, "what a terminal shows: short (a line per request), platform (with START, END and REPORT), or cloudwatch (as elsewhere: the lines of CloudWatch)")
 	set.StringVar(&o.mode, "mode", autoMode, "how the app runs: process, container, or auto for container where an engine answers")
 	set.StringVar(&o.command, "command", "", "shell command line that starts the app, in process mode")
 	set.BoolVar(&o.build, "build", false, "build the Pulumi program first, while the app's packages are installed")
@@ -107,20 +110,20 @@ func (o options) engine(ctx context.Context) (*container.Engine, error) {
 	case o.mode == containerMode:
 		return container.Find(ctx, o.root, o.cache)
 	case o.command != "":
-		fmt.Println("Process mode, as COMMAND says how the app is started. Its image: make local MODE=container")
+		o.say("Process mode, as COMMAND says how the app is started. Its image: make local MODE=container")
 		return nil, nil
 	}
 	if reason := o.withoutImage(); reason != "" {
-		fmt.Printf("Process mode, as %s\n", reason)
+		o.say("Process mode, as %s", reason)
 		return nil, nil
 	}
 	engine, err := container.Find(ctx, o.root, o.cache)
 	unavailable := (*container.UnavailableError)(nil)
 	switch {
 	case err == nil:
-		fmt.Printf("Container mode, as %s answers. The app as you start it yourself: make local MODE=process\n", engine)
+		o.say("Container mode, as %s answers. The app as you start it yourself: make local MODE=process", engine)
 	case errors.As(err, &unavailable):
-		fmt.Printf("Process mode, as %s. The app's image instead, with an engine: make local MODE=container\n", unavailable.Reason)
+		o.say("Process mode, as %s. The app's image instead, with an engine: make local MODE=container", unavailable.Reason)
 		return nil, nil
 	}
 	return engine, err
@@ -148,6 +151,9 @@ func (o options) check(rest []string) error {
 	}
 	if net.ParseIP(o.host) == nil {
 		mistakes = append(mistakes, fmt.Errorf("HOST is %q; it must be an IP address such as 127.0.0.1 or 0.0.0.0", o.host))
+	}
+	if !slices.Contains([]string{shortLog, platformLog, cloudwatchLog}, o.log) {
+		mistakes = append(mistakes, fmt.Errorf("LOG is %q; allowed are short, platform and cloudwatch", o.log))
 	}
 	if !slices.Contains([]string{processMode, containerMode, autoMode}, o.mode) {
 		mistakes = append(mistakes, fmt.Errorf("MODE is %q; allowed are process, container and auto", o.mode))
@@ -241,35 +247,4 @@ func (o options) relative(folder string) (string, error) {
 		return "", fmt.Errorf("find the app's folder: %w", err)
 	}
 	return filepath.ToSlash(relative), nil
-}
-
-// printOutputs shows the stack outputs as "pulumi up" does.
-func printOutputs(w io.Writer, outputs map[string]any) {
-	width := 0
-	for name := range outputs {
-		width = max(width, len(name))
-	}
-	fmt.Fprintln(w, "\nOutputs:")
-	for _, name := range slices.Sorted(maps.Keys(outputs)) {
-		value, ok := outputs[name].(string)
-		if !ok {
-			encoded, _ := json.Marshal(outputs[name])
-			value = string(encoded)
-		}
-		fmt.Fprintf(w, "    %s%s: %s\n", name, strings.Repeat(" ", width-len(name)), value)
-	}
-}
-
-// terminal is the file if it is a terminal, or nil.
-func terminal(file *os.File) *os.File {
-	info, err := file.Stat()
-	if err != nil || info.Mode()&os.ModeCharDevice == 0 || os.SameFile(info, devNull()) {
-		return nil
-	}
-	return file
-}
-
-func devNull() fs.FileInfo {
-	info, _ := os.Stat(os.DevNull)
-	return info
 }

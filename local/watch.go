@@ -78,6 +78,21 @@ func (w *watcher) add(folder string) error {
 	})
 }
 
+// follow hands over changes until the context ends.
+func (w *watcher) follow(ctx context.Context, changes chan<- []string) {
+	for {
+		changed, err := w.next(ctx)
+		if err != nil {
+			return
+		}
+		select {
+		case changes <- changed:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // next waits for changes and returns the files, relative to root where they are below it.
 func (w *watcher) next(ctx context.Context) ([]string, error) {
 	var changed []string

@@ -36,8 +36,10 @@ type Settings struct {
 	Adapter string            // the adapter built for this machine, for sandboxes without Docker; its file name is the extension's name
 	Freeze  bool              // stop the processes of a sandbox between invocations
 	Command string            // starts the app in the place of what its files say; without Docker
+	Cold    bool              // the first request starts the app, and not the deployment
 	Cache   string            // folder for packages
-	Log     io.Writer         // log lines of the functions and of the gateway
+	Lines   io.Writer         // log lines of the functions and of the gateway, as in CloudWatch; nil drops them
+	Log     io.Writer         // what is said of builds and of what differs from AWS
 
 	// Observers of what passes; nil observes nothing.
 	ObserveGateway func(gateway.Record)
@@ -47,12 +49,20 @@ type Settings struct {
 	Terminal *os.File // shows the progress of package managers; nil is none
 }
 
-// Realise makes a deployment real: it prepares the image, starts the sandboxes that provisioned
-// concurrency asks for, and builds the API's routing table. On an error nothing is left running.
-func Realise(ctx context.Context, d *Deployment, s Settings) (*Cloud, error) {
+// New makes a cloud in which nothing is deployed yet.
+func New(s Settings) *Cloud {
+	if s.Lines == nil {
+		s.Lines = io.Discard
+	}
 	c := &Cloud{settings: s, functions: map[string]*function{}}
 	c.stages.Store(&map[string]*gateway.API{})
 	c.callable.Store(&map[string]sandbox.Invoker{})
+	return c
+}
+
+// Realise makes a deployment real, in a cloud of its own. On an error nothing is left running.
+func Realise(ctx context.Context, d *Deployment, s Settings) (*Cloud, error) {
+	c := New(s)
 	if err := c.Update(ctx, d); err != nil {
 		return nil, errors.Join(err, c.Close(context.WithoutCancel(ctx)))
 	}
@@ -61,8 +71,13 @@ func Realise(ctx context.Context, d *Deployment, s Settings) (*Cloud, error) {
 
 // Update moves the cloud to another deployment of the same program. A function that changed gets a new
 // version, which has to be ready before it takes over; the old one finishes its invocations. On an error
-// what served before goes on serving.
-func (c *Cloud) Update(ctx context.Context, d *Deployment) error {
+// what served before goes on serving; it is a *sandbox.StartError where an app does not start.
+func (c *Cloud) Update(ctx context.Context, d *Deployment) error { return c.update(ctx, d, false) }
+
+// Restart is an Update that gives every function a new version, also where nothing has changed.
+func (c *Cloud) Restart(ctx context.Context, d *Deployment) error { return c.update(ctx, d, true) }
+
+func (c *Cloud) update(ctx context.Context, d *Deployment, afresh bool) error {
 	c.updating.Lock()
 	defer c.updating.Unlock()
 	// An API that cannot be made keeps the functions as they are, too.
@@ -70,11 +85,11 @@ func (c *Cloud) Update(ctx context.Context, d *Deployment) error {
 		return err
 	}
 	for _, r := range d.OfType("aws:lambda/function:Function") {
-		if err := c.updateFunction(ctx, d, r); err != nil {
+		if err := c.updateFunction(ctx, d, r, afresh); err != nil {
 			return fmt.Errorf("function %s: %w", r.ID, err)
 		}
 	}
-	stages, err := c.makeStages(d, c.settings.Log)
+	stages, err := c.makeStages(d, c.settings.Lines)
 	if err != nil {
 		return err
 	}
@@ -118,6 +133,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		api.ServeHTTP(w, r)
 		return
 	}
+	http.Error(w, "Nothing is deployed yet: the local cloud says why.", http.StatusServiceUnavailable)
 }
 
 // Close stops every sandbox in Lambda's order of shutdown.

@@ -126,7 +126,7 @@ func settings(t *testing.T, log io.Writer) Settings {
 	return Settings{
 		Program: Program{Project: "shop", Stack: "dev", Dir: dir, BaseURL: "http://127.0.0.1:3000", Output: log, Config: map[string]string{"aws:region": "eu-west-1"},
 			App: App{Folder: filepath.Join(dir, "app"), Dockerfile: filepath.Join(dir, "app", "Dockerfile")}},
-		Adapter: adapter, Cache: filepath.Join(dir, "cache"), Log: log,
+		Adapter: adapter, Cache: filepath.Join(dir, "cache"), Lines: log, Log: log,
 	}
 }
 
@@ -225,7 +225,7 @@ func TestLimitsOfTheProgram(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log lines
-			s.Log = &log
+			s.Lines, s.Log = &log, &log
 			_, server := realise(t, test.program.deploy(t, s, nil), s)
 			statuses := map[int]int{}
 			for range 4 { // slower than the account's rate

@@ -24,7 +24,7 @@ type function struct {
 }
 
 // updateFunction prepares a function's image and brings up a new version if anything about it changed.
-func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource) error {
+func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource, afresh bool) error {
 	app, err := prepareImage(ctx, d, r, c.settings)
 	if err != nil {
 		return err
@@ -37,7 +37,7 @@ func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource) 
 	arn := text(r.Outputs, "arn")
 	now := c.functions[arn]
 	next := &function{config: config, routes: routingOf(d, r), behind: map[string]*sandbox.Function{}}
-	if now != nil && reflect.DeepEqual(now.config, config) && reflect.DeepEqual(now.routes, next.routes) {
+	if now != nil && !afresh && reflect.DeepEqual(now.config, config) && reflect.DeepEqual(now.routes, next.routes) {
 		return nil
 	}
 	next.advisor = newAdvisor(c.settings.Log, c.settings.ObserveSandbox)
@@ -49,7 +49,7 @@ func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource) 
 			return err
 		}
 	}
-	routes, err := c.route(now, next)
+	routes, err := c.route(now, next, afresh)
 	if err != nil {
 		return err
 	}
@@ -62,8 +62,13 @@ func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource) 
 		return nil
 	}
 	next.alias = sandbox.NewAlias(next.routes.alias, routes[0].Function)
+	if !c.settings.Cold || config.ProvisionedConcurrency > 0 {
+		if err := routes[0].Function.Start(ctx); err != nil {
+			return next.advisor.explain(err)
+		}
+	}
 	c.functions[arn] = next
-	return next.advisor.explain(routes[0].Function.Start(ctx))
+	return nil
 }
 
 // routing is what an alias says about the versions behind it.
@@ -97,7 +102,7 @@ func routingOf(d *Deployment, function *Resource) routing {
 // route finds the versions that the alias shall point to, the primary one first: the newest is made of its
 // configuration, older ones are there only while the alias points to them. In the place of one that is not here, such as
 // one that was published on AWS, the newest serves.
-func (c *Cloud) route(now, next *function) ([]sandbox.Route, error) {
+func (c *Cloud) route(now, next *function, afresh bool) ([]sandbox.Route, error) {
 	newest := next.config.Version
 	var routes []sandbox.Route
 	for _, number := range append([]string{next.routes.version}, slices.Sorted(maps.Keys(next.routes.weights))...) {
@@ -110,7 +115,7 @@ func (c *Cloud) route(now, next *function) ([]sandbox.Route, error) {
 		if next.behind[number] != nil {
 			continue
 		}
-		version, err := c.version(now, next, number)
+		version, err := c.version(now, next, number, afresh && number == newest)
 		if err != nil {
 			return nil, err
 		}
@@ -121,12 +126,12 @@ func (c *Cloud) route(now, next *function) ([]sandbox.Route, error) {
 }
 
 // version is the one that serves already, or a new one.
-func (c *Cloud) version(now, next *function, number string) (*sandbox.Function, error) {
-	if now != nil && now.behind[number] != nil && (number != next.config.Version || reflect.DeepEqual(now.config, next.config)) {
+func (c *Cloud) version(now, next *function, number string, afresh bool) (*sandbox.Function, error) {
+	if now != nil && !afresh && now.behind[number] != nil && (number != next.config.Version || reflect.DeepEqual(now.config, next.config)) {
 		return now.behind[number], nil
 	}
 	config := next.config
-	config.Log, config.Observe, config.Record = c.settings.Log, c.settings.ObserveSandbox, c.settings.Record
+	config.Log, config.Observe, config.Record = c.settings.Lines, c.settings.ObserveSandbox, c.settings.Record
 	if config.Launcher != nil { // with the image's own disk
 		config.Observe = next.advisor.observe
 	}

@@ -182,7 +182,7 @@ func (c *Cloud) accessLog(stage *Resource) gateway.AccessLog {
 	if settings == nil {
 		return gateway.AccessLog{}
 	}
-	return gateway.AccessLog{Format: text(settings, "format"), Writer: prefixed{"access    | ", c.settings.Log}}
+	return gateway.AccessLog{Format: text(settings, "format"), Writer: prefixed{"access    | ", c.settings.Lines}}
 }
 
 // prefixed puts a word in front of each line, as the sandboxes do.

@@ -106,7 +106,7 @@ func (a *Alias) Update(ctx context.Context, routes ...Route) error {
 			continue
 		}
 		err := r.Function.warm(ctx)
-		if failed := (*startError)(nil); errors.As(err, &failed) && failed.wantedPort && a.holdsPort() {
+		if failed := (*StartError)(nil); errors.As(err, &failed) && failed.wantedPort && a.holdsPort() {
 			err = a.handOver(ctx, r.Function)
 		}
 		if err != nil {

@@ -65,7 +65,7 @@ func (p *pool) boot(sb *sandbox, limit time.Duration) *failure {
 	}
 	if working > 0 && p.outdated() {
 		p.told.Do(func() {
-			sb.log.printf("the app's files have changed since this version started, so it gets no further sandboxes: requests wait for each other")
+			sb.log.notice("the app's files have changed since this version started, so it gets no further sandboxes: requests wait for each other")
 		})
 		return surplus
 	}
@@ -85,6 +85,26 @@ func (p *pool) working(sb *sandbox) int {
 		}
 	}
 	return working
+}
+
+// spareAfter is how long all sandboxes are busy before one more starts.
+const spareAfter = 300 * time.Millisecond
+
+// planSpare has a sandbox started ahead while streams and the like keep all others busy: once the version's code is
+// outdated it could not be started any more, and nobody would serve until the next version does. It needs the lock.
+func (p *pool) planSpare() {
+	if p.cfg.Code == nil || p.spare != nil || len(p.idle) > 0 {
+		return
+	}
+	p.spare = time.AfterFunc(spareAfter, func() {
+		p.mu.Lock()
+		p.spare = nil
+		due := !p.closed && !p.suspended && p.out > 0 && len(p.idle) == 0 && p.starting == 0 && len(p.sandboxes) < p.limit
+		p.mu.Unlock()
+		if due && !p.outdated() {
+			p.warm(false) // one that cannot start says why
+		}
+	})
 }
 
 // drop forgets a sandbox that did not boot. It takes the lock.
@@ -117,7 +137,7 @@ func (p *pool) works(sb *sandbox) {
 	sb.place.works = true
 	if m := sb.machine(); m != nil && m.ignoresPort() && p.limit > 1 {
 		p.limit = 1
-		sb.log.printf("the app listens on port %d, although PORT is %d: it can run only once on this machine, so that requests wait for "+
+		sb.log.notice("the app listens on port %d, although PORT is %d: it can run only once on this machine, so that requests wait for "+
 			"each other. Let it listen on $PORT to have them handled in parallel.", m.declared, m.port)
 	}
 }
@@ -159,7 +179,7 @@ func (p *pool) collides(sb *sandbox) bool {
 	delete(p.sandboxes, sb.number)
 	if p.limit > 1 {
 		p.limit = 1
-		sb.log.printf("the app listens on port %d in every sandbox: it can run only once on this machine, so that requests wait for each "+
+		sb.log.notice("the app listens on port %d in every sandbox: it can run only once on this machine, so that requests wait for each "+
 			"other. Let it choose that port by $PORT, or not at all, to have them handled in parallel.", port)
 	}
 	return true
@@ -239,7 +259,7 @@ func (p *pool) warm(provisioned bool) error {
 		return nil
 	}
 	delete(p.sandboxes, sb.number)
-	return &startError{failure: f, wantedPort: sb.booting.wantedPort()}
+	return &StartError{failure: f, wantedPort: sb.booting.wantedPort()}
 }
 
 // warmAgain is what Lambda does with the first invocation after an init that took too long: the init runs again, for as
@@ -255,14 +275,14 @@ func (p *pool) warmAgain(sb *sandbox, f *failure) (*sandbox, *failure) {
 	}
 	p.sandboxes[sb.number] = next
 	p.mu.Unlock()
-	next.log.printf("on Lambda the first request waits for a second init, of up to %s", p.cfg.Timeout)
+	next.log.notice("on Lambda the first request waits for a second init, of up to %s", p.cfg.Timeout)
 	return next, p.boot(next, p.cfg.Timeout)
 }
 
-// startError says why a version cannot start.
-type startError struct {
-	*failure
+// StartError says why the processes of a version could not start. What they printed is in the log.
+type StartError struct {
+	failure    *failure
 	wantedPort bool // perhaps because a port was taken
 }
 
-func (e *startError) Error() string { return e.failure.String() }
+func (e *StartError) Error() string { return e.failure.String() }

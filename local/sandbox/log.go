@@ -26,13 +26,20 @@ type lineWriter struct {
 
 // lines writes what the platform says: one or more lines in one piece.
 func (w *lineWriter) lines(text []byte) {
-	w.observe(text, true)
+	w.observe(text, Line{Platform: true})
+	w.write(text)
+}
+
+// notice writes what the local cloud has to say, and Lambda would not.
+func (w *lineWriter) notice(format string, args ...any) {
+	text := fmt.Appendf(nil, format, args...)
+	w.observe(text, Line{Platform: true, Notice: true})
 	w.write(text)
 }
 
 // output writes lines of the processes.
 func (w *lineWriter) output(text []byte) {
-	w.observe(text, false)
+	w.observe(text, Line{})
 	w.write(text)
 }
 

@@ -43,6 +43,7 @@ type Line struct {
 	Time      time.Time
 	RequestID string // of the invocation in progress; empty between invocations
 	Platform  bool   // of Lambda itself: START, END, REPORT, errors
+	Notice    bool   // of the local cloud: what Lambda would not say. Platform is set, too
 	Text      string // without the end of line
 }
 
@@ -236,11 +237,11 @@ func (sb *sandbox) observeChange(s State, f *failure) {
 }
 
 // observe passes lines on, one by one.
-func (w *lineWriter) observe(text []byte, platform bool) {
+func (w *lineWriter) observe(text []byte, record Line) {
 	if w.observer == nil {
 		return
 	}
-	record := Line{Source: w.source, Time: time.Now(), Platform: platform}
+	record.Source, record.Time = w.source, time.Now()
 	if id := w.current.Load(); id != nil {
 		record.RequestID = *id
 	}

@@ -35,3 +35,21 @@ func TestOutdatedCode(t *testing.T) {
 	receive(t, fourth)
 	f.eventually(t, "two sandboxes", func(s Stats) bool { return s.Sandboxes == 2 })
 }
+
+// TestSpareSandbox: while a stream keeps the only sandbox, another one is started ahead, so that requests are served also
+// when the code has become outdated.
+func TestSpareSandbox(t *testing.T) {
+	code := edited{new(atomic.Bool)}
+	f := newFixture(t, func(c *Config) { c.Code = code }, extensionScripts{"lambda-adapter": adapterScript}, "listen", "block")
+	stream := f.start(t, "open")
+	open := f.gates.arrived(t, "open")
+	f.eventually(t, "a spare sandbox", func(s Stats) bool { return s.Sandboxes == 2 && s.Idle == 1 })
+	code.by.Store(true)
+	request := f.start(t, "a")
+	close(f.gates.arrived(t, "a"))
+	if r := receive(t, request); r.FunctionError != "" {
+		t.Errorf("answer %q, function error %q", r.Payload, r.FunctionError)
+	}
+	close(open)
+	receive(t, stream)
+}

@@ -28,6 +28,7 @@ type pool struct {
 	suspended bool
 	drained   []chan struct{}
 	expiry    *time.Timer // while an idle sandbox may expire
+	spare     *time.Timer // while all sandboxes are busy that may soon be the only ones
 
 	closing chan struct{}
 	boots   chan struct{}  // limits the inits that run at once: they share this machine's processors
@@ -176,6 +177,7 @@ func (p *pool) pick() *sandbox {
 func (p *pool) handOut(sb *sandbox) {
 	sb.place.out = true
 	p.out++
+	p.planSpare()
 }
 
 // offer gives a sandbox to the oldest waiter or puts it onto the list.

@@ -228,7 +228,7 @@ func (sb *sandbox) fail(f *failure) {
 	sb.mu.Unlock()
 	if run == nil {
 		sb.drainOutput()
-		sb.log.printf("%s between invocations; the next one starts the sandbox again", f)
+		sb.log.notice("%s between invocations; the next one starts the sandbox again", f)
 	} else {
 		sb.reportFailure(run, f)
 	}

@@ -103,8 +103,10 @@ func (p *pool) close() []*sandbox {
 	if !p.closed {
 		p.closed = true
 		close(p.closing)
-		if p.expiry != nil {
-			p.expiry.Stop()
+		for _, timer := range []*time.Timer{p.expiry, p.spare} {
+			if timer != nil {
+				timer.Stop()
+			}
 		}
 		p.dismiss()
 		p.idle = nil

@@ -44,6 +44,7 @@ func measure(e endtoend.Example, times int) (result starts, err error) {
 }
 
 func startOnce(e endtoend.Example, s *starts) error {
+	e.Cold = true
 	cloud, err := endtoend.Start(e)
 	if err != nil {
 		return err

@@ -32,6 +32,8 @@ type Example struct {
 	Settings map[string]string
 	// Mode is how the app runs: process or container.
 	Mode string
+	// Cold lets the first request start the app.
+	Cold bool
 	// Freeze stops the app's processes between requests, as Lambda does.
 	Freeze bool
 }
@@ -71,6 +73,9 @@ func (e Example) arguments() ([]string, error) {
 			return nil, err
 		}
 		args = append(args, "-c", fmt.Sprintf("port=%d", port))
+	}
+	if e.Cold {
+		args = append(args, "-cold")
 	}
 	if e.Freeze {
 		args = append(args, "-freeze")

@@ -95,8 +95,13 @@ func (c *Cloud) add(line string) {
 // Ready waits until the local cloud serves requests, and reads the invoke URL from the stack's outputs.
 func (c *Cloud) Ready(patience time.Duration) error {
 	// Apps print that they are ready, too.
-	if _, err := c.Await(0, patience, ". Stop with Ctrl-C."); err != nil {
+	const notStarted = "Not started; "
+	line, err := c.Await(0, patience, ". Stop with Ctrl-C.", notStarted)
+	if err != nil {
 		return err
+	}
+	if strings.HasPrefix(line, notStarted) {
+		return fmt.Errorf("the local cloud runs, and the app does not:\n%s", c.Log())
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
