@@ -47,7 +47,7 @@ func (o options) prepareApp(ctx context.Context, log io.Writer) {
 		Folder: program.App.Folder, Command: o.command, Dockerfile: program.App.Dockerfile, Args: args, Cache: o.cache, Log: log,
 	}
 	if _, err := os.Stat(o.infra); err == nil { // no first build, which shows its own progress
-		source.Terminal = terminal(os.Stdout)
+		source.Terminal = onTerminal(os.Stdout)
 	}
 	_, _ = process.Prepare(ctx, source)
 }

@@ -36,7 +36,13 @@ const columns = 60
 // onTerminal starts the local cloud on a pseudo terminal (pty(7)) of its own.
 func onTerminal(t *testing.T, environment []string, args ...string) *console {
 	t.Helper()
-	master, slave := openTerminal(t)
+	master, slave, err := openTerminal()
+	if err != nil {
+		t.Skipf("no pseudo-terminal: %v", err)
+	}
+	if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
+		t.Fatal(err)
+	}
 	arguments := append([]string{"-bin", bin, "-mode", "process", "-port", "0", "-c", fmt.Sprintf("port=%d", freePort(t))}, args...)
 	command := exec.Command(filepath.Join(bin, "local"), arguments...)
 	command.Stdin, command.Stdout, command.Stderr = slave, slave, slave
@@ -63,29 +69,6 @@ func onTerminal(t *testing.T, environment []string, args ...string) *console {
 		}
 	})
 	return c
-}
-
-func openTerminal(t *testing.T) (master, slave *os.File) {
-	t.Helper()
-	master, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Skip("this machine gives no pseudo terminals: ", err)
-	}
-	fd := int(master.Fd())
-	number, err := unix.IoctlGetInt(fd, unix.TIOCGPTN)
-	if err == nil {
-		err = unix.IoctlSetPointerInt(fd, unix.TIOCSPTLCK, 0)
-	}
-	if err == nil {
-		err = unix.IoctlSetWinsize(fd, unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns})
-	}
-	if err == nil {
-		slave, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	}
-	if err != nil {
-		t.Skip("this machine gives no pseudo terminals: ", err)
-	}
-	return master, slave
 }
 
 func (c *console) follow() {
