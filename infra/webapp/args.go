@@ -57,7 +57,7 @@ type Args struct {
 	ReadinessProtocol string `config:"readinessProtocol" default:"http" allowed:"http|tcp"`
 	AsyncInit         bool   `config:"asyncInit"`
 	InvokeMode        string `config:"invokeMode" default:"buffered" allowed:"buffered|response_stream"`
-	ForwardedPrefix   string `config:"forwardedPrefix" default:"header" allowed:"header|path|off"` // how the app learns of stage and base path
+	ForwardedPrefix   string `config:"forwardedPrefix" default:"auto" allowed:"auto|header|path|off"` // how the app learns of stage and base path
 	// Writable are folders of the image that the app may write to, each environment in its own.
 	Writable []string `config:"writable" shape:"a list of folders of the image"`
 	// Environment is given to the app. A value may be an output of another resource; a secret

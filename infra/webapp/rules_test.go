@@ -98,7 +98,7 @@ func TestMistakes(t *testing.T) {
 		{"timeout", "31", "use 30 or less, or invokeMode response_stream, which lifts the limit to 900 s"},
 		{"imageTagMutability", "NO", "use MUTABLE or IMMUTABLE"},
 		{"invokeMode", "stream", "use buffered or response_stream"},
-		{"forwardedPrefix", "true", "use header, path or off"},
+		{"forwardedPrefix", "true", "use auto, header, path or off"},
 		{"tracing", "Active", "use true or false"},
 		{"iamStatements", `{"a":"b"}`, "is not a list of objects with actions, resources"},
 		{"iamStatements", `[{"actions":["s3:GetObject"],"resource":["*"]}]`, "is not a list of objects with actions, resources"},

@@ -226,7 +226,7 @@ func TestEnvironment(t *testing.T) {
 	p := newProject(t)
 	adapter := map[string]any{"PORT": "8080", "AWS_LWA_PORT": "8080", "AWS_LWA_PORT_DISCOVERY": "true", "AWS_LWA_READINESS_CHECK_PATH": "/",
 		"AWS_LWA_READINESS_CHECK_PROTOCOL": "http", "AWS_LWA_ASYNC_INIT": "false", "AWS_LWA_INVOKE_MODE": "buffered",
-		"AWS_LWA_FORWARDED_PREFIX": "header"}
+		"AWS_LWA_FORWARDED_PREFIX": "auto"}
 	with := func(change map[string]any) map[string]any {
 		all := maps.Clone(adapter)
 		maps.Copy(all, change)
