@@ -239,6 +239,76 @@ func TestPartOfAnAnswerIsAnAnswer(t *testing.T) {
 	}
 }
 
+// keeping is an app on one connection at a time that answers the first request, and goes on with
+// what then does.
+func keeping(t *testing.T, then func(net.Conn, *bufio.Reader)) (address Address, requests *atomic.Int32) {
+	t.Helper()
+	listener := listen(t, "tcp", "127.0.0.1:0")
+	requests = new(atomic.Int32)
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			in := bufio.NewReader(conn)
+			if _, err := http.ReadRequest(in); err == nil {
+				requests.Add(1)
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+				then(conn, in)
+			}
+			_ = conn.Close()
+		}
+	}()
+	return addressOf(listener), requests
+}
+
+// An exchange that is given up is over: the app may have done what it was asked for.
+func TestGivenUpIsNotRepeated(t *testing.T) {
+	address, requests := keeping(t, func(_ net.Conn, in *bufio.Reader) {
+		if _, err := http.ReadRequest(in); err == nil {
+			_, _ = in.ReadByte() // until the client leaves
+		}
+	})
+	c := NewClient(address, time.Minute)
+	if _, f := send(c, "GET", nil, Limits{}); f != nil {
+		t.Fatal(f)
+	}
+	_, f := send(c, "GET", nil, Limits{GiveUp: time.Now().Add(50 * time.Millisecond)})
+	if f == nil || f.Type != failure.AppTimeout {
+		t.Errorf("%v", f)
+	}
+	if n := requests.Load(); n != 1 {
+		t.Errorf("the app saw %d requests on new connections, want 1", n)
+	}
+}
+
+// A kept connection that the app has closed meanwhile is not used for anything, least of all for a
+// request that may not be repeated.
+func TestClosedMeanwhile(t *testing.T) {
+	ends := map[string]func(net.Conn, *bufio.Reader){
+		"closed":     func(net.Conn, *bufio.Reader) {},
+		"stray byte": func(conn net.Conn, in *bufio.Reader) { _, _ = io.WriteString(conn, "x"); _, _ = in.ReadByte() },
+	}
+	for name, then := range ends {
+		t.Run(name, func(t *testing.T) {
+			address, requests := keeping(t, then)
+			c := NewClient(address, time.Minute)
+			for range 2 {
+				if _, f := send(c, "POST", nil, Limits{}); f != nil {
+					t.Fatal(f)
+				}
+				for c.conn.Silent() { // what came from the other side is on its way
+					time.Sleep(time.Millisecond)
+				}
+			}
+			if n := requests.Load(); n != 2 {
+				t.Errorf("the app saw %d requests, want 2", n)
+			}
+		})
+	}
+}
+
 // Where nobody listens it is tried again for 2 s, but not beyond what is left of the invocation or
 // of the exchange.
 func TestNobodyListens(t *testing.T) {
