@@ -20,6 +20,11 @@ func TestEverything(t *testing.T) {
 	s.preview(t)
 	s.up(t)
 	deployerTypes(t, s.cloud, false)
+	acceptable(t, s.cloud.Requests())
+	if got, want := slices.Compact(slices.Sorted(slices.Values(s.cloud.Unchecked()))), []string{"aws:apigateway/account:Account",
+		"aws:apigateway/methodSettings:MethodSettings", "docker:index/image:Image", "random:index/randomId:RandomId"}; !slices.Equal(got, want) {
+		t.Errorf("no request is known for %v, want %v", got, want)
+	}
 	outputs, err := s.Outputs(t.Context())
 	if err != nil {
 		t.Fatal(err)

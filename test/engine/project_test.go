@@ -31,6 +31,9 @@ func cli(t testing.TB) string {
 // built once for all tests.
 var repository, program string
 
+// validator is the script that holds requests against the models of AWS.
+var validator string
+
 // goTool is the real Go command, which a project hides.
 var goTool, _ = exec.LookPath("go")
 
@@ -47,6 +50,9 @@ func TestMain(m *testing.M) {
 // build compiles the program with the flags of Pulumi's language host.
 func build() (err error) {
 	if repository, err = filepath.Abs("../.."); err != nil {
+		return err
+	}
+	if validator, err = filepath.Abs(filepath.Join("testdata", "validate.py")); err != nil {
 		return err
 	}
 	program = filepath.Join(repository, ".lambda-web", "engine", "program")

@@ -122,6 +122,7 @@ func TestPlans(t *testing.T) {
 		}
 	}
 	s.unchanged(t)
+	acceptable(t, s.cloud.Requests())
 	s.destroy(t)
 	left(t, s.cloud)
 }

@@ -1,9 +1,11 @@
 package standin
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	awsecr "github.com/pulumi/pulumi-aws/sdk/v6/go/aws/ecr"
@@ -67,8 +69,7 @@ func (r *repository) register(ctx *pulumi.Context, name string, args repositoryA
 		return err
 	}
 	policy := args.LifecyclePolicy.Rules.ToLifecyclePolicyRuleArrayOutput().ApplyT(func(rules []ecr.LifecyclePolicyRule) (string, error) {
-		text, err := json.Marshal(rules)
-		return string(text), err
+		return lifecyclePolicy(rules)
 	}).(pulumi.StringOutput)
 	_, err = awsecr.NewLifecyclePolicy(ctx, name, &awsecr.LifecyclePolicyArgs{Repository: inner.Name, Policy: policy}, options...)
 	if err != nil {
@@ -76,4 +77,33 @@ func (r *repository) register(ctx *pulumi.Context, name string, args repositoryA
 	}
 	r.URL = inner.RepositoryUrl
 	return ctx.RegisterResourceOutputs(r, pulumi.Map{"url": inner.RepositoryUrl})
+}
+
+// lifecyclePolicy is the text that the real component makes of its rules: those for any image come last, and each
+// expires what there is more of than it says
+// (https://docs.aws.amazon.com/AmazonECR/latest/userguide/lifecycle_policy_parameters.html).
+func lifecyclePolicy(rules []ecr.LifecyclePolicyRule) (string, error) {
+	type object = map[string]any
+	slices.SortStableFunc(rules, func(a, b ecr.LifecyclePolicyRule) int { return cmp.Compare(last(a), last(b)) })
+	var made []object
+	for i, r := range rules {
+		if r.MaximumNumberOfImages == nil {
+			return "", fmt.Errorf("the stand-in knows no rule but one that counts images")
+		}
+		rule := object{"rulePriority": i + 1, "action": object{"type": "expire"},
+			"selection": object{"tagStatus": r.TagStatus, "countType": "imageCountMoreThan", "countNumber": *r.MaximumNumberOfImages}}
+		if r.Description != nil {
+			rule["description"] = *r.Description
+		}
+		made = append(made, rule)
+	}
+	text, err := json.Marshal(object{"rules": made})
+	return string(text), err
+}
+
+func last(r ecr.LifecyclePolicyRule) int {
+	if r.TagStatus == ecr.LifecycleTagStatusAny {
+		return 1
+	}
+	return 0
 }
