@@ -121,3 +121,40 @@ func TestAppThatDoesNotStart(t *testing.T) {
 		t.Errorf("status %d, %q", response.StatusCode, body)
 	}
 }
+
+// Starts at once in one checkout, of one app whose packages are not installed yet, do not get in each other's way: what one
+// of them makes is whole for the others.
+func TestStartsAtOnceInOneCheckout(t *testing.T) {
+	const packages = "test/cloud/testdata/gunicorn-app"
+	requirePackages(t, packages+"/requirements.txt")
+	app := t.TempDir()
+	if err := os.CopyFS(app, os.DirFS(packages)); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("VIRTUAL_ENV", "")
+	for range 2 { // the packages change between the rounds
+		var clouds []*cloud
+		for range 3 {
+			clouds = append(clouds, begin(t, "-mode", "process", "-port", "0", "-watch=false", "-c", onDemand, "-app", app))
+		}
+		for _, c := range clouds {
+			if err := c.Ready(patience); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, c := range clouds {
+			if response, body := c.do("GET", "/", nil); response.StatusCode != 200 {
+				t.Errorf("status %d, %s", response.StatusCode, body)
+			}
+			if err := c.Stop(); err != nil {
+				t.Error(err)
+			}
+		}
+		file, err := os.OpenFile(filepath.Join(app, "requirements.txt"), os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file.WriteString("# again\n")
+		file.Close()
+	}
+}

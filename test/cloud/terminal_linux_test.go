@@ -36,7 +36,7 @@ func TestSilentTerminal(t *testing.T) {
 
 	started = time.Now()
 	screen := startOnTerminal(t, args...)
-	screen.waitFor(t, ". Stop with Ctrl-C.")
+	screen.waitFor(t, "Ready in ")
 	withStart, started := time.Since(started), time.Now()
 	text, err := os.ReadFile(source)
 	if err == nil {
