@@ -299,6 +299,21 @@ func TestStoppedInstallation(t *testing.T) {
 	}
 }
 
+// What a start left that was killed while it installed is removed by the next one.
+func TestKilledInstallation(t *testing.T) {
+	newTools(t, "python3")
+	src := startable(t, map[string]string{"requirements.txt": "flask\n"})
+	e, err := src.environment(t.Context(), requirements, filepath.Join(src.Folder, requirements))
+	if err != nil {
+		t.Fatal(err)
+	}
+	put(t, e.base+".ABCDEFGH", "bin/python", "#!/bin/sh\n")
+	prepare(t, src)
+	if isFolder(e.base + ".ABCDEFGH") {
+		t.Error("the half environment is still there")
+	}
+}
+
 // What a package manager said is in the error, with what to do.
 func TestFailedInstallation(t *testing.T) {
 	for want, files := range map[string]map[string]string{
