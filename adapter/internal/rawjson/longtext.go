@@ -19,6 +19,8 @@ const (
 
 	outMask  = 8*blockSize - 1
 	fromMask = blockSize - 1
+
+	decodeMask = 2*blockSize - 1
 )
 
 // escape is what a byte becomes in a JSON string.
@@ -89,7 +91,7 @@ func decodeInPlace(s []byte, i int) []byte {
 	plain := false // the block before had no escape
 	for to := i; ; {
 		// Copies that are too wide must not reach what was not read yet.
-		if i-to >= blockSize && len(s)-i >= 2*blockSize {
+		if i-to >= blockSize && len(s)-i >= 3*blockSize {
 			mask := stops((*block)(s[i:]))
 			if mask != 0 || !plain {
 				plain = mask == 0
@@ -108,27 +110,29 @@ func decodeInPlace(s []byte, i int) []byte {
 }
 
 // decodeBlock decodes the block at s[i], whose stops are given, to s[to], a block before it at least;
-// there must be another behind it.
+// there must be two more behind it. The masks change no index, as in appendEscapedBlock.
 func decodeBlock(s []byte, to, i int, mask uint64) (newTo, newI int) {
-	end := i + blockSize
-	for start := i; mask != 0; mask &= ^uint64(0) << (i - start) {
-		stop := start + bits.TrailingZeros64(mask) // a backslash, as quotes are behind one
-		copyRun((*block)(s[to:]), (*block)(s[i:]), stop-i)
-		to += stop - i
-		if c := s[stop+1]; c != 'u' {
-			s[to] = shortEscapes[c]
-			to++
-			i = stop + 2
+	from, out := (*[3 * blockSize]byte)(s[i:]), (*[3 * blockSize]byte)(s[to:])
+	read, written := 0, 0
+	for ; mask != 0; mask &= ^uint64(0) << read {
+		stop := bits.TrailingZeros64(mask) & fromMask // a backslash, as quotes are behind one
+		c := from[stop+1]
+		copyRun((*block)(out[written&decodeMask:]), (*block)(from[read&decodeMask:]), stop-read)
+		written += stop - read
+		if c != 'u' {
+			out[written&decodeMask] = shortEscapes[c]
+			written++
+			read = stop + 2
 		} else {
-			text, next := appendUnescaped(s[:to], s, stop)
-			to, i = len(text), next
+			text, next := appendUnescaped(s[:to+written], s, i+stop)
+			written, read = len(text)-to, next-i
 		}
 	}
-	if i < end {
-		copyRun((*block)(s[to:]), (*block)(s[i:]), end-i)
-		to, i = to+end-i, end
+	if read < blockSize {
+		copyRun((*block)(out[written&decodeMask:]), (*block)(from[read&decodeMask:]), blockSize-read)
+		written, read = written+blockSize-read, blockSize
 	}
-	return to, i
+	return to + written, i + read
 }
 
 // ValidUTF8 reports whether text is UTF-8, as utf8.Valid does, whose time depends on how often letters beyond ASCII begin and end.

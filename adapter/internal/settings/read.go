@@ -147,9 +147,11 @@ func (r *reader) nameUnknown() {
 	for name := range r.values {
 		if strings.HasPrefix(name, "AWS_LWA_") && name != minUnhealthy && !isKnown(name) {
 			unknown = append(unknown, name+" (did you mean "+closest(name)+"?)")
+			for i := len(unknown) - 1; i > 0 && unknown[i] < unknown[i-1]; i-- { // few: a sort would cost 8 KB
+				unknown[i], unknown[i-1] = unknown[i-1], unknown[i]
+			}
 		}
 	}
-	slices.Sort(unknown)
 	if len(unknown) > 0 {
 		r.warnings = append(r.warnings, "unknown variables have no effect: "+strings.Join(unknown, ", "))
 	}
