@@ -47,6 +47,12 @@ dockerfile: tools ## Write a Dockerfile for the app in APP, which has none
 smoke: build ## Start it on a free port, call the sample app's routes, stop it
 	@go run ./test/smoke $(LOCAL) -port 0
 
+CMD ?=
+
+.PHONY: run
+run: build ## Run a command in the app's environment: make run CMD="python manage.py migrate"
+	@$(if $(value CMD),exec $(LOCAL) -run '$(subst ','\'',$(value CMD))',echo "CMD is empty; give the command, for example: make run CMD=\"python manage.py migrate\""; exit 1)
+
 # A file with an event, and the function that gets it where there are several.
 FILE     ?=
 FUNCTION ?=

@@ -40,10 +40,13 @@ func run(args []string) error {
 	if err != nil {
 		return err
 	}
-	release := takeForeground()
-	defer release()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
+	if o.oneOff != "" {
+		return o.runOneOff(ctx)
+	}
+	release := takeForeground()
+	defer release()
 	stopWithParent()
 
 	listener, err := net.Listen("tcp", o.address())

@@ -39,6 +39,7 @@ type options struct {
 	mode        string            // process, container or auto
 	command     string            // starts the app in process mode
 	build       bool              // the Pulumi program is built first
+	oneOff      string            // command to run in the app's environment, in the place of the app
 	consoleMode string            // on, record or off
 
 	say func(format string, arguments ...any)
@@ -59,6 +60,7 @@ func readOptions(args []string) (options, error) {
 	set.StringVar(&o.log, "log", shortLog, "what a terminal shows: short (a line per request), platform (with START, END and REPORT), or cloudwatch (as elsewhere: the lines of CloudWatch)")
 	set.StringVar(&o.mode, "mode", autoMode, "how the app runs: process, container, or auto for container where an engine answers")
 	set.StringVar(&o.command, "command", "", "shell command line that starts the app, in process mode")
+	set.StringVar(&o.oneOff, "run", "", "run a shell command line in the app's environment, in process mode, and end with its exit code")
 	set.BoolVar(&o.build, "build", false, "build the Pulumi program first, while the app's packages are installed")
 	set.StringVar(&o.consoleMode, "console", consoleOn, "the page that shows invocations, at /@/: on, record (with the traffic between adapter and app) or off")
 	bin := set.String("bin", "", "folder of the built programs (default: .lambda-web/bin)")
@@ -163,6 +165,9 @@ func (o options) check(rest []string) error {
 	}
 	if !slices.Contains([]string{consoleOn, consoleRecord, consoleOff}, o.consoleMode) {
 		mistakes = append(mistakes, fmt.Errorf("CONSOLE is %q; allowed are on, record and off", o.consoleMode))
+	}
+	if o.oneOff != "" && o.mode == containerMode {
+		mistakes = append(mistakes, errors.New("a command runs in the app's environment in process mode: leave out MODE=container"))
 	}
 	if o.appFlag != "" {
 		if info, err := os.Stat(o.appFlag); err != nil || !info.IsDir() {

@@ -2,7 +2,9 @@ package monitor
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 
 	"lambda-web/local/container"
@@ -70,6 +72,29 @@ func runFolder(ctx context.Context, r *Resource, d *Deployment, s Settings) (pre
 		return preparedImage{}, err
 	}
 	return preparedImage{command: app.Command, dir: app.Dir, env: app.Env, extensions: []string{s.Adapter}, code: app.Code, release: app.RunRelease}, nil
+}
+
+// AppEnvironment is where the app of a deployment runs as a process, for commands that belong to it: its folder, and its
+// environment as NAME=value. Its packages are installed.
+func AppEnvironment(ctx context.Context, d *Deployment, s Settings) (dir string, environ []string, err error) {
+	for _, function := range d.OfType("aws:lambda/function:Function") {
+		app, err := prepareImage(ctx, d, function, s)
+		if err != nil {
+			return "", nil, err
+		}
+		variables, err := s.Program.variables(function)
+		if err != nil {
+			return "", nil, err
+		}
+		env := maps.Clone(app.env)
+		maps.Copy(env, variables)
+		env["PATH"] = app.env["PATH"]
+		for name, value := range env {
+			environ = append(environ, name+"="+value)
+		}
+		return app.dir, environ, nil
+	}
+	return "", nil, errors.New("the program makes no function")
 }
 
 // imageName is the name and tag of an image without its registry.

@@ -85,6 +85,24 @@ func TestCommand(t *testing.T) {
 	}
 }
 
+// A command runs in the app's folder and environment, with the terminal and the exit code of the command.
+func TestOneOffCommand(t *testing.T) {
+	app := copyApp(t, nil)
+	command := exec.Command(filepath.Join(bin, "local"), "-bin", bin, "-app", app, "-c", `environment={"GREETING":"hi"}`,
+		"-run", `cat; echo "$GREETING from $PWD with $PYTHONUNBUFFERED and ${HIDDEN-nothing else}"; exit 3`)
+	command.Env = append(os.Environ(), "HIDDEN=of the shell")
+	command.Stdin = strings.NewReader("typed\n")
+	out, err := command.Output()
+	folder, _ := filepath.EvalSymlinks(app)
+	if want := "typed\nhi from " + folder + " with 1 and nothing else\n"; string(out) != want || command.ProcessState.ExitCode() != 3 {
+		t.Errorf("%q with %v, want %q and exit code 3", out, err, want)
+	}
+	out, err = exec.Command("make", "-n", "run", `CMD=echo "it's $HOME"`).CombinedOutput()
+	if want := `-run 'echo "it'\''s $HOME"'`; err != nil || !strings.Contains(string(out), want) {
+		t.Errorf("make runs %s, want %s: %v", out, want, err)
+	}
+}
+
 // A signal while something is installed ends everything within two seconds, also what ignores it and what left its group.
 func TestStoppedWhileInstalling(t *testing.T) {
 	const pip = `#!/bin/sh
