@@ -93,7 +93,7 @@ func (w *worker) answerFromApp() error {
 	var err error
 	contentType, stream := w.streamType()
 	switch {
-	case w.config.ErrorStatus.Has(w.response.Status):
+	case w.config.ErrorStatus.Has(w.response.Status), w.event.Schedule != nil && w.response.Status >= 400:
 		err = reply.StatusFailure(w.response.Status, w.app.Body())
 	case stream:
 		err = w.stream(contentType)
@@ -218,7 +218,8 @@ func (w *worker) refuse(status int, message string) error {
 // status.
 func (w *worker) warnOfIgnoredStatus() {
 	status := w.response.Status
-	if w.event.Kind != event.PassThrough || w.event.WebSocket || status < 400 || w.config.ErrorStatus.Has(status) {
+	if w.event.Kind != event.PassThrough || w.event.WebSocket || w.event.Schedule != nil ||
+		status < 400 || w.config.ErrorStatus.Has(status) {
 		return
 	}
 	w.log.Write(logging.Warn, w.invocation.ID, "the app answered an event with status "+strconv.Itoa(status)+

@@ -64,6 +64,16 @@ var byType = map[string][]right{
 	"aws:lambda/permission:Permission":                                     {{sid: "Function", actions: []string{"lambda:AddPermission", "lambda:RemovePermission"}}},
 	"aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig": {{sid: "Function", actions: []string{"lambda:PutProvisionedConcurrencyConfig", "lambda:DeleteProvisionedConcurrencyConfig"}}},
 
+	// What fails for good goes to a queue; the schedules are in the default group.
+	"aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": {{sid: "Function",
+		actions: []string{"lambda:PutFunctionEventInvokeConfig", "lambda:UpdateFunctionEventInvokeConfig", "lambda:DeleteFunctionEventInvokeConfig"}}},
+	"aws:scheduler/schedule:Schedule": {{sid: "Schedules", resources: []string{"arn:${PARTITION}:scheduler:${REGION}:${ACCOUNT}:schedule/default/" + names.Generated("${NAME}")},
+		actions: []string{"scheduler:CreateSchedule", "scheduler:UpdateSchedule", "scheduler:DeleteSchedule", "scheduler:GetSchedule"}},
+		{sid: "HandOverTheSchedulesRole", resources: []string{roleARN}, actions: []string{"iam:PassRole"},
+			condition: map[string]map[string]any{"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}}},
+	"aws:sqs/queue:Queue": {{sid: "Queue", resources: []string{"arn:${PARTITION}:sqs:${REGION}:${ACCOUNT}:" + names.Generated("${NAME}")},
+		actions: []string{"sqs:CreateQueue", "sqs:DeleteQueue", "sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:ListQueueTags", "sqs:SetQueueAttributes", "sqs:TagQueue", "sqs:UntagQueue"}}},
+
 	"aws:appautoscaling/target:Target": {
 		{sid: "Scaling", resources: []string{"*"}, actions: []string{"application-autoscaling:RegisterScalableTarget", "application-autoscaling:DeregisterScalableTarget"}, condition: scalingOfLambda},
 		{sid: "NoNarrower", resources: []string{"*"}, actions: []string{"application-autoscaling:Describe*", "application-autoscaling:ListTagsForResource", "application-autoscaling:TagResource", "application-autoscaling:UntagResource"}},

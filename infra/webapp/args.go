@@ -97,6 +97,11 @@ type Args struct {
 	SnapStartAfter  string   `config:"snapStartAfter"`
 	SnapStartPrime  []string `config:"snapStartPrime" shape:"a list of paths"`
 
+	// Schedules.
+
+	Schedules       []Task `config:"schedules" shape:"a list of objects with name, path, either cron or rate and, if need be, timezone"`
+	ScheduleRetries int    `config:"scheduleRetries" default:"2" allowed:"0..2" unit:"times"`
+
 	// Logs.
 
 	LogRetention   int                `config:"logRetention" default:"14" allowed:"1|3|5|7|14|30|60|90|120|150|180|365|400|545|731|1096|1827|2192|2557|2922|3288|3653" unit:"days"`

@@ -25,6 +25,9 @@ const (
 	typeDashboard    = "aws:cloudwatch/dashboard:Dashboard"
 	typeTopic        = "aws:sns/topic:Topic"
 	typeRandom       = "random:index/randomId:RandomId"
+	typeQueue        = "aws:sqs/queue:Queue"
+	typeSchedule     = "aws:scheduler/schedule:Schedule"
+	typeEventInvoke  = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
 	typeSubscription = "aws:sns/topicSubscription:TopicSubscription"
 
 	keyARN = "arn:aws:kms:eu-central-1:123456789012:key/x"

@@ -34,6 +34,8 @@ type appFunction struct {
 	role     *iam.Role
 	function *lambda.Function
 	alias    *lambda.Alias
+
+	failedEvents pulumi.StringOutput // name of the queue; unset without schedules
 }
 
 func (b builder) function(image *appImage) (*appFunction, error) {
@@ -64,7 +66,10 @@ func (b builder) function(image *appImage) (*appFunction, error) {
 	if err != nil {
 		return nil, fmt.Errorf("alias: %w", err)
 	}
-	return fn, b.startedAlias(fn)
+	if err := b.startedAlias(fn); err != nil {
+		return nil, err
+	}
+	return fn, b.schedules(fn)
 }
 
 func (b builder) functionArgs(image *appImage, logs *cloudwatch.LogGroup, role *iam.Role) *lambda.FunctionArgs {

@@ -10,12 +10,14 @@ import (
 	"lambda-web/infra/webapp/names"
 )
 
-// Metrics of the REST API and the function
+// Metrics of the REST API, the function and the queue of failed events
 // (https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html,
+// https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html,
 // https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html).
 const (
 	apiMetrics      = "AWS/ApiGateway"
 	functionMetrics = "AWS/Lambda"
+	queueMetrics    = "AWS/SQS"
 )
 
 // operations makes what people watch the app with, and returns the names of the alarms.
@@ -56,7 +58,12 @@ func (b builder) alarms(fn *appFunction, api *restAPI) (pulumi.StringArray, erro
 		return nil, err
 	}
 	var names pulumi.StringArray
-	for _, a := range b.args.alarmList() {
+	list := b.args.alarmList()
+	if len(b.args.Schedules) > 0 {
+		list = append(list, alarm{"schedules", "A scheduled task failed for good: its event is in the queue",
+			queueMetrics, "ApproximateNumberOfMessagesVisible", "Maximum", 0})
+	}
+	for _, a := range list {
 		args := &cloudwatch.MetricAlarmArgs{
 			AlarmDescription:   pulumi.String(a.description),
 			Namespace:          pulumi.String(a.namespace),
@@ -88,6 +95,9 @@ func (b builder) alarms(fn *appFunction, api *restAPI) (pulumi.StringArray, erro
 func (b builder) dimensions(namespace string, fn *appFunction, api *restAPI) pulumi.StringMap {
 	if namespace == apiMetrics {
 		return pulumi.StringMap{"ApiName": api.api.Name, "Stage": api.stage.StageName}
+	}
+	if namespace == queueMetrics {
+		return pulumi.StringMap{"QueueName": fn.failedEvents}
 	}
 	return pulumi.StringMap{"FunctionName": fn.function.Name}
 }

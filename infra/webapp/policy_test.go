@@ -202,7 +202,8 @@ var everySetting = map[string]string{
 	"domainCertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/x", "domainHostedZoneId": "Z9", "domainBasePath": "shop",
 	"alarmEmail": "a@example.com", "dashboard": "true", "provisionedConcurrency": "2", "provisionedConcurrencyMax": "4",
 	"provisionedSchedule": `[{"schedule":"rate(1 day)","min":1,"max":5}]`, "liveVersion": "3", "invokeMode": "response_stream",
-	"timeout": "300", "reservedConcurrency": "10", "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/b", "protect": "true", "retainLogs": "true",
+	"schedules": `[{"name":"nightly","cron":"0 3 * * ? *","timezone":"Europe/Berlin","path":"/tasks/nightly"},{"name":"often","rate":"5 minutes","path":"/tasks/often"}]`,
+	"timeout":   "300", "reservedConcurrency": "10", "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/b", "protect": "true", "retainLogs": "true",
 	"imageTagMutability": "IMMUTABLE",
 }
 

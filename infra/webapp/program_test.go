@@ -124,6 +124,8 @@ func computed(args pulumi.MockResourceArgs) map[string]string {
 		return map[string]string{"arn": arn, "invokeArn": "arn:aws:apigateway:" + region + ":lambda:path/2015-03-31/functions/" + arn + "/invocations"}
 	case "aws:apigateway/restApi:RestApi":
 		return map[string]string{"executionArn": "arn:aws:execute-api:" + region + ":" + account + ":id-" + name}
+	case "aws:sqs/queue:Queue":
+		return map[string]string{"name": name + "-1a2b3c4", "arn": "arn:aws:sqs:" + region + ":" + account + ":" + name + "-1a2b3c4"}
 	case "aws:sns/topic:Topic":
 		return map[string]string{"arn": "arn:aws:sns:" + region + ":" + account + ":" + name}
 	case "aws:apigateway/domainName:DomainName":

@@ -18,7 +18,8 @@ import (
 )
 
 // byToken are the types that registered.go registers without the SDK's package.
-var byToken = []string{typeTarget, typeScaling, typeScheduled, typeRecord, typeTopic, typeSubscription, typeWebACL}
+var byToken = []string{typeTarget, typeScaling, typeScheduled, typeRecord, typeTopic, typeSubscription, typeWebACL,
+	typeQueue, typeSchedule, typeEventInvoke}
 
 // What is registered by its token is held against the source of the provider's SDK, which is read, not
 // compiled: the token, the names and kinds of the inputs, and that nothing required is missing.

@@ -68,6 +68,10 @@ func made(r record) (action, arn string) {
 		return "cloudwatch:PutMetricAlarm", base("cloudwatch") + "alarm:" + r.Name + suffix
 	case typeTopic:
 		return "sns:CreateTopic", base("sns") + r.Name + suffix
+	case typeQueue:
+		return "sqs:CreateQueue", computed(r.MockResourceArgs)["arn"]
+	case typeSchedule:
+		return "scheduler:CreateSchedule", base("scheduler") + "schedule/default/" + r.Name + suffix
 	case typeDashboard:
 		return "cloudwatch:PutDashboard", "arn:aws:cloudwatch::" + account + ":dashboard/" + r.input("dashboardName").(string)
 	}

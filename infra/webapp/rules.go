@@ -75,6 +75,7 @@ func rules(name string, args Args, places places) mistakes {
 	checkCallers(args, &found)
 	checkCORS(args.CORS, &found)
 	checkDomain(args, &found)
+	checkSchedules(args, &found)
 	checkOperations(args, &found)
 	return found
 }
@@ -171,7 +172,7 @@ func checkEnvironmentSize(args Args, own map[string]variable, found *mistakes) {
 }
 
 func checkFunction(args Args, found *mistakes) {
-	if waits := args.apiTimeout(); args.Timeout > waits+1 {
+	if waits := args.apiTimeout(); args.Timeout > waits+1 && len(args.Schedules) == 0 { // a scheduled task has 15 minutes
 		found.add("timeout", "%d s is longer than API Gateway waits for an answer (%d s): callers would get 504 while the function runs on; "+
 			"use %d or less, or invokeMode response_stream, which lifts the limit to %d s", args.Timeout, waits, waits+1, streamTimeout)
 	}

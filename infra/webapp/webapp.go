@@ -9,6 +9,7 @@
 //	image.go      staged build context, ECR repository, image
 //	promote.go    an image that another stack made
 //	secrets.go    secrets by reference
+//	schedules.go  tasks by the clock
 //	role.go       what the function may do
 //	function.go   log group, function, version, alias
 //	concurrency.go provisioned concurrency, fixed or moving

@@ -2,6 +2,7 @@
 // of a queue, a schedule, S3, or one that the console copied.
 //
 //	event [-address 127.0.0.1:3000] [-function NAME] FILE
+//	event [-address 127.0.0.1:3000] [-function NAME] -schedule NAME
 //
 // "make event FILE=event.json" runs it; FILE may be - for stdin. The result goes to stdout, the end of the log to stderr.
 // The exit code is 0 for a result, 1 for an error of the function, 2 where no function was called.
@@ -35,11 +36,12 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	flags := flag.NewFlagSet("event", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	address := flags.String("address", "127.0.0.1:3000", "where the local cloud listens")
+	schedule := flags.String("schedule", "", "name of a schedule, in the place of a file")
 	function := flags.String("function", "", "name of the function (default: the only one)")
 	if err := flags.Parse(args); err != nil {
 		return exitNone
 	}
-	event, err := read(flags.Args(), stdin)
+	event, err := read(flags.Args(), *schedule, stdin)
 	if err != nil {
 		fmt.Fprintln(stderr, "event:", err)
 		return exitNone
@@ -55,9 +57,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return exitResult
 }
 
-func read(args []string, stdin io.Reader) ([]byte, error) {
-	if len(args) != 1 || args[0] == "" {
-		return nil, errors.New("name one file with the event, for example: make event FILE=event.json")
+func read(args []string, schedule string, stdin io.Reader) ([]byte, error) {
+	named := len(args) == 1 && args[0] != ""
+	switch {
+	case schedule != "" && !named:
+		return json.Marshal(map[string]any{"lambda-web-schedule": map[string]string{"name": schedule}})
+	case !named || schedule != "":
+		return nil, errors.New("name one file with the event, or a schedule, for example: make event FILE=event.json, make event SCHEDULE=nightly")
 	}
 	if args[0] == "-" {
 		return io.ReadAll(stdin)

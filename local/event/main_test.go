@@ -41,6 +41,8 @@ func TestEvent(t *testing.T) {
 	}{
 		"a file":      {[]string{"-address", address, file}, "", 0, "{\n  \"a\": 1\n}\n", "hello\n"},
 		"stdin":       {[]string{"-address", address, "-"}, "[1]", 0, "[\n  1\n]\n", "hello"},
+		"a schedule":  {[]string{"-address", address, "-schedule", "nightly", ""}, "", 0, "\"name\": \"nightly\"", "hello"},
+		"both":        {[]string{"-address", address, "-schedule", "nightly", file}, "", 2, "", "or a schedule"},
 		"an error":    {[]string{"-address", address, "-function", "broken", file}, "", 1, "errorType", "failed (Unhandled)"},
 		"no function": {[]string{"-address", address, "-function", "other", file}, "", 2, "", "ResourceNotFoundException: There is no such function."},
 		"no file":     {[]string{"-address", address, file + "x"}, "", 2, "", "no such file"},

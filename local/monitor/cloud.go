@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"lambda-web/local/container"
 	"lambda-web/local/gateway"
@@ -24,6 +25,8 @@ type Cloud struct {
 	settings Settings
 	stages   atomic.Pointer[map[string]*gateway.API]    // by stage name
 	callable atomic.Pointer[map[string]sandbox.Invoker] // functions by their names and ARNs
+	// schedules are events by the names of schedules.
+	schedules atomic.Pointer[map[string]string]
 
 	updating  sync.Mutex // one Update or Close at a time
 	functions map[string]*function
@@ -94,6 +97,8 @@ func (c *Cloud) update(ctx context.Context, d *Deployment, afresh bool) error {
 		return err
 	}
 	c.stages.Store(&stages)
+	events := schedules(d)
+	c.schedules.Store(&events)
 	callable := map[string]sandbox.Invoker{}
 	for arn, f := range c.functions {
 		callable[arn], callable[f.config.Name] = f.alias, f.alias
@@ -115,6 +120,10 @@ func (c *Cloud) Invoke(ctx context.Context, function string, in sandbox.Invocati
 	f := callable[function]
 	if f == nil {
 		return sandbox.Result{}, fmt.Errorf("%w: %s", sandbox.ErrNotFound, function)
+	}
+	var err error
+	if in.Event, err = scheduled(in.Event, *c.schedules.Load(), in.RequestID, time.Now()); err != nil {
+		return sandbox.Result{}, err
 	}
 	return f.Invoke(ctx, in)
 }

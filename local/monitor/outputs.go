@@ -144,6 +144,11 @@ func topicOutputs(a account, r *Resource) map[string]any {
 	return map[string]any{"name": physicalName(r), "arn": r.ID}
 }
 
+func queueOutputs(a account, r *Resource) map[string]any {
+	r.ID = "https://sqs." + a.region() + ".amazonaws.com/" + a.id() + "/" + physicalName(r)
+	return map[string]any{"name": physicalName(r), "arn": a.arn("sqs", physicalName(r)), "url": r.ID}
+}
+
 func stageOutputs(a account, r *Resource) map[string]any {
 	api, stage := text(r.Inputs, "restApi"), text(r.Inputs, "stageName")
 	r.ID = "ags-" + api + "-" + stage

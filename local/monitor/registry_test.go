@@ -56,10 +56,10 @@ func TestOutputs(t *testing.T) {
 // A kind of resource that has no counterpart here is refused by its name, and the user is told.
 func TestUnknownResource(t *testing.T) {
 	g := newTestRegistry(&bytes.Buffer{})
-	if _, err := register(t, g, "aws:sqs/queue:Queue", "jobs", nil); err == nil {
+	if _, err := register(t, g, "aws:dynamodb/table:Table", "jobs", nil); err == nil {
 		t.Fatal("no error")
 	}
-	if got := g.messages(); !strings.Contains(got, `aws:sqs/queue:Queue "jobs": the local cloud does not have this kind`) {
+	if got := g.messages(); !strings.Contains(got, `aws:dynamodb/table:Table "jobs": the local cloud does not have this kind`) {
 		t.Errorf("message %q", got)
 	}
 	if _, err := g.Invoke(context.Background(), &pulumirpc.ResourceInvokeRequest{Tok: "aws:ec2/getVpc:getVpc"}); err == nil {

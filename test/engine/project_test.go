@@ -173,6 +173,9 @@ var everything = map[string]string{
 	"permissionsBoundaryArn":          "arn:aws:iam::123456789012:policy/boundary",
 	"iamStatements[0].actions[0]":     "s3:GetObject",
 	"iamStatements[0].resources[0]":   "arn:aws:s3:::bucket/*",
+	"schedules[0].name":               "nightly",
+	"schedules[0].cron":               "0 3 * * ? *",
+	"schedules[0].path":               "/tasks/nightly",
 	"imageTagMutability":              "IMMUTABLE",
 }
 

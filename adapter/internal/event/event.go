@@ -47,6 +47,9 @@ type Event struct {
 	Context                rawjson.Value // requestContext
 	Domain                 rawjson.Value // requestContext.domainName
 
+	// A schedule that the Pulumi program made, of a pass-through event; nil for all others.
+	Schedule, SchedulePath rawjson.Value
+
 	WebSocket bool // pass-through event of a WebSocket API
 	HTTPAPI   bool // V1: comes from an HTTP API, not from a REST API
 	seen      markers
@@ -64,6 +67,7 @@ type markers struct {
 	lattice                       bool
 	latticePath, latticeParams    rawjson.Value // of version 1
 	latticeBase64                 bool
+	schedule                      rawjson.Value
 }
 
 // Scan fills e from a payload in one pass.
@@ -115,6 +119,8 @@ func (e *Event) visit(name []byte, v rawjson.Value) {
 		e.Base64 = v.IsTrue()
 	case "requestContext":
 		e.Context = v
+	case "lambda-web-schedule":
+		e.seen.schedule = v
 	case "raw_path":
 		e.seen.latticePath = v
 	case "query_string_parameters":
@@ -174,6 +180,23 @@ func (e *Event) decide() {
 		e.Base64 = s.latticeBase64
 	default:
 		e.WebSocket = s.connection
+		e.scanSchedule()
+	}
+}
+
+// scanSchedule takes the schedule's name and the path that it is for.
+func (e *Event) scanSchedule() {
+	var name, path rawjson.Value
+	for m := rawjson.MembersOf(e.seen.schedule); m.Next(); {
+		switch string(m.Name) {
+		case "name":
+			name = m.Value
+		case "path":
+			path = m.Value
+		}
+	}
+	if name.IsString() && len(path) > 2 && path.IsString() && path[1] == '/' {
+		e.Schedule, e.SchedulePath = name, path
 	}
 }
 

@@ -39,6 +39,7 @@ var fields = [...]struct {
 	{"x-amzn-request-context", reserved, passes},
 	{"x-amzn-lambda-context", reserved, passes},
 	{"x-amz-tenant-id", reserved, passes},
+	{"x-lambda-web-schedule", reserved, passes},
 	// They decide about the links that others get. SCRIPT_NAME is gunicorn's.
 	{"x-forwarded-prefix", prefix, passes},
 	{"script-name", prefix, passes},

@@ -23,6 +23,7 @@ func TestFields(t *testing.T) {
 		{"x-amzn-request-context", false, false, false, true, "y-amzn-request-context"},
 		{"x-amzn-lambda-context", false, false, false, true, "x-amzn-lambda-contexts"},
 		{"x-amz-tenant-id", false, false, false, true, "x-tenant-id"},
+		{"x-lambda-web-schedule", false, false, false, true, "x-lambda-web-schedules"},
 		{"x-forwarded-prefix", false, false, true, true, "x-prefix"}, {"script-name", false, false, true, true, "scriptname"},
 		{"x-forwarded-for", true, false, true, true, "xforwarded-for"}, {"x-forwarded-proto", true, false, true, true, "forwarded"},
 		{"x-amzn-trace-id", true, false, true, true, "trace-id"}, {"x-amz-cf-id", true, false, true, true, "amz-cf-id"},

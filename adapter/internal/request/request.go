@@ -142,12 +142,20 @@ func (c *Composer) Compose(e *event.Event, inv *lambdaapi.Invocation) error {
 }
 
 func (c *Composer) composePassThrough(e *event.Event, inv *lambdaapi.Invocation) {
+	target := c.passThrough
+	if e.Schedule != nil {
+		target = EscapeTarget(string(e.SchedulePath.AppendText(nil)))
+	}
 	head := append(c.Head, "POST "...)
 	c.Method = head[:4]
-	head = append(head, c.passThrough...)
+	head = append(head, target...)
 	c.Target = head[5:]
 	head = append(append(head, " HTTP/1.1\r\nhost: "...), c.options.AppAddress...)
 	c.Head = append(head, "\r\ncontent-type: application/json\r\n"...)
+	if e.Schedule != nil {
+		c.Head = append(c.Head, "x-lambda-web-schedule: "...)
+		c.Head = append(appendFieldValue(c.Head, e.Schedule), "\r\n"...)
+	}
 	c.appendTrace(inv)
 	c.appendOwn(nil, inv)
 	c.finish(e.Payload)

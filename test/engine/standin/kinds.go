@@ -36,6 +36,7 @@ const (
 	permissionType  = "aws:lambda/permission:Permission"
 	provisionedType = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
 	roleType        = "aws:iam/role:Role"
+	queueType       = "aws:sqs/queue:Queue"
 	logGroupType    = "aws:cloudwatch/logGroup:LogGroup"
 	repositoryType  = "aws:ecr/repository:Repository"
 	imageType       = "docker:index/image:Image"
@@ -70,7 +71,13 @@ var kinds = map[string]kind{
 		o.ID = arn("sns", o.Text("name"))
 		return map[string]any{"arn": o.ID}, nil
 	}},
-	"aws:sns/topicSubscription:TopicSubscription": {replaces: []string{"topic", "protocol", "endpoint"}},
+	queueType: {named: "name", replaces: []string{"name"}, computed: []string{"arn", "url"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+		o.ID = "https://sqs." + Region + ".amazonaws.com/" + Account + "/" + o.Text("name")
+		return map[string]any{"arn": arn("sqs", o.Text("name")), "url": o.ID}, nil
+	}},
+	"aws:scheduler/schedule:Schedule":                                {named: "name", replaces: []string{"name", "groupName"}},
+	"aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": {replaces: []string{"functionName", "qualifier"}},
+	"aws:sns/topicSubscription:TopicSubscription":                    {replaces: []string{"topic", "protocol", "endpoint"}},
 
 	functionType: {named: "name", replaces: []string{"name", "packageType"},
 		computed: []string{"arn", "version", "qualifiedArn", "invokeArn"}, renewed: []string{"version", "qualifiedArn"}, renews: publishes, make: makeFunction},

@@ -29,7 +29,10 @@ var rules = map[string][]rule{
 	"aws:apigateway/account:Account":                 {needs(roleType, "arn", "cloudwatchRoleArn")},
 	"aws:wafv2/webAclAssociation:WebAclAssociation":  {needs(stageType, "arn", "resourceArn")},
 	"aws:appautoscaling/policy:Policy":               {needs("aws:appautoscaling/target:Target", "resourceId", "resourceId")},
-	"aws:sns/topicSubscription:TopicSubscription":    {needs("aws:sns/topic:Topic", "arn", "topic")},
+	"aws:scheduler/schedule:Schedule":                {needs(aliasType, "arn", "target.arn"), needs(roleType, "arn", "target.roleArn"), needs(queueType, "arn", "target.deadLetterConfig.arn")},
+	"aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": {needs(functionType, "name", "functionName"), aliasOf("functionName", "qualifier"),
+		needs(queueType, "arn", "destinationConfig.onFailure.destination"), maySend},
+	"aws:sns/topicSubscription:TopicSubscription": {needs("aws:sns/topic:Topic", "arn", "topic")},
 }
 
 // unique: no two objects of a type share the property.
@@ -73,6 +76,17 @@ func noPolicies(c *Cloud, op string, o *Object) error {
 		}
 	}
 	return nil
+}
+
+// maySend: Lambda takes a destination only if the function's role may send there.
+func maySend(c *Cloud, op string, o *Object) error {
+	destination := o.Text("destinationConfig.onFailure.destination")
+	for _, p := range c.all("aws:iam/rolePolicy:RolePolicy") {
+		if text := p.Text("policy"); op == "delete" || strings.Contains(text, "sqs:SendMessage") && strings.Contains(text, destination) {
+			return nil
+		}
+	}
+	return fmt.Errorf("InvalidParameterValueException: the function's execution role does not have permissions to call SendMessage on %s", destination)
 }
 
 func emptyRepository(c *Cloud, op string, o *Object) error {
