@@ -62,6 +62,9 @@ func (l large) check(t *testing.T, e *Encoder) {
 		r.Fields = fields("content-type: " + l.kind)
 	}
 	out, err := e.Encode(events["v2"], &r, l.compress)
+	if room := cap(e.out); room > 2*lambdaapi.MaxResponse {
+		t.Fatalf("%+v: a buffer of %d bytes", l, room)
+	}
 	var got envelope
 	if err == nil {
 		if len(out) > lambdaapi.MaxResponse {
@@ -72,6 +75,9 @@ func (l large) check(t *testing.T, e *Encoder) {
 		}
 		if sent := got.content(t); !bytes.Equal(sent, body) {
 			t.Fatalf("%+v: the client gets %d bytes, or other ones", l, len(sent))
+		}
+		if text := l.kind != "image/png" && utf8.Valid(body) || len(body) == 0; !l.compress && got.IsBase64Encoded == text {
+			t.Fatalf("%+v: sent as base64: %v", l, got.IsBase64Encoded)
 		}
 		return
 	}
@@ -134,5 +140,46 @@ func TestRandomLargeReplies(t *testing.T) {
 		}
 		size := random.IntN(7 << 20)
 		large{pattern: string(pattern), size: size, piece: 100 << random.IntN(13), first: random.IntN(8<<20) - 1<<20, last: -1}.check(t, &e)
+	}
+}
+
+// endless is a body that never ends, in pieces of 64 KB.
+type endless struct{ read int }
+
+func (b *endless) Next() ([]byte, error) {
+	b.read += 64 << 10
+	return make([]byte, 64<<10), nil
+}
+
+func (b *endless) AppendNext(dst []byte) ([]byte, error) {
+	piece, err := b.Next()
+	return append(dst, piece...), err
+}
+
+// What cannot be sent is not read: nothing of a body whose length is known, and of any other as much as
+// could be sent.
+func TestEndlessReplies(t *testing.T) {
+	for _, kind := range []string{"v1", "pass", "ws"} {
+		for _, length := range []int64{-1, lambdaapi.MaxResponse + 1} {
+			for _, compress := range []bool{false, true} {
+				var e Encoder
+				body := &endless{}
+				_, err := e.Encode(events[kind], &Response{Status: 200, Length: length, Body: body}, compress)
+				most := lambdaapi.MaxResponse + 64<<10
+				switch {
+				case compress && kind == "v1": // zeros make little of it
+					most = compressLimit + 64<<10
+				case length > 0:
+					most = 0
+				}
+				if !IsTooLarge(err) || body.read > most {
+					t.Errorf("%s, length %d, compressed: %v: %d bytes read, want %d at most; %v", kind, length, compress, body.read, most, err)
+				}
+			}
+		}
+	}
+	body := &endless{}
+	if f := StatusFailure(500, body); len(f.Message) < errorBodyLimit || body.read > errorBodyLimit+64<<10 {
+		t.Errorf("an error with %d bytes, %d read", len(f.Message), body.read)
 	}
 }

@@ -144,6 +144,14 @@ func TestSizeLimit(t *testing.T) {
 	if _, err := size(most/2+1, '"', "text/plain"); !IsTooLarge(err) {
 		t.Errorf("escapes that do not fit: %v", err)
 	}
+	base, _ = size(3, 0xff, "text/plain")
+	groups := (lambdaapi.MaxResponse-base)/4 + 1 // of three bytes
+	if n, err := size(3*groups, 0xff, "text/plain"); err != nil || n > lambdaapi.MaxResponse || n+4 <= lambdaapi.MaxResponse {
+		t.Errorf("base64 that just fits: %d bytes, %v", n, err)
+	}
+	if _, err := size(3*groups+1, 0xff, "text/plain"); !IsTooLarge(err) {
+		t.Errorf("base64 that does not fit by a group: %v", err)
+	}
 	if _, err := size(5<<20, 0xff, "text/plain"); !IsTooLarge(err) || !strings.Contains(err.Error(), "699") {
 		t.Errorf("base64 that does not fit: %v", err)
 	}
@@ -162,6 +170,10 @@ func TestCompression(t *testing.T) {
 		{"small", []string{"content-type: text/plain"}, body[:31], false}, {"image", []string{"content-type: image/png"}, body, false},
 		{"gRPC", []string{"content-type: application/grpc+proto"}, body, false}, {"events", []string{"content-type: text/event-stream"}, body, false},
 		{"packed already", []string{"content-encoding: br"}, body, false}, {"a range", []string{"content-range: bytes 0-1/2"}, body, false},
+		{"no-transform", []string{"cache-control: public, No-Transform"}, body, false}, {"max-age", []string{"cache-control: max-age=5"}, body, true},
+		{"a digest", []string{"content-digest: sha-256=:AAAA:"}, body, false}, {"its digest", []string{"repr-digest: sha-256=:AAAA:"}, body, false},
+		{"an old digest", []string{"digest: sha-256=AAAA"}, body, false}, {"an older one", []string{"content-md5: AAAA"}, body, false},
+		{"strong ETag", []string{`etag: "a"`}, body, true}, {"weak ETag", []string{`etag: W/"a"`}, body, true},
 	}
 	for _, row := range rows {
 		t.Run(row.rule, func(t *testing.T) {
@@ -187,6 +199,9 @@ func TestCompression(t *testing.T) {
 			}
 			if text, err := io.ReadAll(in); err != nil || string(text) != row.body {
 				t.Errorf("came out as %q, %v", text, err)
+			}
+			if etag := got.Headers["etag"]; etag != "" && etag != `W/"a"` {
+				t.Errorf("etag %s: other bytes have no claim to a strong one", etag)
 			}
 			if !strings.Contains(got.Headers["vary"], "accept-encoding") || got.Headers["accept-ranges"] != "" {
 				t.Errorf("headers %v", got.Headers)
