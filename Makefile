@@ -205,6 +205,16 @@ drift: tools ## AWS: whether STACK still is what the last "make up" made; fails 
 
 WHERE ?= aws
 
+# The registry gives the image one more tag; nothing is pulled or pushed.
+.PHONY: cache
+cache: tools ## AWS: mark the image of STACK, so that the next build takes its layers (setting buildCache)
+	@go run ./deploy/check $(ON) pulumi stack region credentials aws
+	@$(PROFILE); image=$$(pulumi stack output imageDigest $(ON)) && name=$${image#*/} && name=$${name%@*} && \
+	  ecr() { aws ecr "$$@" --repository-name "$$name" --region "$$(pulumi stack output region $(ON))" $${profile:+--profile "$$profile"}; } && \
+	  tag=cache-$$([ "$$(pulumi stack output architecture $(ON))" = arm64 ] && echo arm64 || echo amd64) && \
+	  manifest=$$(ecr batch-get-image --image-ids "imageDigest=$${image#*@}" --query 'images[0].imageManifest' --output text) && \
+	  { ecr put-image --image-tag "$$tag" --image-manifest "$$manifest" >/dev/null 2>.lambda-web/cache.log || grep -q ImageAlreadyExistsException .lambda-web/cache.log || { cat .lambda-web/cache.log; exit 1; }; }
+
 .PHONY: outputs
 outputs: tools ## The URL, names and ARNs of STACK; WHERE=local: those of "make local"
 ifeq ($(WHERE),local)

@@ -42,6 +42,8 @@ type Args struct {
 	App                string             `config:"app" default:"app"`               // folder of the app, relative to Pulumi.yaml
 	Dockerfile         string             `config:"dockerfile" default:"Dockerfile"` // relative to App
 	BuildArgs          map[string]string  `config:"buildArgs"`
+	Rebuild            string             `config:"rebuild"` // another text is another image
+	BuildCache         bool               `config:"buildCache"`
 	Architecture       string             `config:"architecture" default:"x86_64" allowed:"x86_64|arm64"`
 	ImageRetention     int                `config:"imageRetention" default:"10" allowed:"2..1000" unit:"images"`
 	ImageTagMutability string             `config:"imageTagMutability" default:"MUTABLE" allowed:"MUTABLE|IMMUTABLE"`

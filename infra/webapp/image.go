@@ -42,20 +42,35 @@ func (b builder) built(staged stagedImage) (*appImage, error) {
 	}
 	image, err := docker.NewImage(b.ctx, b.name, &docker.ImageArgs{
 		ImageName: imageName,
-		Build: docker.DockerBuildArgs{
-			Context:        pulumi.String(staged.context),
-			Dockerfile:     pulumi.String(staged.dockerfile),
-			Platform:       pulumi.String("linux/" + b.args.goArchitecture()),
-			BuilderVersion: docker.BuilderVersionBuilderBuildKit,
-			Args:           pulumi.ToStringMap(b.args.BuildArgs),
-		},
-		Registry: b.registry(repository),
+		Build:     b.build(repository, staged),
+		Registry:  b.registry(repository),
 	}, b.parent)
 	if err != nil {
 		return nil, fmt.Errorf("build: %w", err)
 	}
 	return &appImage{digest: image.RepoDigest, repository: repository.Url, ready: []pulumi.Resource{pull}}, nil
 }
+
+func (b builder) build(repository *ecr.Repository, staged stagedImage) docker.DockerBuildArgs {
+	args := pulumi.ToStringMap(b.args.BuildArgs)
+	build := docker.DockerBuildArgs{
+		Context:        pulumi.String(staged.context),
+		Dockerfile:     pulumi.String(staged.dockerfile),
+		Platform:       pulumi.String("linux/" + b.args.goArchitecture()),
+		BuilderVersion: docker.BuilderVersionBuilderBuildKit,
+		Args:           args,
+	}
+	if b.args.BuildCache {
+		// The image says which layers it has, and a tag that is always the same says where the last one is;
+		// a digest would be a difference, and a build, in each plan.
+		args["BUILDKIT_INLINE_CACHE"] = pulumi.String("1")
+		build.CacheFrom = docker.CacheFromArgs{Images: pulumi.StringArray{pulumi.Sprintf("%s:%s", repository.Url, b.args.cacheTag())}}
+	}
+	return build
+}
+
+// cacheTag is the tag of the image whose layers the next build may take.
+func (a Args) cacheTag() string { return "cache-" + a.goArchitecture() }
 
 // imageName is repository and tag. Where tags are immutable, going back to earlier content would push its
 // tag once more, which ECR refuses even for the same image; so each change of content has digits of its own there.

@@ -92,13 +92,17 @@ func (p places) stage(ctx *pulumi.Context, name string, args Args, compile compi
 	}, nil
 }
 
-// imageTag names everything the image is made of: the build context, and the build arguments if there are any.
+// imageTag names everything the image is made of: the build context and, if there are any, the build
+// arguments and the text of the setting rebuild.
 func imageTag(staged buildcontext.Staged, args Args) string {
-	if len(args.BuildArgs) > 0 {
+	if len(args.BuildArgs) > 0 || args.Rebuild != "" {
 		sum := sha256.New()
 		fmt.Fprintln(sum, staged.Digest)
 		for _, name := range sortedKeys(args.BuildArgs) {
 			fmt.Fprintf(sum, "%q %q\n", name, args.BuildArgs[name])
+		}
+		if args.Rebuild != "" {
+			fmt.Fprintf(sum, "rebuild %q\n", args.Rebuild)
 		}
 		staged.Digest = hex.EncodeToString(sum.Sum(nil))
 	}

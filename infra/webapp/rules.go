@@ -125,6 +125,9 @@ func checkApp(args Args, found *mistakes) {
 	if strings.ContainsAny(args.ReadinessPath, " \t\r\n#") || !strings.HasPrefix(args.ReadinessPath, "/") {
 		found.add("readinessPath", "%q is not allowed; use a path of the app that starts with /, such as /health", args.ReadinessPath)
 	}
+	if args.BuildCache && args.ImageTagMutability == Immutable {
+		found.add("buildCache", "needs a tag that moves on to each new image, which imageTagMutability IMMUTABLE forbids; use MUTABLE, or leave buildCache out")
+	}
 	for _, key := range sortedKeys(args.BuildArgs) {
 		if key == "" || strings.ContainsAny(key, "= \t\r\n") {
 			found.add("buildArgs", "%q is not a name a Dockerfile's ARG can have", key)

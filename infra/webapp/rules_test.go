@@ -238,6 +238,7 @@ func TestCombinations(t *testing.T) {
 			`number 1: "daily" is not a schedule`},
 		{"a schedule with bounds upside down", map[string]string{"provisionedConcurrency": "2",
 			"provisionedSchedule": `[{"schedule":"rate(1 day)","min":3,"max":2}]`}, "number 1: min 3 and max 2 are no bounds"},
+		{"a cache among immutable tags", map[string]string{"buildCache": "true", "imageTagMutability": "IMMUTABLE"}, "buildCache: needs a tag that moves on"},
 		{"more than the account can set aside", map[string]string{"reservedConcurrency": "901"},
 			"reservedConcurrency: 901 is more than the account can set aside: of its 1000 (accountConcurrency) Lambda keeps 100 for other functions; use 900, or less"},
 		{"all the account can set aside", map[string]string{"reservedConcurrency": "900"}, ""},

@@ -49,6 +49,8 @@ func TestPlans(t *testing.T) {
 		{"the app", func() { p.put(t, "app/app.py", "app = 2\n") }, appOnly},
 		{"the adapter", func() { p.put(t, "tools/adapter", "adapter 2\n") }, appOnly},
 		{"the app's Dockerfile", func() { p.put(t, "app/Dockerfile", "FROM python:3.14-slim\nCOPY . .\nCMD [\"python\", \"app.py\"]\n") }, appOnly},
+		{"a build anew", func() { s.set(t, map[string]string{"rebuild": "2026-W48"}) }, appOnly},
+		{"layers of the last image", func() { s.set(t, map[string]string{"buildCache": "true"}) }, appOnly},
 		{"memory", func() { s.set(t, map[string]string{"memory": "1024"}) }, `
 			update aws:lambda/function:Function
 			update aws:lambda/alias:Alias`},

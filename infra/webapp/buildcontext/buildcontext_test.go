@@ -139,7 +139,7 @@ func TestStageAddsAdapterAndDockerfile(t *testing.T) {
 	stage(t, src, dir)
 	want := map[string]string{
 		Adapter:    "adapter arm64",
-		Dockerfile: "FROM scratch\nCMD [\"/app\"]\n" + instruction + "\n",
+		Dockerfile: "FROM scratch\nCMD [\"/app\"]\n" + instruction + "\n" + homes + "\n",
 		ignoreFile: ignoreNothing,
 	}
 	for name, content := range want {

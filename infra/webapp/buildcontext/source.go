@@ -63,7 +63,7 @@ func (src Source) overlay() ([]byte, error) {
 	if err != nil {
 		return nil, &SourceError{name, err.Error()}
 	}
-	return overlaid, nil
+	return addHomes(overlaid), nil
 }
 
 // ignored reads the ignore file Docker would: the one named after the Dockerfile, else the

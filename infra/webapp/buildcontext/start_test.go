@@ -32,7 +32,7 @@ func TestStartWithSecrets(t *testing.T) {
 			must(t, err)
 			text, err := os.ReadFile(filepath.Join(to, Dockerfile))
 			must(t, err)
-			want := c.dockerfile + instruction + "\n" + copied + c.want + "\n"
+			want := c.dockerfile + instruction + "\n" + copied + c.want + "\n" + homes + "\n"
 			if string(text) != want {
 				t.Errorf("the Dockerfile is\n%s\nwant\n%s", text, want)
 			}
