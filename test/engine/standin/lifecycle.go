@@ -56,19 +56,7 @@ func (p *server) Update(_ context.Context, r *pulumirpc.UpdateRequest) (*pulumir
 		return nil, err
 	}
 	if r.Preview {
-		state := inputs.Copy()
-		for _, key := range k.computed {
-			restore(resource.PropertyKey(key), olds, state)
-		}
-		given, err := unmarshal(r.OldInputs)
-		if err != nil {
-			return nil, err
-		}
-		if k.renews == nil || k.renews(given, inputs) {
-			state = unknown(state, k.renewed)
-		}
-		answer, err := marshal(state)
-		return &pulumirpc.UpdateResponse{Properties: answer}, err
+		return foreseen(r, k, olds, inputs)
 	}
 	c := p.cloud
 	c.mu.Lock()
@@ -92,6 +80,23 @@ func (p *server) Update(_ context.Context, r *pulumirpc.UpdateRequest) (*pulumir
 	c.record("update", o)
 	state, err := marshal(o.State)
 	return &pulumirpc.UpdateResponse{Properties: state}, err
+}
+
+// foreseen is the answer to an update in a preview.
+func foreseen(r *pulumirpc.UpdateRequest, k kind, olds, inputs resource.PropertyMap) (*pulumirpc.UpdateResponse, error) {
+	state := inputs.Copy()
+	for _, key := range k.computed {
+		restore(resource.PropertyKey(key), olds, state)
+	}
+	given, err := unmarshal(r.OldInputs)
+	if err != nil {
+		return nil, err
+	}
+	if k.renews == nil || k.renews(given, inputs) {
+		state = unknown(state, k.renewed)
+	}
+	answer, err := marshal(state)
+	return &pulumirpc.UpdateResponse{Properties: answer}, err
 }
 
 // Read says what has become of an object; an empty id, that it is gone.
