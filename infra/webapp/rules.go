@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
+	_ "time/tzdata" // the names of time zones, on machines that have none
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -257,6 +259,9 @@ func checkConcurrency(args Args, found *mistakes) {
 	for i, s := range args.ProvisionedSchedule {
 		if !scheduleAllowed.MatchString(s.Schedule) {
 			found.add("provisionedSchedule", "number %d: %q is not a schedule; use cron(...) with six fields, rate(1 day) or at(2030-01-31T08:00:00)", i+1, s.Schedule)
+		}
+		if _, err := time.LoadLocation(s.Timezone); err != nil || s.Timezone == "Local" {
+			found.add("provisionedSchedule", "number %d: %q is not a time zone; use a name such as Europe/Berlin, or leave it out for UTC", i+1, s.Timezone)
 		}
 		if s.Min < 0 || s.Max < max(s.Min, 1) {
 			found.add("provisionedSchedule", "number %d: min %d and max %d are no bounds; use 0 <= min <= max and a max of 1 or more", i+1, s.Min, s.Max)
