@@ -73,7 +73,8 @@ func (w *worker) awaitReady(deadline time.Time) error {
 	return nil
 }
 
-// leadsToHook reports whether a request from outside asks for a SnapStart hook, with its prefix or without.
+// leadsToHook reports whether a request from outside asks for a SnapStart hook, with its prefix or
+// without.
 func (w *worker) leadsToHook() bool {
 	r := &w.composer.Request
 	return w.event.Kind != event.PassThrough && (w.hooks.Guards(r.Target) ||

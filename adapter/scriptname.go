@@ -16,7 +16,8 @@ const (
 	probePatience = 2 * time.Second
 )
 
-// takeOver takes the connection of the last readiness probe, and finds out by it how the app is told its prefix.
+// takeOver takes the connection of the last readiness probe, and finds out by it how the app is
+// told its prefix.
 func (w *worker) takeOver() {
 	w.readiness.HandOver(w.app)
 	status, server := w.readiness.Answer()
@@ -31,9 +32,10 @@ func (w *worker) takeOver() {
 	w.log.Write(logging.Debug, nil, outcome)
 }
 
-// provesScriptName finds out whether the app's gunicorn takes SCRIPT_NAME off the path. If so, the readiness page is
-// the same below a prefix with it, and another without it. For an app that answers every path alike a third question
-// decides, which gunicorn answers with 500 and a line in its log: a path that is not below SCRIPT_NAME.
+// provesScriptName finds out whether the app's gunicorn takes SCRIPT_NAME off the path. If so, the
+// readiness page is the same below a prefix with it, and another without it. For an app that
+// answers every path alike a third question decides, which gunicorn answers with 500 and a line in
+// its log: a path that is not below SCRIPT_NAME.
 func (w *worker) provesScriptName(ready int) bool {
 	const field = "x-forwarded-prefix: " + probePrefix + "\r\nSCRIPT_NAME: " + probePrefix + "\r\n"
 	below := probePrefix + w.config.ReadinessPath
@@ -46,7 +48,8 @@ func (w *worker) provesScriptName(ready int) bool {
 	return w.ask(w.config.ReadinessPath, field) == 500 && ready != 500
 }
 
-// ask returns the status with which the app answers a request of the adapter's own, 0 if it does not.
+// ask returns the status with which the app answers a request of the adapter's own, 0 if it does
+// not.
 func (w *worker) ask(path, lines string) (status int) {
 	question := request.Get(path, w.appAddress().HostField(), lines)
 	head, f := w.app.Do(&question, webapp.Limits{GiveUp: time.Now().Add(probePatience)})

@@ -1,5 +1,5 @@
-// Package event finds out what kind of event a Lambda payload is and where the members stand that the adapter needs.
-// It never fails: what is not an HTTP event is handed to the app as it is.
+// Package event finds out what kind of event a Lambda payload is and where the members stand that
+// the adapter needs. It never fails: what is not an HTTP event is handed to the app as it is.
 package event
 
 import (
@@ -12,8 +12,9 @@ import (
 type Kind uint8
 
 const (
-	// PassThrough is every event that is not an HTTP request: SQS, SNS, S3, EventBridge, DynamoDB, Kinesis, Kafka,
-	// Cognito, WebSocket, authorizers, Bedrock agents, Step Functions, a direct invoke of any JSON value.
+	// PassThrough is every event that is not an HTTP request: SQS, SNS, S3, EventBridge, DynamoDB,
+	// Kinesis, Kafka, Cognito, WebSocket, authorizers, Bedrock agents, Step Functions, a direct invoke
+	// of any JSON value.
 	PassThrough Kind = iota
 	// V1 is the payload of a REST API, and of an HTTP API with payload format 1.0.
 	V1
@@ -30,8 +31,8 @@ func (k Kind) String() string {
 	return [...]string{"pass-through", "API Gateway 1.0", "API Gateway 2.0", "ALB", "VPC Lattice"}[k]
 }
 
-// Event is a payload with the byte ranges of its members. Members that are absent are nil. All ranges point into
-// Payload.
+// Event is a payload with the byte ranges of its members. Members that are absent are nil. All
+// ranges point into Payload.
 type Event struct {
 	Kind    Kind
 	Payload []byte
@@ -160,8 +161,9 @@ func (e *Event) scanContext() {
 	}
 }
 
-// decide names the kind by the few members that each event source always sends. An optional member of an unexpected
-// type changes nothing. The order matters: a request authorizer's event looks like a page view but for its ARN.
+// decide names the kind by the few members that each event source always sends. An optional member
+// of an unexpected type changes nothing. The order matters: a request authorizer's event looks like
+// a page view but for its ARN.
 func (e *Event) decide() {
 	s := &e.seen
 	authorizer := s.methodArn && (isText(s.eventType, `"REQUEST"`) || isText(s.eventType, `"TOKEN"`))
@@ -203,8 +205,9 @@ func (e *Event) scanSchedule() {
 // MultiValue tells whether a load balancer's target group has multi-value headers switched on.
 func (e *Event) MultiValue() bool { return e.MultiHeaders.IsObject() }
 
-// CanStream tells whether the event's source can take a streamed reply. An HTTP API cannot; a 2.0 event from a
-// domain of our user's own may be either, so it is trusted to be what the function was configured for.
+// CanStream tells whether the event's source can take a streamed reply. An HTTP API cannot; a 2.0
+// event from a domain of our user's own may be either, so it is trusted to be what the function was
+// configured for.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/response-transfer-mode.html
 func (e *Event) CanStream() bool {
 	switch e.Kind {

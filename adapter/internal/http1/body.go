@@ -166,8 +166,8 @@ func (c *Conn) HasNext() bool {
 	return end != nil && len(end) == 0
 }
 
-// Next returns the next bytes of the body as soon as there are any, and io.EOF at its end. The bytes are valid until
-// the next call. A connection that ends too early gives io.ErrUnexpectedEOF.
+// Next returns the next bytes of the body as soon as there are any, and io.EOF at its end. The
+// bytes are valid until the next call. A connection that ends too early gives io.ErrUnexpectedEOF.
 func (c *Conn) Next() ([]byte, error) {
 	for !c.finished {
 		if c.framing == chunked && c.remaining <= 0 {
@@ -227,12 +227,12 @@ func (c *Conn) Shrink() {
 	c.Fields = c.Fields[:0]
 }
 
-// lineEndDue in the place of a remaining length says that the line end behind a chunk's data is still to be read. It
-// is not waited for together with the data, which would hold the data back.
+// lineEndDue in the place of a remaining length says that the line end behind a chunk's data is
+// still to be read. It is not waited for together with the data, which would hold the data back.
 const lineEndDue = -1
 
-// nextChunk reads the line before a chunk, and behind the last chunk the trailers, which are dropped (RFC 9112
-// section 7.1).
+// nextChunk reads the line before a chunk, and behind the last chunk the trailers, which are
+// dropped (RFC 9112 section 7.1).
 func (c *Conn) nextChunk() error {
 	if c.remaining == lineEndDue {
 		if line, err := c.line(); err != nil {
@@ -268,8 +268,8 @@ func (c *Conn) nextChunk() error {
 	}
 }
 
-// joinChunks is called at the end of a chunk whose last bytes are piece. Further chunks that were received already
-// are moved up behind it, so that one read of the socket gives one piece.
+// joinChunks is called at the end of a chunk whose last bytes are piece. Further chunks that were
+// received already are moved up behind it, so that one read of the socket gives one piece.
 func (c *Conn) joinChunks(piece []byte) []byte {
 	start := c.next - len(piece)
 	end := c.next
@@ -339,8 +339,9 @@ func chunkSize(line []byte) (size int64, ok bool) {
 	return size, digits > 0
 }
 
-// AppendNext appends the next bytes of the body to dst as soon as there are any, and returns io.EOF at
-// its end. Bytes of a body of known length are read into dst directly, which gets room for all of it.
+// AppendNext appends the next bytes of the body to dst as soon as there are any, and returns io.EOF
+// at its end. Bytes of a body of known length are read into dst directly, which gets room for all
+// of it.
 func (c *Conn) AppendNext(dst []byte) ([]byte, error) {
 	if c.framing != byLength || c.finished || c.Buffered() > 0 {
 		piece, err := c.Next()
@@ -377,8 +378,8 @@ func (c *Conn) AppendBody(dst []byte, limit int) (body []byte, whole bool, err e
 	return dst[:min(len(dst), limit)], whole, err
 }
 
-// Reusable reports whether another request may be sent: the body was read to its end, the peer keeps the connection
-// open, and nothing came behind the body.
+// Reusable reports whether another request may be sent: the body was read to its end, the peer
+// keeps the connection open, and nothing came behind the body.
 func (c *Conn) Reusable() bool {
 	return c.sock != nil && c.finished && c.KeepAlive && c.Buffered() == 0
 }

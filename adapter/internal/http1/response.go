@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Field is one header field. The name is in lower case, the value has no white space around it. Both are only valid
-// until the next request is sent.
+// Field is one header field. The name is in lower case, the value has no white space around it.
+// Both are only valid until the next request is sent.
 type Field struct{ Name, Value []byte }
 
 // Response is the head of the response that a Conn reads.
@@ -16,11 +16,11 @@ type Response struct {
 	Fields []Field
 	// KeepAlive is true if the peer is willing to take another request on this connection.
 	KeepAlive bool
-	// IdleLimit is the time after which the peer closes an idle connection, from `Keep-Alive: timeout=`; 0 if it
-	// did not say.
+	// IdleLimit is the time after which the peer closes an idle connection, from `Keep-Alive:
+	// timeout=`; 0 if it did not say.
 	IdleLimit time.Duration
-	// Length is the body's length as announced by Content-Length, -1 if it is not known before its end. A response
-	// to HEAD and the statuses 204 and 304 have 0.
+	// Length is the body's length as announced by Content-Length, -1 if it is not known before its
+	// end. A response to HEAD and the statuses 204 and 304 have 0.
 	Length int64
 
 	framing   framing
@@ -40,8 +40,8 @@ const (
 
 func (r *Response) reset() { *r = Response{Fields: r.Fields[:0]} }
 
-// ReadHead waits for the response and reads its head; interim responses (1xx) are passed over. head tells that the
-// request was HEAD, so there is no body whatever the header fields say.
+// ReadHead waits for the response and reads its head; interim responses (1xx) are passed over. head
+// tells that the request was HEAD, so there is no body whatever the header fields say.
 func (c *Conn) ReadHead(head bool) error {
 	c.bodyStart = 0
 	for {
@@ -65,7 +65,8 @@ func (c *Conn) ReadHead(head bool) error {
 	}
 }
 
-// headEnd reads until the buffer holds a whole head, and returns the index behind the empty line that ends it.
+// headEnd reads until the buffer holds a whole head, and returns the index behind the empty line
+// that ends it.
 func (c *Conn) headEnd() (int, error) {
 	if c.next > 0 {
 		c.in = c.in[:copy(c.in, c.in[c.next:])]
@@ -97,8 +98,8 @@ func (c *Conn) headEnd() (int, error) {
 	}
 }
 
-// fillHead reads more of a head. A peer that speaks another protocol is recognised by its first bytes: it may wait for
-// an answer now.
+// fillHead reads more of a head. A peer that speaks another protocol is recognised by its first
+// bytes: it may wait for an answer now.
 func (c *Conn) fillHead() error {
 	err := c.fill(firstBuffer, MaxHead)
 	const protocol = "HTTP/"
@@ -111,7 +112,8 @@ func (c *Conn) fillHead() error {
 	return err
 }
 
-// parseHead reads the status line and the fields (RFC 9112 sections 4 and 5). Bare LF ends a line too.
+// parseHead reads the status line and the fields (RFC 9112 sections 4 and 5). Bare LF ends a line
+// too.
 func (c *Conn) parseHead(lines []byte) error {
 	line, lines := cutLine(lines)
 	if len(line) < 12 || string(line[:7]) != "HTTP/1." || line[8] != ' ' || len(line) > 12 && line[12] != ' ' {
@@ -172,7 +174,8 @@ func (c *Conn) parseField(line []byte) error {
 	return nil
 }
 
-// Clean turns control characters into spaces, in place: no field value may hold one (RFC 9110 section 5.5).
+// Clean turns control characters into spaces, in place: no field value may hold one (RFC 9110
+// section 5.5).
 func Clean(value []byte) []byte {
 	for i, b := range value {
 		if b < 0x20 || b == 0x7F {
@@ -193,8 +196,8 @@ func trim(text []byte) []byte {
 	return text
 }
 
-// unfold joins a line that continues the field above it (obs-fold, RFC 9112 section 5.2): the bytes between the two
-// become spaces, in place.
+// unfold joins a line that continues the field above it (obs-fold, RFC 9112 section 5.2): the bytes
+// between the two become spaces, in place.
 func (c *Conn) unfold(line []byte) error {
 	if len(c.Fields) == 0 {
 		return malformed("a continuation line without a header field")
@@ -205,8 +208,8 @@ func (c *Conn) unfold(line []byte) error {
 	return nil
 }
 
-// LowerToken turns a field name into lower case, in place, and reports whether it is a token (RFC 9110 section
-// 5.6.2).
+// LowerToken turns a field name into lower case, in place, and reports whether it is a token (RFC
+// 9110 section 5.6.2).
 func LowerToken(name []byte) bool {
 	for i, b := range name {
 		lower := tokenLower[b]

@@ -16,8 +16,8 @@ const (
 // fields is the whole policy. A field that is not in it passes.
 //
 // Servers that hand fields on as variables (CGI, WSGI, PHP) do not tell X_Amz_Tenant_Id from
-// X-Amz-Tenant-Id. So a client's field is looked up by its folded name, in which every character but
-// letters and digits is a hyphen.
+// X-Amz-Tenant-Id. So a client's field is looked up by its folded name, in which every character
+// but letters and digits is a hyphen.
 var fields = [...]struct {
 	name                string // folded; all names that begin so, if it ends in a hyphen
 	fromClient, fromApp rule

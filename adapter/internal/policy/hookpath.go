@@ -2,9 +2,9 @@ package policy
 
 import "strings"
 
-// HookMistake says why the path of a SnapStart hook cannot be kept from clients without keeping them from
-// something else, or is read by servers in more than one way; it is empty for a path that can be guarded. taken
-// are paths that have a meaning of their own, by name.
+// HookMistake says why the path of a SnapStart hook cannot be kept from clients without keeping
+// them from something else, or is read by servers in more than one way; it is empty for a path that
+// can be guarded. taken are paths that have a meaning of their own, by name.
 func HookMistake(path string, taken map[string]string) string {
 	plain := unescaped(path)
 	switch {

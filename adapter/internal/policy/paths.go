@@ -22,8 +22,9 @@ func NewHooks(paths ...string) (h Hooks) {
 // mostReadings is how many readings of one path are looked at. No honest path has more.
 const mostReadings = 100
 
-// Guards reports whether a request target from outside leads to a hook in any reading that servers have
-// of it, one step after the other: escapes undone, path parameters (RFC 3986 section 3.3) taken off.
+// Guards reports whether a request target from outside leads to a hook in any reading that servers
+// have of it, one step after the other: escapes undone, path parameters (RFC 3986 section 3.3)
+// taken off.
 func (h Hooks) Guards(target []byte) bool {
 	if len(h) == 0 {
 		return false
@@ -77,8 +78,8 @@ func withoutParameters(path string) string {
 	return strings.Join(segments, "/")
 }
 
-// canonical resolves what apps may resolve in a decoded path: `//`, `.`, `..`, a slash or space at the
-// end, and case.
+// canonical resolves what apps may resolve in a decoded path: `//`, `.`, `..`, a slash or space at
+// the end, and case.
 func canonical(path string) string {
 	var segments []string
 	for segment := range strings.SplitSeq(strings.TrimSpace(path), "/") {

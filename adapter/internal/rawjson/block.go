@@ -1,7 +1,8 @@
 package rawjson
 
-// A block is 64 bytes of text that are looked at together. What is found in it is a mask: bit i stands for byte i. That way
-// a processor has to guess once for a block how it goes on, and not at each byte that stands out.
+// A block is 64 bytes of text that are looked at together. What is found in it is a mask: bit i
+// stands for byte i. That way a processor has to guess once for a block how it goes on, and not at
+// each byte that stands out.
 type block [64]byte
 
 const (
@@ -9,20 +10,23 @@ const (
 	tops = 0x8080808080808080
 )
 
-// stopsIn are the bytes that end plain text in a JSON string: quotes, backslashes and control characters.
+// stopsIn are the bytes that end plain text in a JSON string: quotes, backslashes and control
+// characters.
 func stopsIn(b *block) (mask uint64) {
 	for i := 0; i < len(b); i += 8 {
 		x := word(b[i:])
 		low := x &^ tops
-		// Of each sum the top bit is 0 where the byte is the one looked for; bytes beyond ASCII have it of their own.
+		// Of each sum the top bit is 0 where the byte is the one looked for; bytes beyond ASCII have it
+		// of their own.
 		plain := (low+ones*(0x80-0x20))&(low^ones*'"'+ones*0x7F)&(low^ones*'\\'+ones*0x7F) | x
 		mask |= gather(^plain) << i
 	}
 	return mask
 }
 
-// classesIn sorts the bytes of UTF-8 (RFC 3629 section 3). cont are those that continue a sequence; lead2, lead3 and lead4 begin one
-// of at least so many bytes. Of the leads, odd are those that may be none, or may have a second byte out of the usual range.
+// classesIn sorts the bytes of UTF-8 (RFC 3629 section 3). cont are those that continue a sequence;
+// lead2, lead3 and lead4 begin one of at least so many bytes. Of the leads, odd are those that may
+// be none, or may have a second byte out of the usual range.
 func classesIn(b *block) (cont, lead2, lead3, lead4, odd uint64) {
 	for i := 0; i < len(b); i += 8 {
 		x := word(b[i:])

@@ -52,9 +52,10 @@ func EscapedLen(text []byte) int {
 	return size
 }
 
-// appendEscapedBlock escapes the first block of text, behind which there must be another; dst must have
-// EscapeRoom. The masks change no index: they spare its checks, which would cost as much as the copies. What a
-// stop becomes is looked up before the copy, so that the next stop never waits for the length of this one.
+// appendEscapedBlock escapes the first block of text, behind which there must be another; dst must
+// have EscapeRoom. The masks change no index: they spare its checks, which would cost as much as
+// the copies. What a stop becomes is looked up before the copy, so that the next stop never waits
+// for the length of this one.
 func appendEscapedBlock(dst, text []byte) []byte {
 	from, out := (*[2 * blockSize]byte)(text), (*[EscapeRoom]byte)(dst[len(dst):cap(dst)])
 	to, done := 0, 0
@@ -86,7 +87,8 @@ func copyRun(to, from *block, n int) {
 	}
 }
 
-// decodeInPlace decodes the valid string body in s, from s[i] on, to s[:i] and returns all of the text.
+// decodeInPlace decodes the valid string body in s, from s[i] on, to s[:i] and returns all of the
+// text.
 func decodeInPlace(s []byte, i int) []byte {
 	plain := false // the block before had no escape
 	for to := i; ; {
@@ -109,8 +111,8 @@ func decodeInPlace(s []byte, i int) []byte {
 	}
 }
 
-// decodeBlock decodes the block at s[i], whose stops are given, to s[to], a block before it at least;
-// there must be two more behind it. The masks change no index, as in appendEscapedBlock.
+// decodeBlock decodes the block at s[i], whose stops are given, to s[to], a block before it at
+// least; there must be two more behind it. The masks change no index, as in appendEscapedBlock.
 func decodeBlock(s []byte, to, i int, mask uint64) (newTo, newI int) {
 	from, out := (*[3 * blockSize]byte)(s[i:]), (*[3 * blockSize]byte)(s[to:])
 	read, written := 0, 0
@@ -135,7 +137,8 @@ func decodeBlock(s []byte, to, i int, mask uint64) (newTo, newI int) {
 	return to + written, i + read
 }
 
-// ValidUTF8 reports whether text is UTF-8, as utf8.Valid does, whose time depends on how often letters beyond ASCII begin and end.
+// ValidUTF8 reports whether text is UTF-8, as utf8.Valid does, whose time depends on how often
+// letters beyond ASCII begin and end.
 func ValidUTF8(text []byte) bool {
 	i, plain := 0, true // plain: there was nothing beyond ASCII in the block before
 	owed := uint64(0)   // bytes at the start of the next block that must continue a sequence
@@ -165,8 +168,8 @@ func ValidUTF8(text []byte) bool {
 	return utf8.Valid(text[i:])
 }
 
-// secondAllowed reports whether the lead byte at the start of text is one, and its second byte is in the range that RFC 3629
-// section 4 gives; that it continues a sequence is known.
+// secondAllowed reports whether the lead byte at the start of text is one, and its second byte is
+// in the range that RFC 3629 section 4 gives; that it continues a sequence is known.
 func secondAllowed(text []byte) bool {
 	if len(text) < 2 {
 		return false
@@ -186,5 +189,6 @@ func secondAllowed(text []byte) bool {
 }
 
 func isASCII(b *block) bool {
-	return (word(b[0:])|word(b[8:])|word(b[16:])|word(b[24:])|word(b[32:])|word(b[40:])|word(b[48:])|word(b[56:]))&tops == 0
+	return (word(b[0:])|word(b[8:])|word(b[16:])|word(b[24:])|
+		word(b[32:])|word(b[40:])|word(b[48:])|word(b[56:]))&tops == 0
 }

@@ -1,12 +1,13 @@
-// Package rawjson reads and writes JSON (RFC 8259) as text: it finds values by their byte range, decodes strings
-// in place and escapes strings into a buffer. Nothing is parsed into Go values, nothing is allocated on the way.
+// Package rawjson reads and writes JSON (RFC 8259) as text: it finds values by their byte range,
+// decodes strings in place and escapes strings into a buffer. Nothing is parsed into Go values,
+// nothing is allocated on the way.
 package rawjson
 
 import "math/bits"
 
-// ValueEnd returns the index just behind the JSON value that begins at or after data[i], leading white space
-// allowed. The value is checked against the whole grammar; ok is false if it is malformed or cut off. Nesting is
-// limited only by memory, and never by the stack.
+// ValueEnd returns the index just behind the JSON value that begins at or after data[i], leading
+// white space allowed. The value is checked against the whole grammar; ok is false if it is
+// malformed or cut off. Nesting is limited only by memory, and never by the stack.
 func ValueEnd(data []byte, i int) (end int, ok bool) {
 	var open nesting
 	for {
@@ -39,8 +40,9 @@ func ValueEnd(data []byte, i int) (end int, ok bool) {
 	}
 }
 
-// closeAll goes on behind a finished value: it closes every object and array that ends here, and stops behind the
-// comma that announces the next value. done is true when the outermost value is complete.
+// closeAll goes on behind a finished value: it closes every object and array that ends here, and
+// stops behind the comma that announces the next value. done is true when the outermost value is
+// complete.
 func closeAll(data []byte, i int, open *nesting) (next int, done, ok bool) {
 	for open.depth > 0 {
 		i = SkipSpace(data, i)
@@ -66,8 +68,8 @@ func closeAll(data []byte, i int, open *nesting) (next int, done, ok bool) {
 	return i, true, true
 }
 
-// nesting remembers for each open bracket whether it is an object, one bit each. Only what is nested deeper than 64
-// levels needs memory.
+// nesting remembers for each open bracket whether it is an object, one bit each. Only what is
+// nested deeper than 64 levels needs memory.
 type nesting struct {
 	top   uint64   // the innermost up to 64 brackets, the last one in the lowest bit
 	outer []uint64 // the brackets around those, 64 each
@@ -167,7 +169,8 @@ func digitsEnd(data []byte, i int) int {
 	return i
 }
 
-// near is how far a string is looked at eight bytes at a time, before it is in blocks: most strings are short.
+// near is how far a string is looked at eight bytes at a time, before it is in blocks: most strings
+// are short.
 const near = 32
 
 // stringEnd returns the index behind the closing quote of the string that opens at data[i].
@@ -245,9 +248,9 @@ func SkipSpace(data []byte, i int) int {
 	return i
 }
 
-// plainEnd returns the index of the first quote, backslash or control character at or after i, or len(data). It
-// looks at eight bytes at once: in each byte's top bit, (x-n)&^x is set for the bytes below n, and the lowest such
-// bit is exact.
+// plainEnd returns the index of the first quote, backslash or control character at or after i, or
+// len(data). It looks at eight bytes at once: in each byte's top bit, (x-n)&^x is set for the bytes
+// below n, and the lowest such bit is exact.
 func plainEnd(data []byte, i int) int {
 	for ; i+8 <= len(data); i += 8 {
 		x := word(data[i:])

@@ -6,8 +6,9 @@ import (
 	"unicode/utf8"
 )
 
-// appendDecoded appends the text of a valid string body (what stands between the quotes). Because the text is never
-// longer than its JSON, dst may be the front of src. A lone surrogate becomes U+FFFD.
+// appendDecoded appends the text of a valid string body (what stands between the quotes). Because
+// the text is never longer than its JSON, dst may be the front of src. A lone surrogate becomes
+// U+FFFD.
 func appendDecoded(dst, src []byte) []byte {
 	for {
 		i := bytes.IndexByte(src, '\\')
@@ -61,8 +62,8 @@ func hex4(data []byte, i int) (r rune, ok bool) {
 	return r, true
 }
 
-// AppendEscaped appends text as the inside of a JSON string: quotes, backslashes and control characters are
-// escaped, everything else stays as it is. The text must be valid UTF-8.
+// AppendEscaped appends text as the inside of a JSON string: quotes, backslashes and control
+// characters are escaped, everything else stays as it is. The text must be valid UTF-8.
 func AppendEscaped(dst, text []byte) []byte {
 	for len(text) >= 2*blockSize {
 		if cap(dst)-len(dst) >= EscapeRoom {
@@ -103,7 +104,8 @@ func appendEscape(dst []byte, c byte) []byte {
 	return append(dst, '\\', 'u', '0', '0', lowerHex[c>>4], lowerHex[c&15])
 }
 
-// AppendString appends text as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD.
+// AppendString appends text as a JSON string with its quotes. Bytes that are not UTF-8 become
+// U+FFFD.
 func AppendString(dst, text []byte) []byte {
 	dst = append(dst, '"')
 	for !ValidUTF8(text) {
@@ -115,8 +117,9 @@ func AppendString(dst, text []byte) []byte {
 	return append(AppendEscaped(dst, text), '"')
 }
 
-// AppendFieldText appends the value of a header field as the inside of a JSON string. If it is not UTF-8 as a whole,
-// every byte is read as ISO 8859-1, the older encoding of header fields (RFC 9110 section 5.5).
+// AppendFieldText appends the value of a header field as the inside of a JSON string. If it is not
+// UTF-8 as a whole, every byte is read as ISO 8859-1, the older encoding of header fields (RFC 9110
+// section 5.5).
 func AppendFieldText(dst, text []byte) []byte {
 	if ValidUTF8(text) {
 		return AppendEscaped(dst, text)
@@ -144,8 +147,9 @@ func validPrefix(text []byte) int {
 	return i
 }
 
-// AppendASCII appends a valid JSON value fit for a header field: white space outside strings removed, every byte
-// beyond 0x20-0x7E written as \uXXXX, everything else untouched (numbers, order of members, escapes).
+// AppendASCII appends a valid JSON value fit for a header field: white space outside strings
+// removed, every byte beyond 0x20-0x7E written as \uXXXX, everything else untouched (numbers, order
+// of members, escapes).
 func AppendASCII(dst []byte, v Value) []byte {
 	inString := false
 	for i := 0; i < len(v); {

@@ -20,8 +20,8 @@ func (v Value) IsNull() bool { return len(v) == 0 || v[0] == 'n' }
 // IsTrue reports whether v is true.
 func (v Value) IsTrue() bool { return len(v) > 0 && v[0] == 't' }
 
-// AppendText appends a string's decoded text, or the literal text of a number or boolean. Null, arrays and objects
-// have no text.
+// AppendText appends a string's decoded text, or the literal text of a number or boolean. Null,
+// arrays and objects have no text.
 func (v Value) AppendText(dst []byte) []byte {
 	switch {
 	case v.IsString():
@@ -32,8 +32,8 @@ func (v Value) AppendText(dst []byte) []byte {
 	return append(dst, v...)
 }
 
-// DecodeInPlace decodes a string over its own bytes and returns the text, which is never longer than the JSON. The
-// value must not be used again.
+// DecodeInPlace decodes a string over its own bytes and returns the text, which is never longer
+// than the JSON. The value must not be used again.
 func (v Value) DecodeInPlace() []byte {
 	if !v.IsString() {
 		return nil
@@ -85,8 +85,8 @@ func (m *Members) Next() bool {
 	return true
 }
 
-// Elements walks the elements of an array, or yields a value that is not an array as its own single element. Null
-// has no elements.
+// Elements walks the elements of an array, or yields a value that is not an array as its own single
+// element. Null has no elements.
 type Elements struct {
 	Value Value
 
@@ -120,7 +120,8 @@ func (e *Elements) Next() bool {
 	return true
 }
 
-// valueAt cuts out the value at or after i of valid JSON and returns the index behind the comma that follows it.
+// valueAt cuts out the value at or after i of valid JSON and returns the index behind the comma
+// that follows it.
 func valueAt(data []byte, i int) (v Value, next int) {
 	start := SkipSpace(data, i)
 	end, _ := ValueEnd(data, start)
@@ -131,8 +132,9 @@ func valueAt(data []byte, i int) (v Value, next int) {
 	return Value(data[start:end]), next
 }
 
-// Scan walks the top-level members of a whole JSON document and checks the document on the way. It returns false if
-// the document is not a valid JSON object; visit may then have seen some members of it.
+// Scan walks the top-level members of a whole JSON document and checks the document on the way. It
+// returns false if the document is not a valid JSON object; visit may then have seen some members
+// of it.
 func Scan(data []byte, visit func(name []byte, value Value)) bool {
 	i := SkipSpace(data, 0)
 	if i >= len(data) || data[i] != '{' {

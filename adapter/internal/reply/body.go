@@ -39,8 +39,8 @@ func (t *Text) AppendNext(dst []byte) ([]byte, error) {
 	return append(dst, piece...), err
 }
 
-// read reads the whole body into e.raw, and calls came each time more of it is there. A body that is
-// larger than Lambda takes in any encoding is a *failure.Failure.
+// read reads the whole body into e.raw, and calls came each time more of it is there. A body that
+// is larger than Lambda takes in any encoding is a *failure.Failure.
 func (e *Encoder) read(r *Response, came func(*Encoder)) (err error) {
 	if r.Length > lambdaapi.MaxResponse {
 		return tooLarge(r.Length)
@@ -65,7 +65,8 @@ const (
 	closingBase64 = `","isBase64Encoded":true}`
 )
 
-// reserve makes room for a body whose length is known: a buffer that grows with it is copied again and again.
+// reserve makes room for a body whose length is known: a buffer that grows with it is copied again
+// and again.
 func (e *Encoder) reserve(length int64) {
 	size := length + length/8 + rawjson.EscapeRoom // of text, with some of it escaped
 	if !e.text.may {
@@ -105,8 +106,8 @@ func (e *Encoder) encodeBody() error {
 // cache holds.
 const textPart = 16 << 10
 
-// text is how far a body is encoded as one, while the app still sends the rest of it. The body is in
-// e.raw all the same.
+// text is how far a body is encoded as one, while the app still sends the rest of it. The body is
+// in e.raw all the same.
 type text struct {
 	may  bool // it may be a text
 	done int  // of e.raw
@@ -133,7 +134,8 @@ func (e *Encoder) escapeRest() bool {
 	return e.text.may
 }
 
-// escape escapes e.raw up to end, if it is UTF-8. What would be more than Lambda takes is checked only.
+// escape escapes e.raw up to end, if it is UTF-8. What would be more than Lambda takes is checked
+// only.
 func (e *Encoder) escape(end int) {
 	part := e.raw[e.text.done:end]
 	e.text.done = end

@@ -32,8 +32,8 @@ func (g *compressor) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// isCompressible decides from the head whether the body may be sent with gzip. That the client accepts it is settled
-// already.
+// isCompressible decides from the head whether the body may be sent with gzip. That the client
+// accepts it is settled already.
 func (e *Encoder) isCompressible(r *Response) bool {
 	if 0 <= r.Length && r.Length < smallestCompressed {
 		return false

@@ -9,8 +9,9 @@ import (
 	"lambda-web/adapter/internal/rawjson"
 )
 
-// collect takes over the fields that the client may see: not those about the connection between app and
-// adapter, nor those that its Connection lists (RFC 9110 section 7.6.1), nor a length that is not the body's.
+// collect takes over the fields that the client may see: not those about the connection between app
+// and adapter, nor those that its Connection lists (RFC 9110 section 7.6.1), nor a length that is
+// not the body's.
 func (e *Encoder) collect(r *Response) {
 	e.fields, e.values = e.fields[:0], e.values[:0]
 	listed := false
@@ -55,7 +56,8 @@ func (e *Encoder) dropListed(r *Response) {
 	}
 }
 
-// keepsLength: HEAD and 304 announce the length of a body that is not sent; any other length must be the body's.
+// keepsLength: HEAD and 304 announce the length of a body that is not sent; any other length must
+// be the body's.
 func (r *Response) keepsLength(value []byte) bool {
 	if r.Head || r.Status == 304 {
 		return true
@@ -100,7 +102,8 @@ func (e *Encoder) isRepeat(i int) bool {
 	return false
 }
 
-// cookieStyle is what becomes of Set-Cookie, the one field whose values cannot be joined (RFC 6265 section 3).
+// cookieStyle is what becomes of Set-Cookie, the one field whose values cannot be joined (RFC 6265
+// section 3).
 type cookieStyle uint8
 
 const (
@@ -109,8 +112,8 @@ const (
 	cookiesInCases             // one name each, in different spellings
 )
 
-// appendJoined writes an object with one text per name; the values of a repeated field are joined with a comma (RFC
-// 9110 section 5.3).
+// appendJoined writes an object with one text per name; the values of a repeated field are joined
+// with a comma (RFC 9110 section 5.3).
 func (e *Encoder) appendJoined(dst []byte, style cookieStyle) []byte {
 	dst = append(dst, '{')
 	first, cookies := true, 0

@@ -9,8 +9,8 @@ import (
 // forceText is the response header by which an app declares its body to be text, whatever its type.
 const forceText = "x-lambda-http-content-encoding"
 
-// mayBeText decides from the head whether the body is sent as text, provided that it turns out to be UTF-8. Text
-// leaves REST APIs without a list of binary media types, and is smaller than base64.
+// mayBeText decides from the head whether the body is sent as text, provided that it turns out to
+// be UTF-8. Text leaves REST APIs without a list of binary media types, and is smaller than base64.
 func (e *Encoder) mayBeText() bool {
 	if coding := e.get("content-encoding"); coding != nil && !http1.EqualFold(coding, "identity") {
 		return false

@@ -2,12 +2,13 @@ package reply
 
 import (
 	"bytes"
+	"strings"
 
 	"lambda-web/adapter/internal/http1"
 )
 
-// belowPrefix returns the value of a field as a client needs it whose URLs have a prefix that the app
-// may not know. A path that begins with the prefix has it already.
+// belowPrefix returns the value of a field as a client needs it whose URLs have a prefix that the
+// app may not know. A path that begins with the prefix has it already.
 func (e *Encoder) belowPrefix(r *Response, f http1.Field) []byte {
 	switch string(f.Name) {
 	case "location":
@@ -24,7 +25,8 @@ func (e *Encoder) belowPrefix(r *Response, f http1.Field) []byte {
 
 // insertPrefix puts the prefix before the path that begins at an index, unless it is there.
 func (e *Encoder) insertPrefix(value []byte, at int, prefix []byte) []byte {
-	if rest, found := bytes.CutPrefix(value[at:], prefix); found && (len(rest) == 0 || bytes.IndexByte([]byte("/?#; \t"), rest[0]) >= 0) {
+	rest, found := bytes.CutPrefix(value[at:], prefix)
+	if found && (len(rest) == 0 || strings.IndexByte("/?#; \t", rest[0]) >= 0) {
 		return value
 	}
 	start := len(e.values)
@@ -36,8 +38,8 @@ func (e *Encoder) insertPrefix(value []byte, at int, prefix []byte) []byte {
 	return e.values[start:]
 }
 
-// ownPath returns where the path begins in a URL that leads to the host of the request: an absolute path, or
-// a URL with that host (RFC 3986 section 4.2). It returns -1 for any other.
+// ownPath returns where the path begins in a URL that leads to the host of the request: an absolute
+// path, or a URL with that host (RFC 3986 section 4.2). It returns -1 for any other.
 func ownPath(url, host []byte) int {
 	rest := url
 	if len(rest) > 0 && rest[0] != '/' {
@@ -70,8 +72,8 @@ func withoutPort(host []byte) []byte {
 	return bytes.TrimSuffix(host, []byte(":80"))
 }
 
-// cookiePath returns where the path of a cookie begins that is not the whole host's (RFC 6265 section 5.2.4),
-// or -1. Of several it is the last one that counts.
+// cookiePath returns where the path of a cookie begins that is not the whole host's (RFC 6265
+// section 5.2.4), or -1. Of several it is the last one that counts.
 func cookiePath(cookie []byte) int {
 	found := -1
 	for at := bytes.IndexByte(cookie, ';'); at >= 0; {

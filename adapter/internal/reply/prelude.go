@@ -34,8 +34,9 @@ func (e *Encoder) Prelude(ev *event.Event, r *Response) []byte {
 // rawType is the type of a body that the app did not give one.
 const rawType = "application/octet-stream"
 
-// RawStreamType decides about the reply to a pass-through event in streaming mode: JSON is buffered, as the caller
-// expects one value; anything else is streamed as it is, with this content type.
+// RawStreamType decides about the reply to a pass-through event in streaming mode: JSON is
+// buffered, as the caller expects one value; anything else is streamed as it is, with this content
+// type.
 func RawStreamType(r *Response) (contentType string, stream bool) {
 	value := []byte(nil)
 	for i := range r.Fields {

@@ -1,5 +1,5 @@
-// Package reply turns the app's HTTP response into what the source of the event expects: a JSON envelope in buffered
-// mode, a prelude before the raw body in streaming mode.
+// Package reply turns the app's HTTP response into what the source of the event expects: a JSON
+// envelope in buffered mode, a prelude before the raw body in streaming mode.
 package reply
 
 import (
@@ -47,9 +47,10 @@ type Encoder struct {
 	gzip   compressor
 }
 
-// Encode makes the JSON that answers an event. The body is read whole before it is decided how it is
-// sent; where it looks like a text it is escaped meanwhile, which costs no time of its own then. With compress it may gzip the body. The error is a *failure.Failure if
-// the reply is larger than Lambda takes; every other error is one of the body's.
+// Encode makes the JSON that answers an event. The body is read whole before it is decided how it
+// is sent; where it looks like a text it is escaped meanwhile, which costs no time of its own then.
+// With compress it may gzip the body. The error is a *failure.Failure if the reply is larger than
+// Lambda takes; every other error is one of the body's.
 func (e *Encoder) Encode(ev *event.Event, r *Response, compress bool) ([]byte, error) {
 	e.raw, e.out = e.raw[:0], e.out[:0]
 	if ev.Kind == event.PassThrough {
@@ -134,14 +135,16 @@ func hasStatusCode(reply []byte) bool {
 	return valid && found
 }
 
-// AppendStatusAndBody writes `{"statusCode":502,"body":"text"}`. Bytes that are not UTF-8 become U+FFFD.
+// AppendStatusAndBody writes `{"statusCode":502,"body":"text"}`. Bytes that are not UTF-8 become
+// U+FFFD.
 func AppendStatusAndBody(dst []byte, status int, body []byte) []byte {
 	dst = strconv.AppendInt(append(dst, `{"statusCode":`...), int64(status), 10)
 	dst = rawjson.AppendString(append(dst, `,"body":`...), body)
 	return append(dst, '}')
 }
 
-// StatusFailure makes the error for a status that AWS_LWA_ERROR_STATUS_CODES lists. People parse its message.
+// StatusFailure makes the error for a status that AWS_LWA_ERROR_STATUS_CODES lists. People parse
+// its message.
 func StatusFailure(status int, body Body) *failure.Failure {
 	// The status is known, so whatever comes of the body will do.
 	var text []byte

@@ -2,8 +2,8 @@ package reply
 
 import "strconv"
 
-// appendDescription writes what a load balancer wants as statusDescription: `200 OK`, or the number alone if RFC 9110
-// and the IANA registry of status codes have no phrase for it.
+// appendDescription writes what a load balancer wants as statusDescription: `200 OK`, or the number
+// alone if RFC 9110 and the IANA registry of status codes have no phrase for it.
 func appendDescription(dst []byte, status int) []byte {
 	dst = strconv.AppendInt(dst, int64(status), 10)
 	if phrase := phrase(status); phrase != "" {

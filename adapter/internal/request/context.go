@@ -69,8 +69,8 @@ func (c *Composer) appendJSONOrNull(dst, text []byte, header string) []byte {
 	return append(dst, "null"...)
 }
 
-// appendRequestContext writes the header x-amzn-request-context: the event's own requestContext, on one line of
-// printable ASCII.
+// appendRequestContext writes the header x-amzn-request-context: the event's own requestContext, on
+// one line of printable ASCII.
 func (c *Composer) appendRequestContext(dst []byte, context rawjson.Value) []byte {
 	dst = append(dst, "x-amzn-request-context: "...)
 	start := len(dst)
@@ -80,8 +80,8 @@ func (c *Composer) appendRequestContext(dst []byte, context rawjson.Value) []byt
 		dst = rawjson.AppendASCII(dst, context)
 	}
 	if size := len(dst) - start; size > largeHeader {
-		c.warnOnce("context", "the header x-amzn-request-context has "+strconv.Itoa(size)+" bytes, more than many servers accept; "+
-			"AWS_LWA_CONTEXT_HEADERS=none turns the context headers off")
+		c.warnOnce("context", "the header x-amzn-request-context has "+strconv.Itoa(size)+
+			" bytes, more than many servers accept; AWS_LWA_CONTEXT_HEADERS=none turns the context headers off")
 	}
 	return append(dst, "\r\n"...)
 }

@@ -16,7 +16,8 @@ type field struct {
 	drop  bool
 }
 
-// collectFields reads the event's header maps into c.fields and marks those that must not reach the app.
+// collectFields reads the event's header maps into c.fields and marks those that must not reach the
+// app.
 func (c *Composer) collectFields(e *event.Event) error {
 	c.fields, c.names = c.fields[:0], c.names[:0]
 	if err := c.collectMap(e.MultiHeaders, 0); err != nil {
@@ -28,8 +29,8 @@ func (c *Composer) collectFields(e *event.Event) error {
 	return nil
 }
 
-// collectMap adds a map's fields. A name that is among the first known fields is not added again: the multi-value
-// map wins over the single one.
+// collectMap adds a map's fields. A name that is among the first known fields is not added again:
+// the multi-value map wins over the single one.
 func (c *Composer) collectMap(headers rawjson.Value, known int) error {
 	for m := rawjson.MembersOf(headers); m.Next(); {
 		start := len(c.names)
@@ -52,8 +53,8 @@ func (c *Composer) collectMap(headers rawjson.Value, known int) error {
 	return nil
 }
 
-// indexOf finds a name among the first known fields. Both maps of an event list the names in the same order, so the
-// search begins at the guess.
+// indexOf finds a name among the first known fields. Both maps of an event list the names in the
+// same order, so the search begins at the guess.
 func (c *Composer) indexOf(name []byte, guess, known int) int {
 	if guess < known && bytes.Equal(c.fields[guess].name, name) {
 		return guess

@@ -7,10 +7,12 @@ import (
 	"lambda-web/adapter/internal/rawjson"
 )
 
-// prefixField is the header by which proxies say which part of the path they took off. Apps build their links with it.
+// prefixField is the header by which proxies say which part of the path they took off. Apps build
+// their links with it.
 const prefixField = "x-forwarded-prefix"
 
-// publicPath returns the path as it is in the client's URL, with stage and base path, where the event tells it.
+// publicPath returns the path as it is in the client's URL, with stage and base path, where the
+// event tells it.
 func (c *Composer) publicPath(e *event.Event) []byte {
 	if c.text = e.PublicPath.AppendText(c.text[:0]); len(c.text) > 0 {
 		return c.text
@@ -18,9 +20,9 @@ func (c *Composer) publicPath(e *event.Event) []byte {
 	return c.path
 }
 
-// prefixOf returns what stands in front of the app's path in the public one, without a slash at its end; it is empty
-// if they are the same or have nothing to do with each other. Slashes at the end do not count: API Gateway merges
-// them in the one path and keeps them in the other.
+// prefixOf returns what stands in front of the app's path in the public one, without a slash at its
+// end; it is empty if they are the same or have nothing to do with each other. Slashes at the end
+// do not count: API Gateway merges them in the one path and keeps them in the other.
 func prefixOf(public, path []byte) []byte {
 	public, path = bytes.TrimRight(public, "/"), bytes.TrimRight(path, "/")
 	prefix, found := bytes.CutSuffix(public, path)

@@ -1,5 +1,6 @@
-// Package request turns a Lambda event into the HTTP/1.1 request that the app gets. Whatever the event holds, the
-// result is exactly one request: every byte that could end a line or the head early is escaped, replaced or refused.
+// Package request turns a Lambda event into the HTTP/1.1 request that the app gets. Whatever the
+// event holds, the result is exactly one request: every byte that could end a line or the head
+// early is escaped, replaced or refused.
 package request
 
 import (
@@ -15,7 +16,8 @@ import (
 )
 
 const (
-	// largeHeader is the size from which a header makes trouble: gunicorn refuses fields above 8190 bytes.
+	// largeHeader is the size from which a header makes trouble: gunicorn refuses fields above 8190
+	// bytes.
 	largeHeader = 7 << 10
 	// smallBody is the largest body that is copied behind the head, to leave in one write.
 	smallBody = 8 << 10
@@ -43,8 +45,8 @@ type Request struct {
 	Head   []byte // request line and fields, and a small body too
 	Body   []byte // a body that is not in Head
 	Size   int    // bytes of the body
-	// Prefix is what stands before the app's path in the client's URL (stage, base path), without a slash at its end. It
-	// is known only if the app is told of it.
+	// Prefix is what stands before the app's path in the client's URL (stage, base path), without a
+	// slash at its end. It is known only if the app is told of it.
 	Prefix []byte
 	// PrefixInTarget tells that the target begins with the prefix.
 	PrefixInTarget bool
@@ -56,8 +58,8 @@ type Request struct {
 // IsHead reports whether the response will have no body.
 func (r *Request) IsHead() bool { return string(r.Method) == "HEAD" }
 
-// Repeatable reports whether the method may be sent again if a connection died before a byte of the response came
-// (RFC 9110 section 9.2.2).
+// Repeatable reports whether the method may be sent again if a connection died before a byte of the
+// response came (RFC 9110 section 9.2.2).
 func (r *Request) Repeatable() bool {
 	switch string(r.Method) {
 	case "GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE":
@@ -70,7 +72,8 @@ func (r *Request) Repeatable() bool {
 type Composer struct {
 	Request
 	Remarks []Remark // about the last event; mostly none
-	// ScriptName tells that the app's server takes the prefix in a field SCRIPT_NAME, off the request line.
+	// ScriptName tells that the app's server takes the prefix in a field SCRIPT_NAME, off the request
+	// line.
 	ScriptName bool
 
 	options     Options
@@ -114,8 +117,9 @@ func (c *Composer) warnOnce(topic, text string) {
 
 func badEvent(message string) error { return failure.New(failure.BadEvent, message) }
 
-// Compose makes c.Request from an event. A body is decoded within the payload, so the event's Body must not be used
-// afterwards. An error means that no request can be made of the event; it is for the caller, as status 400.
+// Compose makes c.Request from an event. A body is decoded within the payload, so the event's Body
+// must not be used afterwards. An error means that no request can be made of the event; it is for
+// the caller, as status 400.
 func (c *Composer) Compose(e *event.Event, inv *lambdaapi.Invocation) error {
 	c.Remarks = c.Remarks[:0]
 	c.Request = Request{Head: c.Head[:0], Prefix: c.Prefix[:0]}
@@ -161,8 +165,8 @@ func (c *Composer) composePassThrough(e *event.Event, inv *lambdaapi.Invocation)
 	c.finish(e.Payload)
 }
 
-// decodeBody decodes the body over its own bytes. Somebody who tests by hand may write a JSON value in its place; it
-// is sent as it is.
+// decodeBody decodes the body over its own bytes. Somebody who tests by hand may write a JSON value
+// in its place; it is sent as it is.
 func decodeBody(e *event.Event) ([]byte, error) {
 	if !e.Body.IsString() && !e.Body.IsNull() {
 		return e.Body, nil
@@ -275,7 +279,8 @@ func (c *Composer) appendFields(e *event.Event, inv *lambdaapi.Invocation) {
 	}
 }
 
-// valueOf returns the first value of a client's field, nil if there is none. It is valid until the next call.
+// valueOf returns the first value of a client's field, nil if there is none. It is valid until the
+// next call.
 func (c *Composer) valueOf(name string) []byte {
 	i := c.find(name)
 	if i < 0 {
@@ -378,9 +383,11 @@ func isZeroWeight(parameters []byte) bool {
 // Post makes an empty POST request of the adapter's own.
 func Post(path, host string) Request { return own("POST", path, host, "content-length: 0\r\n") }
 
-// Get makes a GET request of the adapter's own, as from a client that speaks https, with lines of further fields.
+// Get makes a GET request of the adapter's own, as from a client that speaks https, with lines of
+// further fields.
 func Get(path, host, lines string) Request {
-	return own("GET", path, host, "user-agent: lambda-web-adapter/1.0\r\naccept: */*\r\nx-forwarded-proto: https\r\n"+lines)
+	return own("GET", path, host, "user-agent: lambda-web-adapter/1.0\r\naccept: */*\r\n"+
+		"x-forwarded-proto: https\r\n"+lines)
 }
 
 func own(method, path, host, fields string) Request {

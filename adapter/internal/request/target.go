@@ -25,7 +25,8 @@ var legal = func() (table [256]uint8) {
 	return table
 }()
 
-// appendEscaped appends text with every byte percent-encoded that is not legal in this part of a target.
+// appendEscaped appends text with every byte percent-encoded that is not legal in this part of a
+// target.
 func appendEscaped(dst, text []byte, part uint8) []byte {
 	for _, b := range text {
 		if legal[b]&part != 0 {
@@ -42,7 +43,8 @@ func appendPercent(dst []byte, b byte) []byte {
 	return append(dst, '%', upperHex[b>>4], upperHex[b&15])
 }
 
-// appendKeepingEscapes is appendEscaped that keeps a percent sign before two hex digits and escapes any other.
+// appendKeepingEscapes is appendEscaped that keeps a percent sign before two hex digits and escapes
+// any other.
 func appendKeepingEscapes(dst, text []byte, part uint8) []byte {
 	for i, b := range text {
 		switch {
@@ -68,8 +70,8 @@ func withoutBase(path []byte, base string) []byte {
 	return path
 }
 
-// appendPath appends a path, escaped where it must be. Nothing is resolved or merged: `..`, `//` and escapes are the
-// app's business.
+// appendPath appends a path, escaped where it must be. Nothing is resolved or merged: `..`, `//`
+// and escapes are the app's business.
 func appendPath(dst, path []byte) []byte {
 	if len(path) == 0 || path[0] != '/' {
 		dst = append(dst, '/')
@@ -82,8 +84,8 @@ func EscapeTarget(target string) []byte {
 	return appendKeepingEscapes(nil, []byte(target), inQuery)
 }
 
-// appendQuery appends a query that the event holds as one text. Only bytes that a request line cannot hold are
-// escaped.
+// appendQuery appends a query that the event holds as one text. Only bytes that a request line
+// cannot hold are escaped.
 func (c *Composer) appendQuery(dst []byte, raw rawjson.Value) []byte {
 	c.text = raw.AppendText(c.text[:0])
 	if len(c.text) == 0 {
@@ -111,8 +113,8 @@ func (c *Composer) appendPair(dst, text []byte, style pairStyle) []byte {
 	return appendKeepingEscapes(dst, text, inQuery)
 }
 
-// appendParams appends the query that is made of the multi-value map or, if that has nothing, of the single one, in
-// the order of the event.
+// appendParams appends the query that is made of the multi-value map or, if that has nothing, of
+// the single one, in the order of the event.
 func (c *Composer) appendParams(dst []byte, multi, single rawjson.Value, style pairStyle) []byte {
 	start := len(dst)
 	if dst = c.appendMap(dst, multi, style); len(dst) == start {
