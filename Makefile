@@ -124,7 +124,7 @@ test-arm64: tools ## Run the adapter's tests for arm64 under QEMU
 
 .PHONY: test-rie
 test-rie: tools ## Run the adapter under AWS's Runtime Interface Emulator, and compare the sandbox with it
-	@go test -tags rie -run RIE -count=1 -v ./test/conformance ./local/sandbox/...
+	@go test -tags rie -run RIE -count=1 -v ./test/conformance ./test/emulator
 
 .PHONY: test-container
 test-container: build ## Run sandboxes as containers (installs and starts Docker where there is none, as root)

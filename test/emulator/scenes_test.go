@@ -1,6 +1,6 @@
 //go:build rie
 
-package sandbox
+package emulator
 
 import (
 	"bytes"
@@ -17,11 +17,12 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
-	"lambda-web/test/emulator"
+	"lambda-web/local/sandbox"
 )
 
 // A scene is played twice, under AWS's Runtime Interface Emulator and under a sandbox. What its processes are told must
@@ -63,6 +64,9 @@ const (
 	shutdownEmulated  = `tester: event 200 {"eventType":"SHUTDOWN","deadlineMs":DEADLINE,"shutdownReason":"SandboxTerminated"}`
 	shutdownSandboxed = `tester: event 200 {"eventType":"SHUTDOWN","deadlineMs":DEADLINE,"shutdownReason":"spindown"}`
 )
+
+// extensionScripts are the scripts of extensions by name.
+type extensionScripts map[string]string
 
 var scenes = []scene{
 	{
@@ -188,14 +192,96 @@ func TestRIEPlaysTheSameScenes(t *testing.T) {
 	}
 }
 
+// actor is the program that plays app and extensions.
+var actor string
+
+func TestMain(m *testing.M) {
+	folder, err := os.MkdirTemp("", "emulator-test")
+	if err != nil {
+		panic(err)
+	}
+	actor = filepath.Join(folder, "actor")
+	if out, err := exec.Command("go", "build", "-o", actor, "../../local/sandbox/testdata/actor").CombinedOutput(); err != nil {
+		panic(fmt.Sprintf("build the actor: %v\n%s", err, out))
+	}
+	code := m.Run()
+	os.RemoveAll(folder)
+	os.Exit(code)
+}
+
+// patience bounds every wait; nothing waits for it to pass.
+const patience = 30 * time.Second
+
+// logBook keeps log lines and lets the test wait for some.
+type logBook struct {
+	mu    sync.Mutex
+	text  strings.Builder
+	grown *sync.Cond
+}
+
+func newLogBook() *logBook {
+	b := &logBook{}
+	b.grown = sync.NewCond(&b.mu)
+	return b
+}
+
+func (b *logBook) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.grown.Broadcast()
+	return b.text.Write(p)
+}
+
+func (b *logBook) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
+}
+
+// await waits until a text is there n times.
+func (b *logBook) await(t *testing.T, text string, n int) {
+	t.Helper()
+	late := false
+	alarm := time.AfterFunc(patience, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		late = true
+		b.grown.Broadcast()
+	})
+	defer alarm.Stop()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for strings.Count(b.text.String(), text) < n {
+		if late {
+			t.Fatalf("%q is not %d times in the log:\n%s", text, n, b.text.String())
+		}
+		b.grown.Wait()
+	}
+}
+
+// checkGone waits until a process has ended, or is a zombie that its parent will bury.
+func checkGone(t *testing.T, pid string) {
+	t.Helper()
+	for limit := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		stat, err := os.ReadFile("/proc/" + pid + "/stat")
+		if _, state, _ := strings.Cut(string(stat), ") "); err != nil || strings.HasPrefix(state, "Z") {
+			return
+		}
+		if time.Now().After(limit) {
+			t.Errorf("process %s is still there", pid)
+			return
+		}
+	}
+}
+
 func fetchEmulator(t *testing.T) string {
 	t.Helper()
 	cache, err := filepath.Abs("../../.lambda-web")
 	if err != nil {
 		t.Fatal(err)
 	}
-	program, release, err := emulator.Fetch(cache)
-	if errors.Is(err, emulator.ErrUnavailable) {
+	program, release, err := Fetch(cache)
+	if errors.Is(err, ErrUnavailable) {
 		t.Skip(err)
 	}
 	if err != nil {
@@ -208,18 +294,38 @@ func fetchEmulator(t *testing.T) string {
 // playSandboxed returns the lines of the processes, and the payload of each invocation.
 func playSandboxed(t *testing.T, s scene) []string {
 	t.Helper()
-	var lines []string
-	f := newFixture(t, func(c *Config) {
-		c.Name, c.Version, c.Region, c.AccountID = "test_function", "$LATEST", "us-east-1", "012345678912"
-		c.Handler = s.handler
-		maps.Copy(c.Env, functionVariables)
-	}, s.extensions, s.app...)
-	for i, event := range s.events {
-		lines = append(lines, payloadLine(f.invoke(t, event).Payload))
-		f.log.awaitN(t, "END RequestId", i+1)
+	log, dir := newLogBook(), t.TempDir()
+	cfg := sandbox.Config{
+		Name: "test_function", Version: "$LATEST", Region: "us-east-1", AccountID: "012345678912", Handler: s.handler,
+		MemorySize: 512, Timeout: 20 * time.Second, Command: append([]string{actor}, s.app...), Dir: dir, Log: log,
+		Env: map[string]string{"PATH": os.Getenv("PATH")},
 	}
-	f.Close(context.Background())
-	return append(lines, processLines(f.log.String())...)
+	maps.Copy(cfg.Env, functionVariables)
+	for name, script := range s.extensions {
+		link := filepath.Join(dir, name)
+		if err := os.Symlink(actor, link); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Extensions = append(cfg.Extensions, link)
+		cfg.Env["ACTOR_"+name] = script
+	}
+	f, err := sandbox.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for i, event := range s.events {
+		r, err := f.Invoke(t.Context(), sandbox.Invocation{Event: []byte(event)})
+		if err != nil {
+			t.Fatalf("invoke with %s: %v\n%s", event, err, log)
+		}
+		lines = append(lines, payloadLine(r.Payload))
+		log.await(t, "END RequestId", i+1)
+	}
+	if err := f.Close(context.Background()); err != nil {
+		t.Error(err)
+	}
+	return append(lines, processLines(log.String())...)
 }
 
 func payloadLine(payload []byte) string { return "payload " + normal(fmt.Sprintf("%q", payload)) }
@@ -233,8 +339,8 @@ func playEmulated(t *testing.T, program string, s scene) []string {
 		executables[name] = actor
 		variables = append(variables, "ACTOR_"+name+"="+script)
 	}
-	remove, err := emulator.Install(executables)
-	if errors.Is(err, emulator.ErrUnavailable) {
+	remove, err := Install(executables)
+	if errors.Is(err, ErrUnavailable) {
 		t.Skip(err)
 	}
 	if err != nil {
