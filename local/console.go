@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"net"
@@ -30,10 +29,9 @@ func (p *place) openConsole(listener net.Listener) {
 	listening := listener.Addr().(*net.TCPAddr)
 	address := net.JoinHostPort(loopback(listening.IP), strconv.Itoa(listening.Port))
 	p.consoleURL = "http://" + address + "/@/"
+	p.recording.Store(p.consoleMode == consoleRecord && p.docker == nil)
 	p.console = console.New(console.Config{
-		Address: address,
-		Stack:   p.stack, Recording: p.consoleMode == consoleRecord,
-		App: func() string { return filepath.Base(cmp.Or(p.app, p.root)) },
+		Address: address, Stack: p.stack, Recording: p.recording.Load, Record: p.recorder(),
 		Invoke: func(ctx context.Context, function string, in sandbox.Invocation) (sandbox.Result, error) {
 			if p.cloud == nil {
 				return sandbox.Result{}, errors.New("the function is not there yet")
@@ -41,6 +39,22 @@ func (p *place) openConsole(listener net.Listener) {
 			return p.cloud.Invoke(ctx, function, in)
 		},
 	})
+}
+
+// recorder is nil where sandboxes have networks of their own.
+func (p *place) recorder() func(on bool) {
+	if p.docker != nil {
+		return nil
+	}
+	return func(on bool) {
+		if p.recording.Swap(on) == on {
+			return
+		}
+		select {
+		case p.restart <- struct{}{}:
+		default: // one is due already
+		}
+	}
 }
 
 // loopback is where this machine reaches a server that listens on an address, or on all.
@@ -70,7 +84,7 @@ func (p *place) observeSandbox() func(sandbox.Record) {
 func (p *place) told(began time.Time, changed []string, result string, err error) {
 	if p.console != nil {
 		p.console.Deployed(console.Deployment{
-			Began: began, Took: time.Since(began), Changed: changed, Result: result, Err: err,
+			App: filepath.Base(p.app), Began: began, Took: time.Since(began), Changed: changed, Result: result, Err: err,
 		})
 	}
 }

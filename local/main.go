@@ -97,6 +97,7 @@ type place struct {
 	cloud      *monitor.Cloud
 	console    *console.Console // nil is CONSOLE=off
 	consoleURL string
+	recording  atomic.Bool // sandboxes that start record the traffic of the app
 
 	screen  *terminal.Screen // nil where lines are printed as in CloudWatch
 	keys    bool             // the terminal's keys do something
@@ -119,7 +120,7 @@ func (p *place) deploy(ctx context.Context) error {
 	}
 	settings := monitor.Settings{
 		Program: program, Docker: p.docker, Adapter: p.adapter, Freeze: p.freeze, Cold: p.cold, Command: p.command, Cache: p.cache,
-		ObserveGateway: p.observeGateway(), ObserveSandbox: p.observeSandbox(), Record: p.consoleMode == consoleRecord,
+		ObserveGateway: p.observeGateway(), ObserveSandbox: p.observeSandbox(), Record: p.recording.Load,
 	}
 	p.observe(&settings)
 	p.cloud = monitor.New(settings)

@@ -16,13 +16,15 @@ func (c *Console) appMessages(i *invocation, secrets bool) []message {
 	switch {
 	case i.start == nil && i.response != nil:
 		request.Note = "The function was not called."
-	case t == nil && !c.config.Recording:
-		request.Note = "Not recorded. The adapter makes this request from the event, inside the sandbox. Start with " +
-			"CONSOLE=record to have a recorder between adapter and app."
+	case t == nil && c.config.Record == nil:
+		request.Note = "Not recorded: sandboxes that are containers have a network of their own."
+	case t == nil && !c.config.Recording():
+		request.Note = "Not recorded. The adapter makes this request from the event, inside the sandbox. \"Record the app\" puts " +
+			"a recorder between the two, and starts the app afresh."
 	case t == nil && i.report == nil:
 		request.Note = "The invocation has not ended yet."
 	case t == nil:
-		request.Note = "Not recorded: sandboxes that are containers have a network of their own."
+		request.Note = "Not recorded: this sandbox was started without a recorder."
 	case t.Sent.Size == 0:
 		request.Note = "Nothing went to the app."
 	}

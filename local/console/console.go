@@ -30,13 +30,14 @@ const Path = "/@/"
 type Config struct {
 	// Address is where the gateway listens, for replays: "127.0.0.1:3000".
 	Address string
-	// Stack and App are shown at the top: the stack's name and the app's folder, which may change.
+	// Stack is shown at the top.
 	Stack string
-	App   func() string
 	// Invoke calls a function with an event; the empty name is the only function.
 	Invoke func(ctx context.Context, function string, in sandbox.Invocation) (sandbox.Result, error)
-	// Recording says that the sandboxes record the traffic between adapter and app.
-	Recording bool
+	// Recording says whether sandboxes that start record the traffic between adapter and app. Record changes that and
+	// starts the app afresh; nil is where nothing can be recorded.
+	Recording func() bool
+	Record    func(on bool)
 }
 
 // Console keeps what it is told and serves it. It is safe for concurrent use.
@@ -50,6 +51,7 @@ type Console struct {
 
 // Deployment is one attempt to bring a change up.
 type Deployment struct {
+	App     string // the app's folder
 	Began   time.Time
 	Took    time.Duration
 	Changed []string // files; empty for the first one
@@ -62,6 +64,9 @@ var page embed.FS
 
 // New makes a console that has seen nothing yet.
 func New(config Config) *Console {
+	if config.Recording == nil {
+		config.Recording = func() bool { return false }
+	}
 	c := &Console{config: config, ended: make(chan struct{})}
 	c.store.init()
 	files, err := fs.Sub(page, "page")
@@ -75,6 +80,7 @@ func New(config Config) *Console {
 	mux.HandleFunc("GET /@/api/invocations/{id}", c.detail)
 	mux.HandleFunc("GET /@/api/invocations/{id}/as/{form}", c.export)
 	mux.HandleFunc("POST /@/api/invocations/{id}/replay", c.replay)
+	mux.HandleFunc("POST /@/api/recording", c.record)
 	mux.HandleFunc("GET /@/api/sandboxes/{key}/lines", c.sandboxLines)
 	mux.HandleFunc("POST /@/2015-03-31/functions/{name}/invocations", c.invoke)
 	c.routes = mux

@@ -23,13 +23,13 @@ type update struct {
 	Running     int                 `json:"running"`
 	Pulse       [][2]int            `json:"pulse,omitempty"` // by the second: most at once, started
 	Now         int64               `json:"now"`
+	Recording   bool                `json:"recording"`
 }
 
 type about struct {
-	Stack     string `json:"stack"`
-	App       string `json:"app"`
-	Address   string `json:"address"`
-	Recording bool   `json:"recording"`
+	Stack   string `json:"stack"`
+	Address string `json:"address"`
+	Records bool   `json:"records"` // the traffic of the app can be recorded
 }
 
 const (
@@ -98,9 +98,10 @@ func (c *Console) update(seen uint64) (update, uint64) {
 	now := time.Now()
 	u := update{
 		Running: s.running, Count: s.count, Oldest: s.count + 1, Now: now.UnixMilli(), Pulse: s.pulse.beats(now),
+		Recording: c.config.Recording(),
 	}
 	if seen == 0 {
-		u.About = &about{c.config.Stack, c.config.App(), c.config.Address, c.config.Recording}
+		u.About = &about{c.config.Stack, c.config.Address, c.config.Record != nil}
 	}
 	for _, i := range s.order {
 		u.Oldest = min(u.Oldest, i.number)

@@ -53,7 +53,7 @@ func TestWhoMayAsk(t *testing.T) {
 // TestFront: the console has its own path and takes none of the API's.
 func TestFront(t *testing.T) {
 	api := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTeapot) })
-	front := New(Config{App: func() string { return "" }}).Front(api)
+	front := New(Config{}).Front(api)
 	for target, status := range map[string]int{
 		"/v1/x": 418, "/": 418, "/@x": 418, "//@/": 418, "/v1/@/": 418, "/%40/": 418,
 		"/@": 302, "/@/": 200, "/@/app.js": 200, "/@/style.css": 200, "/@/api/invocations/none": 404, "/@/nothing": 404,

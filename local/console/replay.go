@@ -31,6 +31,23 @@ type resend struct {
 	Base64  *string   `json:"base64"`
 }
 
+// record puts a recorder between adapter and app, or takes it away.
+func (c *Console) record(w http.ResponseWriter, r *http.Request) {
+	var wanted struct{ On bool }
+	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&wanted)
+	switch {
+	case r.Header.Get(ownHeader) == "":
+		complain(w, http.StatusForbidden, "This comes from the console's own page: the header "+ownHeader+" is missing.")
+	case err != nil:
+		complain(w, http.StatusBadRequest, `Send {"on":true} or {"on":false}.`)
+	case c.config.Record == nil:
+		complain(w, http.StatusConflict, "Sandboxes that are containers have a network of their own: nothing can be recorded there.")
+	default:
+		c.config.Record(wanted.On)
+		answer(w, http.StatusOK, wanted)
+	}
+}
+
 // replay sends an invocation's request again, through the gateway, or its event to the function; the answer names the
 // new invocation.
 func (c *Console) replay(w http.ResponseWriter, r *http.Request) {

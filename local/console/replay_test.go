@@ -42,7 +42,7 @@ func gatewayStub(t *testing.T) (*Console, chan *http.Request, chan string) {
 		bodies <- string(body)
 	}))
 	t.Cleanup(server.Close)
-	c = New(Config{Address: server.Listener.Addr().(*net.TCPAddr).String(), App: func() string { return "" }})
+	c = New(Config{Address: server.Listener.Addr().(*net.TCPAddr).String()})
 	return c, requests, bodies
 }
 
@@ -159,7 +159,7 @@ func TestInvoke(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			var in sandbox.Invocation
 			var called string
-			console := New(Config{App: func() string { return "" }, Invoke: func(_ context.Context, function string, i sandbox.Invocation) (sandbox.Result, error) {
+			console := New(Config{Invoke: func(_ context.Context, function string, i sandbox.Invocation) (sandbox.Result, error) {
 				called, in = function, i
 				return c.result, c.err
 			}})

@@ -15,7 +15,7 @@ import (
 var box = sandbox.Source{Function: "web", Version: "1", Sandbox: 1}
 
 func newConsole() *Console {
-	return New(Config{Address: "127.0.0.1:3000", App: func() string { return "shop" }})
+	return New(Config{Address: "127.0.0.1:3000"})
 }
 
 // play tells the console of one invocation through the gateway, from its request to its end.

@@ -195,6 +195,7 @@ func millis(t time.Time) int64 {
 
 // deploymentSummary is a deployment on the page.
 type deploymentSummary struct {
+	App     string   `json:"app"`
 	Time    int64    `json:"time"`
 	Took    float64  `json:"took"`
 	Changed []string `json:"changed"`
@@ -203,7 +204,7 @@ type deploymentSummary struct {
 }
 
 func (d deployment) summary() deploymentSummary {
-	s := deploymentSummary{Time: d.Began.UnixMilli(), Took: milliseconds(d.Took), Changed: d.Changed, Result: d.Result}
+	s := deploymentSummary{App: d.App, Time: d.Began.UnixMilli(), Took: milliseconds(d.Took), Changed: d.Changed, Result: d.Result}
 	if d.Err != nil {
 		s.Error = d.Err.Error()
 	}

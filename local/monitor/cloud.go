@@ -47,7 +47,7 @@ type Settings struct {
 	// Observers of what passes; nil observes nothing.
 	ObserveGateway func(gateway.Record)
 	ObserveSandbox func(sandbox.Record)
-	Record         bool // record the traffic between adapter and app, in sandboxes that are processes
+	Record         func() bool // whether sandboxes that start record the traffic between adapter and app; nil is no
 
 	Terminal *os.File // shows the progress of package managers; nil is none
 }

@@ -71,7 +71,7 @@ func (sb *sandbox) open() error {
 	sb.mu.Lock()
 	defer sb.mu.Unlock()
 	sb.host = host
-	if sb.cfg.Record && !sb.cfg.ownNetworks() {
+	if !sb.cfg.ownNetworks() && sb.cfg.Record != nil && sb.cfg.Record() {
 		if sb.tap, err = newTap(host.AppPort()); err != nil {
 			return err
 		}

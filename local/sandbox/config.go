@@ -52,8 +52,9 @@ type Config struct {
 	LogFormat LogFormat        // empty is LogText
 	LogGroup  string           // its name in the environment; empty is /aws/lambda/NAME
 	Now       func() time.Time // wall clock of deadlines and log lines; nil is time.Now
-	// Record puts a recorder between extensions and app, on hosts that share this machine's network: see [Traffic].
-	Record  bool
+	// Record says whether a sandbox that starts gets a recorder between extensions and app, see [Traffic]. It is asked
+	// on hosts that share this machine's network; nil is no.
+	Record  func() bool
 	Observe func(Record) // is told what happens (observe.go); nil observes nothing
 }
 

@@ -12,7 +12,7 @@ import (
 // TestTraffic: what passes between the adapter and the app is with the invocation it was for.
 func TestTraffic(t *testing.T) {
 	n := newNotebook()
-	f := newFixture(t, func(c *Config) { c.Observe, c.Record = n.observe, true },
+	f := newFixture(t, func(c *Config) { c.Observe, c.Record = n.observe, func() bool { return true } },
 		extensionScripts{"lambda-adapter": adapterScript}, "listen", "block")
 	for _, id := range []string{"one", "two"} {
 		if _, err := f.Invoke(context.Background(), Invocation{RequestID: id, Event: []byte(`""`)}); err != nil {

@@ -189,6 +189,29 @@ func TestListFilterAndDetails(t *testing.T) {
 	}
 }
 
+// TestRecordTheApp: the page puts a recorder between adapter and app, and takes it away.
+func TestRecordTheApp(t *testing.T) {
+	s := openShop(t)
+	message := func(path, want string) {
+		t.Helper()
+		s.get(path)
+		s.open(path)
+		s.do(press("3"), until(fmt.Sprintf(`document.querySelector(".message").innerText.includes(%q)`, want)))
+	}
+	message("/api/hello?name=before", "Not recorded")
+	for _, c := range []struct{ shows, path, want string }{
+		{"Recording the app", "/api/hello?name=recorded", "GET /api/hello?name=recorded HTTP/1.1"},
+		{"Record the app", "/api/hello?name=after", "Not recorded"},
+	} {
+		from := s.Printed()
+		s.do(click("#record"), until(fmt.Sprintf(`document.querySelector("#record").textContent === %q`, c.shows)))
+		if _, err := s.Await(from, patience, "Restarted"); err != nil {
+			t.Fatal(err)
+		}
+		message(c.path, c.want)
+	}
+}
+
 // TestSecretsAreHiddenUntilClicked: neither the page nor what it is sent has them before.
 func TestSecretsAreHiddenUntilClicked(t *testing.T) {
 	s := openShop(t)

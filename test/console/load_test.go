@@ -53,7 +53,7 @@ func measure(t *testing.T) usage {
 
 // TestTenThousandInvocations: with the page open, neither it nor the console grows from 2,000 invocations to 10,000.
 func TestTenThousandInvocations(t *testing.T) {
-	c := console.New(console.Config{App: func() string { return "shop" }})
+	c := console.New(console.Config{})
 	server := httptest.NewServer(c.Front(http.NotFoundHandler()))
 	t.Cleanup(server.CloseClientConnections)
 	if err := within(page, look(1280, 860, "light"), chromedp.Navigate(server.URL+"/@/"), until(`document.querySelector("#live").textContent === "live"`)); err != nil {

@@ -46,9 +46,14 @@ function take(update) {
     const known = update.about ? [] : state.deployments;
     state.deployments = known.concat(update.deployments);
     if (!update.about) announce(update.deployments.at(-1));
+    const app = update.deployments.at(-1).app;
+    $("#app").textContent = app || "console";
+    document.title = (app ? app + " · " : "") + "console";
   }
   if (update.pulse) drawPlot($("#plot"), update.pulse, update.running);
   $("#count").textContent = update.count || "";
+  $("#record").setAttribute("aria-pressed", update.recording);
+  $("#record").textContent = update.recording ? "Recording the app" : "Record the app";
   const up = state.sandboxes.filter((s) => s.state === "ready" || s.state === "starting").length;
   $("#boxes").textContent = up || "";
   const last = state.deployments.at(-1);
@@ -60,9 +65,8 @@ function take(update) {
 function begin(about) {
   list.reset();
   state.address = about.address;
-  $("#app").textContent = about.app || "console";
   $("#stack").textContent = about.stack;
-  document.title = (about.app ? about.app + " · " : "") + "console";
+  $("#record").hidden = !about.records;
 }
 
 function announce(d) {
@@ -98,6 +102,12 @@ function setSecrets(on) {
   $("#secrets").setAttribute("aria-pressed", on);
   $("#secrets").textContent = on ? "Secrets shown" : "Secrets hidden";
   detail.refresh();
+}
+
+async function record() {
+  const on = $("#record").getAttribute("aria-pressed") !== "true";
+  const answer = await fetch("api/recording", { method: "POST", headers: { "Content-Type": "application/json", "X-Console": "1" }, body: JSON.stringify({ on }) });
+  if (!answer.ok) toast((await answer.json()).error, true);
 }
 
 function switchTheme() {
@@ -148,6 +158,7 @@ document.addEventListener("keydown", (event) => {
 
 for (const b of document.querySelectorAll("[data-view]")) b.addEventListener("click", () => show(b.dataset.view));
 $("#secrets").addEventListener("click", () => setSecrets(!state.secrets));
+$("#record").addEventListener("click", record);
 $("#theme").addEventListener("click", switchTheme);
 $("#help").addEventListener("click", () => $("#keys").showModal());
 addEventListener("resize", () => detail.resize());

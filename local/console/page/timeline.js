@@ -8,7 +8,7 @@ const meaning = {
   sandbox: "from the start of the invocation until the runtime has the event",
   adapter: "the event becomes a request, the app's answer a response",
   app: "the app, from its request to the last byte of its answer",
-  "adapter and app": "CONSOLE=record tells the two apart",
+  "adapter and app": "recording the app tells the two apart",
   answer: "the adapter posts the response",
   response: "the response goes out to the client",
   after: "until the runtime and the extensions ask for the next invocation",
