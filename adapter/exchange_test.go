@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -24,6 +25,7 @@ type peer struct {
 	answers  func(request []byte) []byte
 	accepted atomic.Int32
 	requests atomic.Int64
+	instead  atomic.Pointer[[]byte] // what every request is answered with, if it is set
 }
 
 func newPeer(t testing.TB, answers func(request []byte) []byte) *peer {
@@ -64,7 +66,11 @@ func (p *peer) serve(conn net.Conn) {
 				break
 			}
 			p.requests.Add(1)
-			if _, err := conn.Write(p.answers(buffer[:size])); err != nil {
+			answer := p.answers(buffer[:size])
+			if instead := p.instead.Load(); instead != nil {
+				answer = *instead
+			}
+			if _, err := conn.Write(answer); err != nil {
 				return
 			}
 			held = copy(buffer, buffer[size:held])
@@ -187,6 +193,35 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 				t.Errorf("the app saw %d connections, want the probe's only", n)
 			}
 		})
+	}
+}
+
+// What a large answer needed is given up after a small one, however large the buffers are that it came in.
+func TestLargeAnswersLeaveNothing(t *testing.T) {
+	for _, stream := range []bool{false, true} {
+		body := strings.Repeat("0123456789abcdef", 1<<16)
+		large := []byte("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n100000\r\n" + body + "\r\n0\r\n\r\n")
+		w, _, app := newExchange(t, restEvent, helloAnswer, func(s *settings.Settings) { s.Stream = stream })
+		heap := func() uint64 {
+			for range 3 {
+				w.serveNext(t)
+				w.shrink()
+			}
+			var stats runtime.MemStats
+			runtime.GC()
+			runtime.ReadMemStats(&stats)
+			return stats.HeapAlloc
+		}
+		before := heap()
+		app.instead.Store(&large)
+		w.serveNext(t)
+		w.shrink()
+		app.instead.Store(nil)
+		if after := heap(); after > before+100<<10 && !raceDetector {
+			t.Errorf("streamed: %v: %d bytes in use before, %d after", stream, before, after)
+		}
+		runtime.KeepAlive(w)
+		runtime.KeepAlive(large)
 	}
 }
 

@@ -43,6 +43,7 @@ type site struct {
 	variables        []string
 	takes            bool // SCRIPT_NAME
 	aware            bool // the app itself reads X-Forwarded-Prefix
+	ready            string
 }
 
 func (s site) start(t *testing.T, port int) {
@@ -102,6 +103,8 @@ func TestForwardedPrefixAuto(t *testing.T) {
 		"27.0.1, ProxyFix":           {gunicorn: "27.0.1", worker: "sync", variables: []string{"SITE_MIDDLEWARE=ProxyFix"}, takes: true, aware: true},
 		"27.0.1, own middleware":     {gunicorn: "27.0.1", worker: "gthread", variables: []string{"SITE_MIDDLEWARE=own"}, takes: true, aware: true},
 		"27.0.1, an app for all":     {gunicorn: "27.0.1", worker: "sync", variables: []string{"SITE_ANSWERS_EVERYTHING=1"}, takes: true},
+		"27.0.1, no readiness page":  {gunicorn: "27.0.1", worker: "sync", ready: "/missing", takes: true},
+		"22.0.0, no readiness page":  {gunicorn: "22.0.0", worker: "sync", ready: "/missing"},
 		"20.1.0, an app for all":     {gunicorn: "20.1.0", worker: "sync", variables: []string{"SITE_ANSWERS_EVERYTHING=1"}, takes: true},
 		"uvicorn, an app for all":    {gunicorn: "23.0.0", worker: "uvicorn", variables: []string{"SITE_ANSWERS_EVERYTHING=1"}},
 		"uvicorn, own header's user": {gunicorn: "23.0.0", worker: "uvicorn", variables: []string{"SITE_MIDDLEWARE=ProxyFix"}, aware: true},
@@ -118,6 +121,7 @@ func TestForwardedPrefixAuto(t *testing.T) {
 			e.app.Refuse()
 			site.start(t, e.port)
 			e.variables["AWS_LWA_FORWARDED_PREFIX"] = "auto"
+			e.variables["AWS_LWA_READINESS_CHECK_PATH"] = site.ready
 			e.startReady()
 			for _, prefix := range []string{"/v1", "", "/v1"} {
 				site.check(t, e, prefix)

@@ -122,12 +122,20 @@ func (e *Event) visit(name []byte, v rawjson.Value) {
 		e.Context = v
 	case "lambda-web-schedule":
 		e.seen.schedule = v
+	default:
+		e.seen.visitLattice(name, v)
+	}
+}
+
+// visitLattice takes the members that only VPC Lattice's version 1 has.
+func (s *markers) visitLattice(name []byte, v rawjson.Value) {
+	switch string(name) {
 	case "raw_path":
-		e.seen.latticePath = v
+		s.latticePath = v
 	case "query_string_parameters":
-		e.seen.latticeParams = v
+		s.latticeParams = v
 	case "is_base64_encoded":
-		e.seen.latticeBase64 = v.IsTrue() || isText(v, `"true"`)
+		s.latticeBase64 = v.IsTrue() || isText(v, `"true"`)
 	}
 }
 

@@ -147,9 +147,7 @@ func (c *Conn) HasNext() bool {
 		return len(data) > 0
 	}
 	if c.remaining == lineEndDue {
-		if _, data = cutLine(data); data == nil {
-			return false
-		}
+		_, data = cutLine(data)
 	}
 	line, data := cutLine(data)
 	if data == nil {
@@ -300,17 +298,21 @@ func (c *Conn) joinChunks(piece []byte) []byte {
 	return c.in[start:end]
 }
 
+// mostLine is the longest line of the chunked coding that is read: a size, its extensions, a trailer.
+const mostLine = 64 << 10
+
 // line returns the next line of the chunked coding without its end.
 func (c *Conn) line() ([]byte, error) {
 	for {
 		rest := c.in[c.next:]
-		if i := bytes.IndexByte(rest, '\n'); i >= 0 {
-			line, _ := cutLine(rest[:i+1])
-			c.next += i + 1
-			return line, nil
-		}
-		if len(rest) > bodyBuffer/2 {
+		end := bytes.IndexByte(rest, '\n')
+		if end > mostLine || end < 0 && len(rest) > mostLine {
 			return nil, malformed("a chunk line is too long")
+		}
+		if end >= 0 {
+			line, _ := cutLine(rest[:end+1])
+			c.next += end + 1
+			return line, nil
 		}
 		if err := c.fillBody(); err != nil {
 			return nil, early(err)

@@ -50,6 +50,23 @@ func TestTransferCodings(t *testing.T) {
 	}
 }
 
+// A size that does not fit is none: what a number makes of it could be any place in the stream.
+func TestChunkSize(t *testing.T) {
+	for line, want := range map[string]int64{
+		"0": 0, "a": 10, "A;b=c": 10, "00ff \t": 255, strings.Repeat("f", 15): 1<<60 - 1,
+		strings.Repeat("f", 16): -1, strings.Repeat("0", 16): -1, strings.Repeat("1", 18): -1,
+		"": -1, ";": -1, "x": -1, "-1": -1, "+1": -1, "0x1": -1, "1_0": -1,
+	} {
+		size, ok := chunkSize([]byte(line))
+		if !ok {
+			size = -1
+		}
+		if size != want {
+			t.Errorf("%q is a size of %d, want %d", line, size, want)
+		}
+	}
+}
+
 // Next gives something at once exactly where HasNext says so.
 func TestHasNext(t *testing.T) {
 	const chunked, length = "Transfer-Encoding: chunked", "Content-Length: 5"

@@ -74,6 +74,8 @@ func TestReadResponse(t *testing.T) {
 		{rule: "chunk cut off", wire: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhel", status: 200, body: "hel", broken: true},
 		{rule: "last chunk missing", wire: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n", status: 200, body: "he", broken: true},
 		{rule: "chunk longer than its size", wire: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhello\r\n0\r\n\r\n", status: 200, body: "he", broken: true},
+		{rule: "chunk line too long", wire: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2;" + strings.Repeat("x", 64<<10) + "\r\nhe\r\n0\r\n\r\n", status: 200, broken: true},
+		{rule: "too many trailers", wire: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n0\r\n" + strings.Repeat("a: b\r\n", MaxFields+2) + "\r\n", status: 200, body: "he", broken: true},
 		{rule: "chunk size too large", wire: "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n", status: 200, broken: true},
 	}
 	for _, row := range rows {

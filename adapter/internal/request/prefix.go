@@ -57,26 +57,32 @@ func (c *Composer) insidePath(e *event.Event) (path []byte, ok bool) {
 		return nil, false
 	}
 	c.inside = c.inside[:0]
-	for segment := range bytes.SplitSeq(c.text[1:], []byte{'/'}) {
+	for rest := c.text[1:]; rest != nil; {
+		var segment []byte
+		segment, rest, _ = bytes.Cut(rest, []byte{'/'})
 		c.inside = append(c.inside, '/')
 		name, isVariable := bytes.CutPrefix(segment, []byte{'{'})
 		if !isVariable {
 			c.inside = append(c.inside, segment...)
 			continue
 		}
-		name = bytes.TrimRight(name, "+}")
 		before := len(c.inside)
-		for m := rawjson.MembersOf(e.PathParams); m.Next(); {
-			if bytes.Equal(m.Name, name) {
-				c.inside = m.Value.AppendText(c.inside)
-				break
-			}
-		}
+		c.inside = memberOf(e.PathParams, bytes.TrimRight(name, "+}")).AppendText(c.inside)
 		if len(c.inside) == before {
 			return nil, false // an event that somebody wrote by hand
 		}
 	}
 	return bytes.TrimRight(c.inside, "/"), true
+}
+
+// memberOf returns a member of an object, nil if it has none of that name.
+func memberOf(object rawjson.Value, name []byte) rawjson.Value {
+	for m := rawjson.MembersOf(object); m.Next(); {
+		if bytes.Equal(m.Name, name) {
+			return m.Value
+		}
+	}
+	return nil
 }
 
 // tellsPrefix reports whether the app learns its prefix, in a header or in the path.

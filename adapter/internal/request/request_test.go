@@ -132,6 +132,24 @@ func TestForwardedPrefix(t *testing.T) {
 	}
 }
 
+// A small body leaves with the head, in one write; a large one is not copied.
+func TestBodyBesideHead(t *testing.T) {
+	for _, size := range []int{0, 1, smallBody, smallBody + 1, 1 << 20} {
+		body := strings.Repeat("x", size)
+		_, c, err := compose(t, plain, `{"requestContext":{"http":{"method":"POST"}},"body":"`+body+`"}`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		beside := 0
+		if size > smallBody {
+			beside = size
+		}
+		if len(c.Body) != beside || c.Size != size {
+			t.Errorf("%d bytes: %d are beside the head, want %d", size, len(c.Body), beside)
+		}
+	}
+}
+
 // The event's resource and its variables tell what of the path is a domain's base path mapping.
 func TestBasePathMapping(t *testing.T) {
 	rows := []struct{ rule, resource, parameters, path, public, base, want, prefix string }{
