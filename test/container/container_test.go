@@ -48,6 +48,7 @@ func TestContainer(t *testing.T) {
 			testFailures(t, d.engine(t))
 		})
 	}
+	t.Run("apps without a Dockerfile", d.testUnprepared)
 	t.Run("restrictions", func(t *testing.T) { d.testRestrictions(t, e) })
 	t.Run("memory", func(t *testing.T) { d.testMemory(t, e) })
 	t.Run("apps of any stack", d.testStacks)

@@ -50,9 +50,16 @@ func makeStandIn(folder string) error {
 		return err
 	}
 	command := exec.Command("mmdebstrap", "--mode=root", "--variant=extract", "--format=directory",
-		"--include=base-files,bash,ca-certificates,coreutils,dash,libc-bin,python3,python3-pip,python-is-python3", suite, root, sources)
+		"--include=base-files,base-passwd,bash,ca-certificates,coreutils,dash,dumb-init,libc-bin,passwd,python3,python3-pip,"+
+			"python-is-python3,tini", suite, root, sources)
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("mmdebstrap: %w\n%s", err, lastOf(out))
+	}
+	// The packages were unpacked and not configured; this is what that would have done.
+	for _, file := range []string{"passwd", "group"} {
+		if err := os.Rename(filepath.Join(root, "usr/share/base-passwd", file+".master"), filepath.Join(root, "etc", file)); err != nil {
+			return err
+		}
 	}
 	// What leads this machine to its package index leads there from the image, too.
 	changes := []string{"ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin", "ENV PIP_BREAK_SYSTEM_PACKAGES=1", `CMD ["python3"]`}
@@ -65,7 +72,7 @@ func makeStandIn(folder string) error {
 			return err
 		}
 		if filepath.Ext(file) == ".crt" {
-			changes = append(changes, "ENV PIP_CERT="+file)
+			changes = append(changes, "ENV PIP_CERT="+file, "ENV SSL_CERT_FILE="+file)
 		}
 	}
 	for _, name := range []string{"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT"} {
