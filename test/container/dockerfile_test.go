@@ -205,7 +205,11 @@ func (d *testDaemon) standIn(t *testing.T, image string) {
 			"ENV npm_config_registry=" + run(t, "npm", "config", "get", "registry") +
 			" NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt\n"
 	case "golang":
-		run(t, "cp", "-r", run(t, "go", "env", "GOROOT"), filepath.Join(folder, "go"))
+		root := run(t, "go", "env", "GOROOT") // what compiles the app's kind of program, and no more
+		write(t, folder, map[string]string{"go/.keep": ""})
+		run(t, "cp", "-r", root+"/bin", root+"/pkg", root+"/src", root+"/VERSION", root+"/go.env", filepath.Join(folder, "go"))
+		run(t, "rm", "-rf", filepath.Join(folder, "go", "src", "cmd"))
+		run(t, "find", filepath.Join(folder, "go", "src"), "-name", "testdata", "-prune", "-exec", "rm", "-rf", "{}", "+")
 		text = "FROM " + baseImage + "\nCOPY go /usr/local/go\nENV PATH=/usr/local/go/bin:$PATH GOTOOLCHAIN=local\n"
 	case "gcr.io/distroless/static-debian12":
 		text = "FROM scratch\nCOPY empty /tmp/\nUSER 65532\n"

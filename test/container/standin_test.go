@@ -50,7 +50,7 @@ func makeStandIn(folder string) error {
 		return err
 	}
 	command := exec.Command("mmdebstrap", "--mode=root", "--variant=extract", "--format=directory",
-		"--include=base-files,base-passwd,bash,ca-certificates,coreutils,dash,dumb-init,libc-bin,passwd,python3,python3-pip,"+
+		"--include=base-files,base-passwd,bash,ca-certificates,coreutils,dash,dumb-init,libc-bin,login,passwd,python3,python3-pip,"+
 			"python-is-python3,tini", suite, root, sources)
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("mmdebstrap: %w\n%s", err, lastOf(out))
