@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -223,6 +224,30 @@ func TestDiscoveryTakesNobody(t *testing.T) {
 			t.Errorf("%v, and %d requests at the right place", lines, len(e.app.Served()))
 		}
 	})
+	t.Run("the application comes late to where it should be, and is unhealthy at first", func(t *testing.T) {
+		t.Parallel()
+		e := discovering(t)
+		var healthy atomic.Bool
+		e.app.OnReadiness(func(x *lambda.Exchange) {
+			status := 503
+			if healthy.Load() {
+				status = 200
+			}
+			x.Reply(status, nil, nil)
+		})
+		e.start()
+		e.awaitLines(1, "the app is not ready after") // discovery looks around by now
+		e.must(e.app.Resume())
+		e.must(e.app.Await(patience, "a probe", func() bool { return len(e.app.Probes()) > 0 }))
+		port, _ := e.listen("http")
+		e.awaitListener(local(port))
+		e.awaitLines(2, "the app is not ready after")
+		healthy.Store(true)
+		e.invoke(HTTPEvent("GET", "/", "")).status(200)
+		if lines := e.adapter.Log().Lines("the app listens on"); len(lines) != 0 || len(e.app.Served()) != 1 {
+			t.Errorf("%v, and %d requests at the right place", lines, len(e.app.Served()))
+		}
+	})
 	t.Run("off", func(t *testing.T) {
 		t.Parallel()
 		e := discovering(t)
@@ -241,7 +266,7 @@ func TestDiscoveryTakesNobody(t *testing.T) {
 		port, _ := e.listen("http")
 		e.awaitListener(local(port))
 		i := e.invocation(HTTPEvent("GET", "/", ""))
-		i.Header[0].Value = fmt.Sprint(time.Now().Add(1500 * time.Millisecond).UnixMilli())
+		i.Header[0].Value = fmt.Sprint(time.Now().Add(4 * time.Second).UnixMilli())
 		e.run(i).failed("Function.AppNotReady", e.appAddress(), local(port))
 		e.must(e.app.Resume())
 		e.invoke(HTTPEvent("GET", "/", "")).status(200)

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -256,5 +257,36 @@ func TestStreamWhoseReaderHasLeft(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// A response of which a part was sent is not sent again: Lambda may have taken it.
+func TestResponseBrokenOffIsNotRepeated(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	var connections atomic.Int32
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			connections.Add(1)
+			_, _ = conn.Read(make([]byte, 4096))
+			_ = conn.(*net.TCPConn).SetLinger(0)
+			_ = conn.Close()
+		}
+	}()
+	r := NewRuntime(listener.Addr().String(), func([]byte, string) {})
+	defer r.Drop()
+	large := make([]byte, 64<<20) // more than the system holds
+	if err := r.Respond(&Invocation{ID: []byte("id1")}, large); err == nil {
+		t.Error("no error")
+	}
+	if n := connections.Load(); n != 1 {
+		t.Errorf("sent on %d connections", n)
 	}
 }

@@ -283,6 +283,32 @@ func TestGivenUpIsNotRepeated(t *testing.T) {
 	}
 }
 
+// An app that answers without reading the whole body does not get the next request behind it.
+func TestBodyThatIsNotRead(t *testing.T) {
+	listener := listen(t, "tcp", "127.0.0.1:0")
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { _ = conn.Close() })
+			if _, err := http.ReadRequest(bufio.NewReader(conn)); err == nil {
+				_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+			}
+		}
+	}()
+	c := NewClient(addressOf(listener), time.Minute)
+	body := make([]byte, 64<<20) // more than the system holds
+	for n := range 2 {
+		got, f := send(c, "POST", body, Limits{GiveUp: time.Now().Add(30 * time.Second)})
+		if f != nil || got != "ok" {
+			t.Fatalf("request %d: %q, %v", n+1, got, f)
+		}
+		body = nil
+	}
+}
+
 // A kept connection that the app has closed meanwhile is not used for anything, least of all for a
 // request that may not be repeated.
 func TestClosedMeanwhile(t *testing.T) {

@@ -1,7 +1,7 @@
 """A listener of an environment: python3 listener.py PORT KIND, with KIND one of
 http    answers 200 to everything
 503     answers 503 to everything
-brief   answers 200 for 100 ms from its first request on, then 503
+brief   answers 200 for 200 ms from its first request on, then 503
 silent  takes connections and says nothing
 smtp    greets as a mail server does
 host=X  as http, at the address X"""
@@ -20,7 +20,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         Handler.first = Handler.first or time.monotonic()
-        ill = kind == "503" or kind == "brief" and time.monotonic() - Handler.first > 0.1
+        ill = kind == "503" or kind == "brief" and time.monotonic() - Handler.first > 0.2
         body = self.headers["host"].encode()
         self.send_response(503 if ill else 200)
         self.send_header("content-type", "text/plain")
