@@ -31,7 +31,7 @@ LOCAL = $(BIN)/local -stack $(STACK) -host $(HOST) -mode $(MODE) -console $(CONS
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  Settings: STACK=$(STACK) PORT=$(PORT) HOST=$(HOST) APP=(the stack's own) MODE=$(MODE) COMMAND=(the app's own)"
+	@echo "  Settings: STACK=$(STACK) PORT=$(PORT) HOST=$(HOST) APP=(the stack's own) MODE=$(MODE) CONSOLE=$(CONSOLE) COMMAND=(the app's own)"
 
 .PHONY: local
 local: tools ## Run the app behind a local REST API and Lambda sandbox

@@ -189,6 +189,30 @@ func TestListFilterAndDetails(t *testing.T) {
 	}
 }
 
+// TestBodies: JSON is formatted, an image is an image, bytes are hexadecimal, and what is clipped says its size.
+func TestBodies(t *testing.T) {
+	s := openShop(t)
+	s.get("/logo.png")
+	s.open("/logo.png")
+	s.do(press("6"), until(`document.querySelector("#detail img.preview")?.naturalWidth === 8`))
+	s.do(chromedp.Evaluate(`[...document.querySelectorAll(".modes button")].find((b) => b.textContent === "hex").click()`, nil),
+		until(`document.querySelector("pre.hex").textContent.startsWith("000000  89 50 4e 47")`))
+	answer, err := http.Post(s.URL+"/api/orders", "application/json", strings.NewReader(`{"items":["`+strings.Repeat("tea ", 100_000)+`"]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	io.Copy(io.Discard, answer.Body)
+	answer.Body.Close()
+	s.open("/api/orders")
+	s.do(press("1"), until(`document.querySelector(".message .bar").innerText.includes("390.6 kB, the first 256.0 kB are kept")`))
+	if off := s.js(`[...document.querySelectorAll("#detail .actions button")].find((b) => b.textContent === "Replay").disabled`); off != "true" {
+		t.Error("a request whose body is clipped can be sent again as it was")
+	}
+	s.get("/api/hello")
+	s.open("/api/hello")
+	s.do(press("6"), until(`document.querySelector("pre.json .key")?.textContent === '"message"'`))
+}
+
 // TestRecordTheApp: the page puts a recorder between adapter and app, and takes it away.
 func TestRecordTheApp(t *testing.T) {
 	s := openShop(t)

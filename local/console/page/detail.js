@@ -24,6 +24,7 @@ export class Detail {
 
   async open(id) {
     this.editing = false;
+    if (id !== this.id) this.modes = {};
     this.id = id;
     this.data = null;
     this.root.hidden = !id;
