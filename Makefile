@@ -18,6 +18,8 @@ COMMAND ?=
 CONSOLE ?= on
 # What a terminal shows: short, platform, or cloudwatch.
 LOG   ?=
+# DEBUG=1 stops the clocks while a debugger is attached to the app.
+DEBUG ?=
 ARGS  ?= /
 
 # One set of flags for every Go command, so that they share one build cache with "pulumi up".
@@ -25,7 +27,7 @@ export GOFLAGS := -trimpath -buildvcs=false
 BIN   := .lambda-web/bin
 # What is given is passed on as it is: neither make nor the shell expands it.
 START = $(if $(value COMMAND), -command '$(subst ','\'',$(value COMMAND))')
-LOCAL = $(BIN)/local -stack $(STACK) -host $(HOST) -mode $(MODE) -console $(CONSOLE) $(if $(LOG),-log $(LOG)) $(if $(CONFIG),-config-file "$(CONFIG)") $(if $(APP),-app "$(APP)")$(START)
+LOCAL = $(BIN)/local -stack $(STACK) -host $(HOST) -mode $(MODE) -console $(CONSOLE) $(if $(LOG),-log $(LOG)) $(if $(DEBUG),-debug) $(if $(CONFIG),-config-file "$(CONFIG)") $(if $(APP),-app "$(APP)")$(START)
 
 .PHONY: help
 help: ## List the targets

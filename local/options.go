@@ -35,6 +35,7 @@ type options struct {
 	watch       bool              // redeploy when files change
 	freeze      bool              // stop processes between invocations
 	cold        bool              // the first request starts the app
+	debug       bool              // no time limits, one sandbox
 	log         string            // what is shown: short, platform or cloudwatch
 	mode        string            // process, container or auto
 	command     string            // starts the app in process mode
@@ -56,6 +57,7 @@ func readOptions(args []string) (options, error) {
 	set.StringVar(&o.host, "host", "127.0.0.1", "address to listen on")
 	set.IntVar(&o.port, "port", 3000, "port to listen on, 0 for a free one")
 	set.BoolVar(&o.watch, "watch", true, "redeploy when the app, the adapter, the program or the settings change")
+	set.BoolVar(&o.debug, "debug", false, "stop the clocks for a debugger: no time limits, no freeze, one sandbox")
 	set.BoolVar(&o.cold, "cold", false, "let the first request start the app, as on Lambda, to measure it")
 	set.StringVar(&o.log, "log", shortLog, "what a terminal shows: short (a line per request), platform (with START, END and REPORT), or cloudwatch (as elsewhere: the lines of CloudWatch)")
 	set.StringVar(&o.mode, "mode", autoMode, "how the app runs: process, container, or auto for container where an engine answers")

@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"lambda-web/local/sandbox"
 )
@@ -182,6 +183,21 @@ func TestCheck43_R_Timeout(t *testing.T) {
 	got := get(t, serve(t, config), "/v1")
 	if got.status != 504 || got.body != timeoutBody || len(got.body) != 41 {
 		t.Errorf("%d %q (%d bytes)", got.status, got.body, len(got.body))
+	}
+}
+
+// TestDebugHasNoTimeout: the function may take longer than its integration allows.
+func TestDebugHasNoTimeout(t *testing.T) {
+	config := testConfig(function(func(ctx context.Context, _ sandbox.Invocation) (sandbox.Result, error) {
+		deadline, _ := ctx.Deadline()
+		if time.Until(deadline) < time.Hour {
+			return sandbox.Result{}, context.DeadlineExceeded
+		}
+		return sandbox.Result{Payload: []byte("{}")}, nil
+	}))
+	config.Debug = true
+	if got := get(t, serve(t, config), "/v1"); got.status != 200 {
+		t.Errorf("status %d", got.status)
 	}
 }
 

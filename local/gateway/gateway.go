@@ -49,6 +49,8 @@ type Config struct {
 	Principals []Principal
 	// Throttle is the stage's request rate; nil does not throttle.
 	Throttle *Throttle
+	// Debug is for a debugger: integrations have no timeout, and streams may be silent.
+	Debug bool
 	// AccessLog is the stage's access log; a nil writer logs nothing.
 	AccessLog AccessLog
 	// Limits are the quotas of the service; zero fields have the AWS defaults.
@@ -61,6 +63,9 @@ type Config struct {
 	// Observe is told of every request (observe.go); nil observes nothing.
 	Observe func(Record)
 }
+
+// unhurried is the limit of what a debugger may hold up.
+const unhurried = 24 * time.Hour
 
 // API serves one stage of a REST API. It is safe for concurrent use.
 type API struct {
@@ -79,6 +84,9 @@ var _ http.Handler = (*API)(nil)
 // wrong or that the gateway does not realise; nothing is silently left out.
 func New(config Config) (*API, error) {
 	config.Limits = config.Limits.withDefaults()
+	if config.Debug {
+		config.Limits.StreamIdle = unhurried
+	}
 	if config.Now == nil {
 		config.Now = time.Now
 	}
@@ -164,6 +172,9 @@ func (a *API) addMethod(o operation) error {
 	m := &method{
 		verb: o.verb, iam: o.iam, invoker: invoker, timeout: o.integration.timeout, stream: o.integration.stream,
 		resource: o.path, resourceID: shortID([]byte(a.config.APIID + o.path)),
+	}
+	if a.config.Debug {
+		m.timeout = unhurried
 	}
 	if a.config.MayInvoke != nil {
 		m.denied = a.denied(uri, m)

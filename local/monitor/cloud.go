@@ -39,6 +39,7 @@ type Settings struct {
 	Adapter string            // the adapter built for this machine, for sandboxes without Docker; its file name is the extension's name
 	Freeze  bool              // stop the processes of a sandbox between invocations
 	Command string            // starts the app in the place of what its files say; without Docker
+	Debug   bool              // for a debugger: one sandbox per function, and no time limits
 	Cold    bool              // the first request starts the app, and not the deployment
 	Cache   string            // folder for packages
 	Lines   io.Writer         // log lines of the functions and of the gateway, as in CloudWatch; nil drops them

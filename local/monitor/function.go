@@ -162,6 +162,7 @@ func (c *Cloud) functionConfig(d *Deployment, r *Resource, app preparedImage, va
 		Blocked:                reserved(r) == 0,
 		ProvisionedConcurrency: provisioned(d, r),
 		Freeze:                 c.settings.Freeze,
+		Debug:                  c.settings.Debug,
 		LogFormat:              sandbox.LogFormat(text(object(r.Inputs, "loggingConfig"), "logFormat")),
 		LogGroup:               text(object(r.Inputs, "loggingConfig"), "logGroup"),
 	}

@@ -50,6 +50,7 @@ func (c *Cloud) makeStage(d *Deployment, stage *Resource, log io.Writer) (*gatew
 		MayInvoke:   func(uri, sourceARN string) error { return c.mayInvoke(d, uri, sourceARN) },
 		Observe:     c.settings.ObserveGateway,
 		Throttle:    throttle(d, apiID, name),
+		Debug:       c.settings.Debug,
 		AccessLog:   c.accessLog(stage),
 		Principals:  []gateway.Principal{caller(a, apiID)},
 		Log:         slog.New(slog.NewTextHandler(log, &slog.HandlerOptions{ReplaceAttr: withoutTime})),

@@ -45,6 +45,7 @@ type Config struct {
 	ProvisionedConcurrency int           // sandboxes that Start warms and that never expire
 	IdleExpiry             time.Duration // how long a sandbox may idle before spin-down; 0 is never
 	Freeze                 bool          // stop all processes between invocations, as Lambda does
+	Debug                  bool          // for a debugger: one sandbox, no time limits, no freeze
 
 	Limits Limits
 
@@ -96,7 +97,14 @@ const (
 	defaultSandboxes = 10
 )
 
+// unhurried is the limit of what a debugger may hold up.
+const unhurried = 24 * time.Hour
+
 func (c Config) withDefaults() Config {
+	if c.Debug {
+		c.MaxConcurrency, c.ProvisionedConcurrency, c.Freeze, c.IdleExpiry = 1, min(1, c.ProvisionedConcurrency), false, 0
+		c.Timeout, c.Limits.Init, c.Limits.ProvisionedInit, c.Limits.QueueWait = unhurried, unhurried, unhurried, unhurried
+	}
 	c.Version = either(c.Version, "$LATEST")
 	c.AppPort = either(c.AppPort, defaultAppPort)
 	c.MaxConcurrency = either(c.MaxConcurrency, max(defaultSandboxes, c.ProvisionedConcurrency))
@@ -147,7 +155,7 @@ func (c Config) validate() error {
 	refuse(!digits(c.AccountID, 12), "AccountID is %q; it must have twelve digits", c.AccountID)
 	refuse(c.MemorySize < 128 || c.MemorySize > 10240, "MemorySize is %d; it must be between 128 and 10240 MB", c.MemorySize)
 	refuse(c.EphemeralStorage < 512 || c.EphemeralStorage > 10240, "EphemeralStorage is %d; it must be between 512 and 10240 MB", c.EphemeralStorage)
-	refuse(c.Timeout <= 0 || c.Timeout > 15*time.Minute, "Timeout is %s; it must be more than zero and at most 15m", c.Timeout)
+	refuse(c.Timeout <= 0 || c.Timeout > 15*time.Minute && !c.Debug, "Timeout is %s; it must be more than zero and at most 15m", c.Timeout)
 	refuse(len(c.Command) == 0, "Command is empty; it must be the command that starts the app")
 	refuse(c.AppPort < 1 || c.AppPort > 65535, "AppPort is %d; it must be between 1 and 65535", c.AppPort)
 	refuse(c.MaxConcurrency < 1, "MaxConcurrency is %d; it must be at least 1", c.MaxConcurrency)

@@ -37,7 +37,9 @@ func (c Config) runtimeVariables(e environment) map[string]string {
 		"AWS_XRAY_DAEMON_ADDRESS":  "127.0.0.1:2000",
 	}
 	maps.Copy(v, c.Env)
-
+	if c.Debug {
+		v["AWS_LWA_PORT_DISCOVERY"] = "false" // debuggers listen, too, and take a question for a debugger's
+	}
 	if !c.ownNetworks() {
 		c.movePort(v, e.port)
 	}
