@@ -17,7 +17,7 @@ const corsTemplate = "#set($origin = $input.params(\"Origin\"))\n#if($origin == 
 	"#if($origin == \"https://a.example\" || $origin == \"http://localhost:5173\")#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)#end"
 
 // corsConfig is an API as the program makes it with auth AWS_IAM and cors: every method signed, OPTIONS not.
-func corsConfig(t *testing.T, origin string, calls *atomic.Int32) Config {
+func corsConfig(t testing.TB, origin string, calls *atomic.Int32) Config {
 	t.Helper()
 	answer := map[string]any{"statusCode": "204", "responseParameters": map[string]string{
 		"method.response.header.Access-Control-Allow-Methods": "'GET,POST'", "method.response.header.Access-Control-Max-Age": "'600'"}}

@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"unicode/utf8"
 
@@ -210,6 +212,8 @@ func FuzzPolicy(f *testing.F) {
 func FuzzDocument(f *testing.F) {
 	f.Add(documentText(proxyPaths(), anyBinary))
 	f.Add(iamConfig(echo).Document)
+	f.Add(corsConfig(f, "", new(atomic.Int32)).Document)
+	f.Add(corsConfig(f, "*", new(atomic.Int32)).Document)
 	f.Add([]byte(`{"openapi":"3.0.1","paths":{"/{a}/{b+}":{"get":null}}}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		config := testConfig(echo)
@@ -220,7 +224,8 @@ func FuzzDocument(f *testing.F) {
 		}
 		w := httptest.NewRecorder()
 		api.ServeHTTP(w, requestOf("GET", "/v1/a/b", http.Header{}))
-		if w.Code != 200 && w.Code != 403 {
+		mocked := slices.ContainsFunc(api.document.operations, func(o operation) bool { return o.integration.mock != nil })
+		if w.Code != 200 && w.Code != 403 && !mocked {
 			t.Errorf("status %d: %s", w.Code, w.Body)
 		}
 	})
