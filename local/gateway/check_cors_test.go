@@ -96,3 +96,29 @@ func ask(t *testing.T, method, url, origin string) *http.Response {
 	answer.Body.Close()
 	return answer
 }
+
+// TestGatewayResponses: an error has the headers of its kind, and the function's own answer has none of them.
+func TestGatewayResponses(t *testing.T) {
+	response := func(value string) string {
+		return `{"responseParameters":{"gatewayresponse.header.X-Kind":"'` + value + `'"}}`
+	}
+	extra := anyBinary + `,"x-amazon-apigateway-gateway-responses":{"DEFAULT_4XX":` + response("caller") + `,"DEFAULT_5XX":` + response("api") + `}`
+	for _, check := range []struct {
+		name, path, payload string
+		status              int
+		kind                string
+	}{
+		{"answer", "/v1", `{"statusCode":404}`, 404, ""},
+		{"malformed_answer", "/v1", `"text"`, 502, "api"},
+		{"unknown_path", "/v2", `{"statusCode":200}`, 403, "caller"},
+	} {
+		t.Run(check.name, func(t *testing.T) {
+			config := testConfig(returns(check.payload))
+			config.Document = documentText(proxyPaths(), extra)
+			answer := ask(t, http.MethodGet, serve(t, config).URL+check.path, "")
+			if answer.StatusCode != check.status || answer.Header.Get("X-Kind") != check.kind {
+				t.Errorf("%d %v, want %d and %q", answer.StatusCode, answer.Header, check.status, check.kind)
+			}
+		})
+	}
+}
