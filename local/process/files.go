@@ -186,6 +186,9 @@ func listFiles(folder string) ([]appFile, error) {
 	return files, err
 }
 
+// largest is the size of a file up to which its content counts. Of larger ones, which are no sources, size and time do.
+const largest = 4 << 20
+
 func (f appFile) stamp(to io.Writer, folder string) error {
 	name, err := filepath.Rel(folder, f.path)
 	if err != nil {
@@ -196,6 +199,10 @@ func (f appFile) stamp(to io.Writer, folder string) error {
 		target, _ := os.Readlink(f.path)
 		fmt.Fprintf(to, "link %q %q\n", name, target)
 	case 0:
+		if f.info.Size() > largest {
+			fmt.Fprintf(to, "file %q %d %d\n", name, f.info.Size(), f.info.ModTime().UnixNano())
+			return nil
+		}
 		sum, err := contents.sum(f.path, f.info)
 		if err != nil {
 			return err

@@ -104,6 +104,28 @@ func TestStampOfMoreThanBytes(t *testing.T) {
 	}
 }
 
+// A data set beside the app is not read at each start.
+func TestStampOfALargeFile(t *testing.T) {
+	dir := folder(t, map[string]string{"a.py": "1"})
+	file := filepath.Join(dir, "data.bin")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(file, 1<<40); err != nil { // a hole: reading it would take an hour
+		t.Skip(err)
+	}
+	before, err := Stamp(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(file, 1<<40+1); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := Stamp(dir); err != nil || after == before {
+		t.Errorf("a change of it is none: %v", err)
+	}
+}
+
 // A file that changes twice within the clock's step, with the same size, is not taken for the first one.
 func TestStampOfAQuickChange(t *testing.T) {
 	dir := folder(t, map[string]string{"a.py": "1"})

@@ -178,7 +178,7 @@ func (f *fingerprint) tree(folder string) error {
 			return fmt.Errorf("read what the app's packages are made of: %w", err)
 		case entry.IsDir() && path != folder && (IgnoredFolder(entry.Name()) || entry.Name() == "build" || strings.HasSuffix(entry.Name(), ".egg-info")):
 			return filepath.SkipDir
-		case entry.Type().IsRegular() && !strings.HasSuffix(path, ".pyc"):
+		case entry.Type().IsRegular() && judge(path) != isData:
 			_, err = f.file(path)
 		}
 		return err
