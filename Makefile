@@ -98,7 +98,7 @@ $(APP_TESTS)/installed: app/requirements.txt app/requirements-dev.txt | tools
 	@touch $@
 
 FUZZTIME ?= 20s
-FUZZ     ?= adapter dockerfile local infra
+FUZZ     ?= adapter dockerfile local infra secrets deploy
 
 .PHONY: fuzz
 fuzz: tools ## Fuzz every parser for FUZZTIME each (20s), in the folders of FUZZ
