@@ -16,6 +16,8 @@ MODE  ?= auto
 COMMAND ?=
 # The page that shows invocations, at /@/: on, record (with the traffic between adapter and app), or off.
 CONSOLE ?= on
+# on: schedules run by the clock of this machine.
+SCHEDULES ?=
 # What a terminal shows: short, platform, or cloudwatch.
 LOG   ?=
 # DEBUG=1 stops the clocks while a debugger is attached to the app.
@@ -27,7 +29,7 @@ export GOFLAGS := -trimpath -buildvcs=false
 BIN   := .lambda-web/bin
 # What is given is passed on as it is: neither make nor the shell expands it.
 START = $(if $(value COMMAND), -command '$(subst ','\'',$(value COMMAND))')
-LOCAL = $(BIN)/local -stack $(STACK) -host $(HOST) -mode $(MODE) -console $(CONSOLE) $(if $(LOG),-log $(LOG)) $(if $(DEBUG),-debug) $(if $(CONFIG),-config-file "$(CONFIG)") $(if $(APP),-app "$(APP)")$(START)
+LOCAL = $(BIN)/local -stack $(STACK) -host $(HOST) -mode $(MODE) -console $(CONSOLE) $(if $(SCHEDULES),-schedules=$(SCHEDULES)) $(if $(LOG),-log $(LOG)) $(if $(DEBUG),-debug) $(if $(CONFIG),-config-file "$(CONFIG)") $(if $(APP),-app "$(APP)")$(START)
 
 .PHONY: help
 help: ## List the targets

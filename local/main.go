@@ -82,6 +82,9 @@ func run(args []string) error {
 	if err != nil {
 		return errors.Join(err, p.close(ctx))
 	}
+	if p.schedules {
+		go p.keepTime(ctx)
+	}
 	return p.serve(ctx, listener)
 }
 

@@ -42,6 +42,7 @@ type options struct {
 	build       bool              // the Pulumi program is built first
 	oneOff      string            // command to run in the app's environment, in the place of the app
 	consoleMode string            // on, record or off
+	schedules   bool              // schedules run by the clock
 
 	say func(format string, arguments ...any)
 }
@@ -65,6 +66,13 @@ func readOptions(args []string) (options, error) {
 	set.StringVar(&o.oneOff, "run", "", "run a shell command line in the app's environment, in process mode, and end with its exit code")
 	set.BoolVar(&o.build, "build", false, "build the Pulumi program first, while the app's packages are installed")
 	set.StringVar(&o.consoleMode, "console", consoleOn, "the page that shows invocations, at /@/: on, record (with the traffic between adapter and app) or off")
+	set.BoolFunc("schedules", "run schedules by the clock of this machine (=on)", func(text string) error {
+		o.schedules = text == "on" || text == "true"
+		if !o.schedules && text != "off" && text != "false" {
+			return errors.New("it is on or off")
+		}
+		return nil
+	})
 	bin := set.String("bin", "", "folder of the built programs (default: .lambda-web/bin)")
 	o.config = map[string]string{}
 	set.Func("c", "setting of the stack, KEY=VALUE; may be repeated", func(text string) error {

@@ -120,6 +120,7 @@ func (p *place) ready(d *monitor.Deployment) {
 	if mute := d.Mute(); len(mute) > 0 {
 		p.tell("\nWithout effect on this machine: %s", strings.Join(mute, ", "))
 	}
+	p.listSchedules(d)
 	if d.Signed() {
 		p.signed()
 	}

@@ -1,12 +1,15 @@
 package monitor
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
+
+	"lambda-web/local/sandbox"
 )
 
 // schedules are the events of a deployment's schedules by their names, as EventBridge Scheduler would send them.
@@ -33,6 +36,34 @@ func scheduleOf(event []byte) schedule {
 		return schedule{}
 	}
 	return e.Schedule
+}
+
+// Schedule is a schedule of the deployment that serves.
+type Schedule struct {
+	Name       string
+	Expression string // cron(...) or rate(...)
+	Timezone   string // empty for UTC
+}
+
+// Schedules are those of a deployment, by name.
+func (d *Deployment) Schedules() []Schedule {
+	var found []Schedule
+	for _, r := range d.OfType("aws:scheduler/schedule:Schedule") {
+		if name := scheduleOf([]byte(text(object(r.Inputs, "target"), "input"))).Name; name != "" {
+			found = append(found, Schedule{name, text(r.Inputs, "scheduleExpression"), text(r.Inputs, "scheduleExpressionTimezone")})
+		}
+	}
+	slices.SortFunc(found, func(a, b Schedule) int { return strings.Compare(a.Name, b.Name) })
+	return found
+}
+
+// InvokeSchedule sends a schedule's event to the function, as EventBridge Scheduler does when it is due.
+func (c *Cloud) InvokeSchedule(ctx context.Context, name string) (sandbox.Result, error) {
+	event, err := json.Marshal(map[string]any{"lambda-web-schedule": map[string]string{"name": name}})
+	if err != nil {
+		return sandbox.Result{}, err
+	}
+	return c.Invoke(ctx, "", sandbox.Invocation{Event: event})
 }
 
 // scheduled completes an event that only names a schedule, as `make event SCHEDULE=nightly` sends it. Every other event is as it was.

@@ -38,7 +38,7 @@ var types = map[string]kind{
 	"aws:cloudwatch/metricAlarm:MetricAlarm":                               {outputs: nothing, effect: "recorded; there are no metrics to watch", mute: true},
 	"aws:cloudwatch/dashboard:Dashboard":                                   {outputs: nothing, effect: "recorded; there are no metrics to show", mute: true},
 	"aws:sqs/queue:Queue":                                                  {outputs: queueOutputs, effect: "recorded; an event that fails is reported where it was sent"},
-	"aws:scheduler/schedule:Schedule":                                      {outputs: nothing, effect: "recorded; make event SCHEDULE=name runs it"},
+	"aws:scheduler/schedule:Schedule":                                      {outputs: nothing, effect: "an event of the function: make event SCHEDULE=name, or by the clock with SCHEDULES=on"},
 	"aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig":       {outputs: nothing, effect: "recorded; nothing is tried again"},
 	"aws:sns/topic:Topic":                                                  {outputs: topicOutputs, effect: "recorded; nothing is sent", mute: true},
 	"aws:sns/topicSubscription:TopicSubscription":                          {outputs: nothing, effect: "recorded; nothing is sent", mute: true},
