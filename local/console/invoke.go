@@ -1,6 +1,7 @@
 package console
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"lambda-web/local/sandbox"
@@ -61,6 +63,7 @@ func (c *Console) invoke(w http.ResponseWriter, r *http.Request) {
 		h.Set("X-Amz-Function-Error", result.FunctionError)
 	}
 	if strings.EqualFold(r.Header.Get("X-Amz-Log-Type"), "Tail") {
+		c.awaitReport(r.Context(), in.RequestID)
 		h.Set("X-Amz-Log-Result", base64.StdEncoding.EncodeToString(c.store.tail(in.RequestID)))
 	}
 	w.Write(result.Payload)
@@ -85,10 +88,35 @@ func refuseInvoke(w http.ResponseWriter, status int, kind, message string) {
 	answer(w, status, map[string]string{"Type": "User", "Message": message})
 }
 
+// reportWait is how long an answer waits for the END and REPORT lines of its invocation: extensions may take longer.
+const reportWait = time.Second
+
+func (c *Console) awaitReport(ctx context.Context, id string) {
+	ctx, cancel := context.WithTimeout(ctx, reportWait)
+	defer cancel()
+	changed := make(chan struct{}, 1)
+	c.store.watch(changed)
+	defer c.store.unwatch(changed)
+	for !c.store.reportedOf(id) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-changed:
+		}
+	}
+}
+
+func (s *store) reportedOf(id string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := s.byID[id]
+	return i != nil && i.report != nil
+}
+
 // longestTail is what Lambda returns of a log.
 const longestTail = 4 << 10
 
-// tail is the end of an invocation's log. The last lines may still be on their way.
+// tail is the end of an invocation's log.
 func (s *store) tail(id string) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -24,6 +24,10 @@ func TestInvokeByTheSDK(t *testing.T) {
 		}
 		c.Sandbox(sandbox.Start{Source: box, RequestID: in.RequestID})
 		c.Sandbox(sandbox.Line{Source: box, RequestID: in.RequestID, Text: "handled"})
+		go func() { // the end of an invocation comes after its answer
+			c.Sandbox(sandbox.Line{Source: box, RequestID: in.RequestID, Text: "END"})
+			c.Sandbox(sandbox.Report{Source: box, RequestID: in.RequestID, Status: "success"})
+		}()
 		return sandbox.Result{Payload: in.Event, Version: "7"}, nil
 	}})
 	server := httptest.NewServer(c.Front(http.NotFoundHandler()))
@@ -41,7 +45,7 @@ func TestInvokeByTheSDK(t *testing.T) {
 		t.Fatal(err)
 	}
 	log, _ := base64.StdEncoding.DecodeString(aws.ToString(out.LogResult))
-	if string(out.Payload) != `{"Records":[]}` || aws.ToString(out.ExecutedVersion) != "7" || string(log) != "handled\n" || out.FunctionError != nil {
+	if string(out.Payload) != `{"Records":[]}` || aws.ToString(out.ExecutedVersion) != "7" || string(log) != "handled\nEND\n" || out.FunctionError != nil {
 		t.Errorf("the answer is %s, version %s, log %q", out.Payload, aws.ToString(out.ExecutedVersion), log)
 	}
 	_, err = client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("other")})

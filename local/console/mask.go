@@ -10,7 +10,7 @@ import (
 // JSON members of the same names, and of these query parameters are hidden.
 var secretNames = []string{
 	"authorization", "proxy-authorization", "cookie", "cookies", "set-cookie", "x-amz-security-token", "x-amz-signature",
-	"x-api-key", "x-csrf-token", "x-xsrf-token", "x-auth-token",
+	"x-api-key", "apiKey", "x-csrf-token", "x-xsrf-token", "x-auth-token",
 }
 
 // hidden stands in for a secret.

@@ -112,11 +112,17 @@ func (c *Cloud) update(ctx context.Context, d *Deployment, afresh bool) error {
 func (c *Cloud) Invoke(ctx context.Context, function string, in sandbox.Invocation) (sandbox.Result, error) {
 	callable := *c.callable.Load()
 	if function == "" {
-		names := slices.DeleteFunc(slices.Sorted(maps.Keys(callable)), func(name string) bool { return strings.HasPrefix(name, "arn:") })
-		if len(names) != 1 {
+		names := slices.DeleteFunc(slices.Sorted(maps.Keys(callable)), func(name string) bool {
+			return strings.HasPrefix(name, "arn:")
+		})
+		switch len(names) {
+		case 0:
+			return sandbox.Result{}, fmt.Errorf("%w yet: nothing is deployed", sandbox.ErrNotFound)
+		case 1:
+			function = names[0]
+		default:
 			return sandbox.Result{}, fmt.Errorf("%w without a name: there are %s", sandbox.ErrNotFound, strings.Join(names, ", "))
 		}
-		function = names[0]
 	}
 	f := callable[function]
 	if f == nil {
