@@ -136,8 +136,10 @@ func (w *worker) fail(f *failure.Failure) error {
 func (w *worker) logFailure(f *failure.Failure) {
 	message := f.Message
 	if f.Type == failure.HTTPStatus {
-		message = w.describe() + "the app answered with status " + strconv.Itoa(w.response.Status) +
-			", which AWS_LWA_ERROR_STATUS_CODES lists"
+		message = w.describe() + "the app answered with status " + strconv.Itoa(w.response.Status)
+		if w.event.Schedule == nil {
+			message += ", which AWS_LWA_ERROR_STATUS_CODES lists"
+		}
 	}
 	w.log.Write(logging.Error, w.invocation.ID, f.Type+": "+message)
 }
