@@ -63,7 +63,8 @@ FUNCTION ?=
 
 .PHONY: event
 event: tools ## Send an event to the app that runs locally: make event FILE=event.json, make event SCHEDULE=nightly
-	@go run ./local/event -address 127.0.0.1:$(PORT) -function "$(FUNCTION)" $(if $(SCHEDULE),-schedule "$(SCHEDULE)") "$(FILE)"
+	@go build -o $(BIN)/event ./local/event
+	@$(BIN)/event -address 127.0.0.1:$(PORT) -function "$(FUNCTION)" $(if $(SCHEDULE),-schedule "$(SCHEDULE)") "$(FILE)"
 
 .PHONY: build
 build: tools ## Build the adapter, the Pulumi program and the local cloud

@@ -86,6 +86,14 @@ func TestRunning(t *testing.T) {
 	if u.Invocations[0].State != done || u.Running != 0 || u.Sandboxes[0].Busy || u.Sandboxes[0].Memory != 80 || u.Sandboxes[0].Invocations != 1 {
 		t.Errorf("the update is %+v", u)
 	}
+	c.Sandbox(sandbox.Start{Source: box, RequestID: "broken"})
+	c.Sandbox(sandbox.Report{
+		Source: box, RequestID: "broken", Status: "error", ErrorType: "Function.Broken", ErrorMessage: "no tea", Ended: time.Now(),
+	})
+	u, clock = c.update(clock)
+	if len(u.Invocations) != 1 || u.Invocations[0].State != failed || u.Invocations[0].Cause != "no tea" || u.Sandboxes[0].Failures != 1 {
+		t.Errorf("after a failure the update is %+v", u)
+	}
 	if u, _ = c.update(clock); len(u.Invocations)+len(u.Sandboxes)+len(u.Deployments) != 0 {
 		t.Errorf("nothing has changed, and the update is %+v", u)
 	}
