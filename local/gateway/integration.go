@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 
@@ -46,6 +47,10 @@ func (x *exchange) invokeFailed(err error) *failure {
 		return failTimeout.because("the function did not answer in %v%s", x.method.timeout, strings.TrimPrefix(err.Error(), context.DeadlineExceeded.Error()))
 	case errors.Is(err, sandbox.ErrTooLarge):
 		return failEventTooLarge.because("invoke the function: %w", err)
+	case errors.Is(err, sandbox.ErrSnapStart):
+		x.integrationStatus = http.StatusBadRequest
+	case errors.Is(err, sandbox.ErrSnapStartTimeout):
+		x.integrationStatus = http.StatusRequestTimeout
 	case errors.Is(err, sandbox.ErrThrottled):
 		x.integrationStatus = 429
 		return failFunctionThrottled.because("invoke the function: %w", err)

@@ -163,6 +163,7 @@ func (c *Cloud) functionConfig(d *Deployment, r *Resource, app preparedImage, va
 		ProvisionedConcurrency: provisioned(d, r),
 		Freeze:                 c.settings.Freeze,
 		Debug:                  c.settings.Debug,
+		SnapStart:              text(object(r.Inputs, "snapStart"), "applyOn") == "PublishedVersions",
 		LogFormat:              sandbox.LogFormat(text(object(r.Inputs, "loggingConfig"), "logFormat")),
 		LogGroup:               text(object(r.Inputs, "loggingConfig"), "logGroup"),
 	}

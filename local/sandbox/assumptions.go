@@ -37,3 +37,6 @@ func (c Config) lastWords() time.Duration { return c.Limits.RuntimeShutdown }
 // defaultQueueWait is how long an invocation waits when no further sandbox may be started. Lambda throttles at once; its
 // callers try again, which a browser in front of the local gateway does not.
 const defaultQueueWait = 10 * time.Second
+
+// restoreStartText is the line at the begin of a restore. What it says of an image without a managed runtime is not documented.
+const restoreStartText = "RESTORE_START Runtime Version: provided"

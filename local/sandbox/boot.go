@@ -110,6 +110,7 @@ func (sb *sandbox) environment() environment {
 		runtimeAPI: sb.host.RuntimeAPI(), logStream: sb.logStream,
 		initType: "on-demand", port: sb.host.AppPort(),
 	}
+	e.credentialsToken = sb.restoration.token
 	if sb.provisioned {
 		e.initType = "provisioned-concurrency"
 	}

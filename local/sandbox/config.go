@@ -42,6 +42,7 @@ type Config struct {
 
 	MaxConcurrency         int           // sandboxes at once; 0 is 10
 	Blocked                bool          // reserved concurrency of 0: each invocation is throttled
+	SnapStart              bool          // the version is published with a snapshot, as far as its protocol goes
 	ProvisionedConcurrency int           // sandboxes that Start warms and that never expire
 	IdleExpiry             time.Duration // how long a sandbox may idle before spin-down; 0 is never
 	Freeze                 bool          // stop all processes between invocations, as Lambda does
@@ -83,6 +84,7 @@ type Limits struct {
 	Shutdown         time.Duration // whole shutdown when an external extension is registered: 2 s
 	RuntimeShutdown  time.Duration // between SIGTERM and SIGKILL of the runtime: 300 ms
 	InternalShutdown time.Duration // the same when only internal extensions are registered: 500 ms
+	Restore          time.Duration // with SnapStart, until the runtime asks for an invocation: 10 s
 	QueueWait        time.Duration // wait for a sandbox when no more may be started: 10 s, then ErrThrottled
 	FinishWait       time.Duration // wait for a sandbox that has answered and is about to be free: 20 ms
 	HandOver         time.Duration // for invocations in progress when a new version needs the port of the old one: 2 s
@@ -103,7 +105,7 @@ const unhurried = 24 * time.Hour
 func (c Config) withDefaults() Config {
 	if c.Debug {
 		c.MaxConcurrency, c.ProvisionedConcurrency, c.Freeze, c.IdleExpiry = 1, min(1, c.ProvisionedConcurrency), false, 0
-		c.Timeout, c.Limits.Init, c.Limits.ProvisionedInit, c.Limits.QueueWait = unhurried, unhurried, unhurried, unhurried
+		c.Timeout, c.Limits.Init, c.Limits.ProvisionedInit, c.Limits.Restore, c.Limits.QueueWait = unhurried, unhurried, unhurried, unhurried, unhurried
 	}
 	c.Version = either(c.Version, "$LATEST")
 	c.AppPort = either(c.AppPort, defaultAppPort)
@@ -123,6 +125,7 @@ func (c Config) withDefaults() Config {
 	l.Shutdown = either(l.Shutdown, 2*time.Second)
 	l.RuntimeShutdown = either(l.RuntimeShutdown, 300*time.Millisecond)
 	l.InternalShutdown = either(l.InternalShutdown, 500*time.Millisecond)
+	l.Restore = either(l.Restore, 10*time.Second)
 	l.QueueWait = either(l.QueueWait, defaultQueueWait)
 	l.FinishWait = either(l.FinishWait, 20*time.Millisecond)
 	l.HandOver = either(l.HandOver, 2*time.Second)
@@ -161,6 +164,7 @@ func (c Config) validate() error {
 	refuse(c.MaxConcurrency < 1, "MaxConcurrency is %d; it must be at least 1", c.MaxConcurrency)
 	refuse(c.ProvisionedConcurrency < 0 || c.ProvisionedConcurrency > c.MaxConcurrency,
 		"ProvisionedConcurrency is %d; it must be between 0 and MaxConcurrency (%d)", c.ProvisionedConcurrency, c.MaxConcurrency)
+	refuse(c.SnapStart && c.ProvisionedConcurrency > 0, "SnapStart and ProvisionedConcurrency are set; Lambda has one or the other")
 	refuse(c.IdleExpiry < 0, "IdleExpiry is %s; it must not be negative", c.IdleExpiry)
 	refuse(c.LogFormat != LogText && c.LogFormat != LogJSON, "LogFormat is %q; it must be Text or JSON", c.LogFormat)
 	refuse(!filepath.IsAbs(c.Dir), "Dir is %q; it must be an absolute path", c.Dir)

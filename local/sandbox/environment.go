@@ -16,6 +16,8 @@ type environment struct {
 	logStream  string
 	initType   string // on-demand or provisioned-concurrency
 	port       int    // of the app
+
+	credentialsToken string // for the endpoint of the role's credentials, with SnapStart
 }
 
 // hiddenFromExtensions are the variables that Lambda gives to the runtime alone.
@@ -60,6 +62,9 @@ func (c Config) runtimeVariables(e environment) map[string]string {
 		"_AWS_XRAY_DAEMON_ADDRESS":        "127.0.0.1",
 		"_AWS_XRAY_DAEMON_PORT":           "2000",
 	})
+	if c.SnapStart {
+		c.snapshotVariables(v, e)
+	}
 	delete(v, "AWS_LAMBDA_MAX_CONCURRENCY") // Lambda's own, set where a sandbox takes several invocations at once
 	return v
 }

@@ -113,6 +113,10 @@ func (f *Function) Invoke(ctx context.Context, in Invocation) (Result, error) {
 			go f.pool.bootAndRun(sb, e)
 			break
 		}
+		if sb.isParked() {
+			go f.pool.restoreAndRun(sb, e)
+			break
+		}
 		if sb.begin(e) {
 			break
 		}

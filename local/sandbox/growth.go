@@ -93,10 +93,14 @@ const spareAfter = 300 * time.Millisecond
 // planSpare has a sandbox started ahead while streams and the like keep all others busy: once the version's code is
 // outdated it could not be started any more, and nobody would serve until the next version does. It needs the lock.
 func (p *pool) planSpare() {
-	if p.cfg.Code == nil || p.spare != nil || len(p.idle) > 0 {
+	after := spareAfter
+	if p.cfg.SnapStart {
+		after = 0 // its init is ahead of the restore
+	}
+	if p.cfg.Code == nil && !p.cfg.SnapStart || p.spare != nil || len(p.idle) > 0 {
 		return
 	}
-	p.spare = time.AfterFunc(spareAfter, func() {
+	p.spare = time.AfterFunc(after, func() {
 		p.mu.Lock()
 		p.spare = nil
 		due := !p.closed && !p.suspended && p.out > 0 && len(p.idle) == 0 && p.starting == 0 && len(p.sandboxes) < p.limit
@@ -207,6 +211,10 @@ func (p *pool) succeed(sb *sandbox) {
 
 // bootAndRun runs an invocation in a successor. It takes the lock.
 func (p *pool) bootAndRun(sb *sandbox, e *execution) {
+	if p.cfg.SnapStart {
+		p.bootAndRestore(sb, e)
+		return
+	}
 	f := sb.bootAndRun(e)
 	p.openGate(sb)
 	if f != nil {
@@ -230,17 +238,20 @@ func (p *pool) warm(provisioned bool) error {
 	sb.warmed, sb.provisioned = true, provisioned
 	p.mu.Unlock()
 	limit := p.cfg.Limits.Init
-	if provisioned {
+	if provisioned || p.cfg.SnapStart {
 		limit = p.cfg.Limits.ProvisionedInit
 	}
 	f := p.boot(sb, limit)
-	if f != nil && f.errorType == timedOut && !provisioned {
+	if f != nil && f.errorType == timedOut && !provisioned && !p.cfg.SnapStart {
 		sb, f = p.warmAgain(sb, f)
 	}
 	switch f {
 	case nil:
 		if provisioned {
 			sb.logInit("init", nil)
+		}
+		if p.cfg.SnapStart {
+			p.published.Do(sb.logPublished)
 		}
 		p.booted(sb)
 		return nil

@@ -31,7 +31,8 @@ type Start struct {
 	Arrived   time.Time // at the function
 	Began     time.Time // in the sandbox; later than Arrived by the wait for a sandbox
 	Deadline  time.Time
-	Cold      bool // it waited for the init of its sandbox
+	Cold      bool          // it waited for the init of its sandbox, or for its restore
+	Restore   time.Duration // with SnapStart, of the sandbox whose first invocation it is
 	Qualifier string
 	TraceID   string // the whole X-Ray header
 	Event     Body
@@ -58,6 +59,7 @@ type Report struct {
 
 	// The figures of the REPORT line: milliseconds and megabytes. InitDuration is 0 on a warm start.
 	Duration, InitDuration  float64
+	RestoreDuration         float64 // with SnapStart, of a first invocation
 	BilledDuration          int64
 	MemorySize, MaxMemory   int
 	Status                  string    // success, error or timeout
@@ -134,7 +136,8 @@ func (sb *sandbox) observeStart(e *execution) {
 	}
 	sb.cfg.Observe(Start{
 		Source: sb.source(), RequestID: e.RequestID, Arrived: e.observed.arrived, Began: e.start, Deadline: e.deadline,
-		Cold:      sb.waitedFor(e),
+		Cold:      sb.waitedFor(e) || sb.restoredFor() > 0,
+		Restore:   sb.restoredFor(),
 		Qualifier: e.Qualifier, TraceID: e.TraceID, Event: BodyOf(e.Event),
 	})
 }
@@ -143,6 +146,14 @@ func (sb *sandbox) observeStart(e *execution) {
 func (sb *sandbox) waitedFor(e *execution) bool {
 	first := !sb.provisioned && !sb.initReported.Load()
 	return first && (sb.initBegan.IsZero() || sb.initBegan.Add(sb.initDuration).After(e.observed.arrived))
+}
+
+// restoredFor is the length of the restore that is still to be told.
+func (sb *sandbox) restoredFor() time.Duration {
+	if sb.restoration.reported {
+		return 0
+	}
+	return sb.restoration.duration
 }
 
 func (sb *sandbox) observeReport(e *execution, m reportMetrics) {
@@ -166,6 +177,9 @@ func (sb *sandbox) observeReport(e *execution, m reportMetrics) {
 	}
 	if m.InitDuration != nil {
 		r.InitDuration = *m.InitDuration
+	}
+	if m.RestoreDuration != nil {
+		r.RestoreDuration = *m.RestoreDuration
 	}
 	if m.InitDuration != nil || sb.initBegan.After(e.start) {
 		r.InitBegan, r.InitEnded = sb.initBegan, sb.initBegan.Add(sb.initDuration)

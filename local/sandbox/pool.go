@@ -30,12 +30,13 @@ type pool struct {
 	expiry    *time.Timer // while an idle sandbox may expire
 	spare     *time.Timer // while all sandboxes are busy that may soon be the only ones
 
-	closing chan struct{}
-	boots   chan struct{}  // limits the inits that run at once: they share this machine's processors
-	first   chan struct{}  // closed when the first sandbox works, or has failed for good
-	opened  sync.Once      // first
-	told    sync.Once      // that the code is outdated
-	stops   sync.WaitGroup // shutdowns of expired sandboxes
+	closing   chan struct{}
+	boots     chan struct{}  // limits the inits that run at once: they share this machine's processors
+	first     chan struct{}  // closed when the first sandbox works, or has failed for good
+	opened    sync.Once      // first
+	published sync.Once      // with SnapStart
+	told      sync.Once      // that the code is outdated
+	stops     sync.WaitGroup // shutdowns of expired sandboxes
 }
 
 // place is what the pool knows of a sandbox.

@@ -63,6 +63,9 @@ type reportMetrics struct {
 	MemorySize     int      `json:"memorySizeMB"`
 	MaxMemoryUsed  int      `json:"maxMemoryUsedMB"`
 	InitDuration   *float64 `json:"initDurationMs,omitempty"`
+
+	RestoreDuration       *float64 `json:"restoreDurationMs,omitempty"`
+	BilledRestoreDuration *int64   `json:"billedRestoreDurationMs,omitempty"`
 }
 
 type reportRecord struct {
@@ -104,6 +107,12 @@ func (sb *sandbox) logReport(e *execution) reportMetrics {
 		m.InitDuration = &init
 		billed += init
 	}
+	if took := sb.restoration.duration; took > 0 && !sb.restoration.reported {
+		sb.restoration.reported = true
+		restore, whole := milliseconds(took), int64(math.Ceil(milliseconds(took)))
+		m.RestoreDuration, m.BilledRestoreDuration = &restore, &whole
+		billed = math.Ceil(billed) + float64(whole)
+	}
 	m.BilledDuration = int64(math.Ceil(billed))
 	if sb.cfg.LogFormat == LogJSON {
 		r := reportRecord{RequestID: e.RequestID, Metrics: m, Status: e.status()}
@@ -134,6 +143,13 @@ func reportText(e *execution, m reportMetrics) []byte {
 	if m.InitDuration != nil {
 		b = append(b, "\tInit Duration: "...)
 		b = strconv.AppendFloat(b, *m.InitDuration, 'f', 2, 64)
+		b = append(b, " ms"...)
+	}
+	if m.RestoreDuration != nil {
+		b = append(b, "\tRestore Duration: "...)
+		b = strconv.AppendFloat(b, *m.RestoreDuration, 'f', 2, 64)
+		b = append(b, " ms\tBilled Restore Duration: "...)
+		b = strconv.AppendInt(b, *m.BilledRestoreDuration, 10)
 		b = append(b, " ms"...)
 	}
 	if status := e.status(); status != "success" {
@@ -175,8 +191,11 @@ type initReportRecord struct {
 func (sb *sandbox) logInit(phase string, f *failure) {
 	took := milliseconds(sb.initDuration)
 	r := initReportRecord{InitializationType: "on-demand", Phase: phase, Status: "success", Metrics: map[string]float64{"durationMs": took}}
-	if sb.provisioned {
+	switch {
+	case sb.provisioned:
 		r.InitializationType = "provisioned-concurrency"
+	case sb.cfg.SnapStart:
+		r.InitializationType = snapStartType
 	}
 	switch {
 	case f == nil:

@@ -37,6 +37,14 @@ func (sb *sandbox) handleRuntime(c *conn, r *http.Request, path string) {
 		if allow(c, r, http.MethodPost) {
 			sb.runtimeAnswer(c, r, id, verb)
 		}
+	case path == "restore/next" && sb.cfg.SnapStart:
+		if allow(c, r, http.MethodGet) {
+			sb.restoreNext(c)
+		}
+	case path == "restore/error" && sb.cfg.SnapStart:
+		if allow(c, r, http.MethodPost) {
+			sb.restoreFailed(c, r)
+		}
 	case path == "init/error":
 		if allow(c, r, http.MethodPost) {
 			sb.runtimeInitError(c, r)

@@ -49,7 +49,8 @@ type sandbox struct {
 	frozen       bool
 	memory       memoryGauge
 
-	booting      bootOutput // of the processes, until the init is over
+	restoration  restoration // with SnapStart
+	booting      bootOutput  // of the processes, until the init is over
 	initBegan    time.Time
 	initDuration time.Duration
 	initReported atomic.Bool // a REPORT line has told it
@@ -70,6 +71,7 @@ const (
 	created phase = iota
 	initialising
 	idle
+	restoring // with SnapStart, before the first invocation
 	invoking
 	ending
 )
@@ -116,6 +118,10 @@ func newSandbox(cfg *Config, o owner, log *logWriter, number int) *sandbox {
 	}
 	sb.log.source, sb.log.observer = sb.source(), cfg.Observe
 	sb.server.handle, sb.server.left = sb.handle, sb.left
+	if cfg.SnapStart {
+		sb.restoration.token = newToken()
+		sb.initReported.Store(true) // it is no part of an invocation
+	}
 	return sb
 }
 
@@ -145,6 +151,12 @@ func (sb *sandbox) handle(c *conn, r *http.Request) {
 		return
 	}
 	switch path {
+	case credentialsPath:
+		if sb.cfg.SnapStart && allow(c, r, http.MethodGet) {
+			sb.credentials(c, r)
+			return
+		}
+		notFound(c)
 	case "/2022-07-01/telemetry":
 		sb.handleTelemetry(c, r, "Telemetry")
 	case "/2020-08-15/logs":
@@ -186,13 +198,16 @@ func (sb *sandbox) left(c *conn) {
 // advance moves on when every process has called next: from init to idle, or from an answered
 // invocation to idle. It returns the invocation that is over. It needs the lock.
 func (sb *sandbox) advance() *execution {
-	if !sb.runtimeReady || slices.ContainsFunc(sb.extensions, func(x *extension) bool { return !x.ready }) {
+	if !sb.runtimeReady && !(sb.phase == initialising && sb.restoration.parked) || slices.ContainsFunc(sb.extensions, func(x *extension) bool { return !x.ready }) {
 		return nil
 	}
 	switch {
 	case sb.phase == initialising:
 		sb.phase = idle
 		close(sb.settled)
+	case sb.phase == restoring:
+		sb.phase = idle
+		close(sb.restoration.over)
 	case sb.phase == invoking && sb.run.answered:
 		over := sb.run
 		sb.phase, sb.run = idle, nil
@@ -221,6 +236,11 @@ func (sb *sandbox) fail(f *failure) {
 	sb.phase, sb.failure = ending, f
 	if was == initialising {
 		close(sb.settled) // whoever waits for the init takes care of the rest
+		sb.mu.Unlock()
+		return
+	}
+	if was == restoring {
+		close(sb.restoration.over) // and for the restore
 		sb.mu.Unlock()
 		return
 	}

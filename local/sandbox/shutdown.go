@@ -19,8 +19,11 @@ func (sb *sandbox) stop(reason string) {
 	was := sb.phase
 	if was != ending {
 		sb.phase, sb.failure = ending, &failure{errorType: "Sandbox.Closed", message: errEnds.Error(), reason: reason}
-		if was == initialising {
+		switch was {
+		case initialising:
 			close(sb.settled)
+		case restoring:
+			close(sb.restoration.over)
 		}
 	}
 	run, unanswered := sb.cutOff()

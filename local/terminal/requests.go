@@ -95,6 +95,8 @@ func (s *Screen) aside(q *request) string {
 	switch {
 	case q.start.Sandbox == 0:
 		return "the function was not called"
+	case q.start.Restore > 0:
+		return fmt.Sprintf("cold, restore %s, sandbox-%d", span(q.start.Restore), q.start.Sandbox)
 	case q.start.Cold && q.init > 0:
 		return fmt.Sprintf("cold, init %s, sandbox-%d", span(q.init), q.start.Sandbox)
 	case q.start.Cold:

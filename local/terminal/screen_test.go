@@ -69,6 +69,8 @@ func play(s *Screen, steps ...string) {
 			s.Gateway(gateway.Request{ID: name, Began: began, Method: method, Target: target, Stage: "v1"})
 		case "begin", "cold":
 			s.Sandbox(sandbox.Start{Source: source(1), RequestID: id, Cold: verb == "cold"})
+		case "restored":
+			s.Sandbox(sandbox.Start{Source: source(1), RequestID: id, Cold: true, Restore: 38 * time.Millisecond})
 		case "say", "platform", "notice":
 			s.Sandbox(sandbox.Line{Source: source(1), RequestID: strings.Trim(id, "-"), Text: text, Platform: verb != "say", Notice: verb == "notice"})
 		case "piece":
@@ -102,6 +104,10 @@ func TestRequests(t *testing.T) {
 		"an init ahead of the first request": {
 			[]string{"ready", "ask 1 GET /v1/a", "begin 1", "answer 1", "end 1", "ask 2 GET /v1/b", "begin 2", "answer 2", "end 2"},
 			"GET /a 200 3.8 ms  warm, init 412 ms before, sandbox-1\nGET /b 200 3.8 ms  warm, sandbox-1\n",
+		},
+		"a restore": {
+			[]string{"ready", "ask 1 GET /v1/a", "restored 1", "answer 1", "end 1"},
+			"GET /a 200 3.8 ms  cold, restore 38 ms, sandbox-1\n",
 		},
 		"the app's lines stand below their request": {
 			[]string{"ask 1 GET /v1/a", "begin 1", "say 1 first of a", "ask 2 GET /v1/b", "begin 2", "say 2 only of b", "answer 2", "say 1 second of a", "answer 1", "say 1 after the answer", "end 1", "end 2"},
