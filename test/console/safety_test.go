@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -134,4 +137,42 @@ func TestAnOpenPageDoesNotHoldTheEndUp(t *testing.T) {
 		t.Errorf("it took %s", took)
 	}
 	s.do(until(`document.querySelector("#live").textContent === "away"`))
+}
+
+// TestTheEnvironmentIsNotShown: what the console sends has nothing of the function's environment, also with secrets.
+func TestTheEnvironmentIsNotShown(t *testing.T) {
+	const secret = "t0ps3cret-0f-the-environment"
+	settings := filepath.Join(t.TempDir(), "settings.yaml")
+	text := "config:\n  aws:region: eu-central-1\n  lambda-web:environment:\n    TOKEN: " + secret + "\n"
+	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s := openShop(t, "-config-file", settings, "-console", "record")
+	if told := s.get("/api/environment?name=TOKEN"); !strings.Contains(told, secret) {
+		t.Fatalf("the app says %q: it has not got the secret", told)
+	}
+	s.get("/api/hello")
+	s.do(until(row("/api/hello")))
+	id := s.js(row("/api/hello") + ".dataset.id")
+	for _, path := range []string{"api/invocations/" + id + "?secrets=1", "api/invocations/" + id + "/as/event?secrets=1", "api/feed"} {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		request, _ := http.NewRequestWithContext(ctx, "GET", consoleOf(s.Cloud)+path, nil)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var seen []byte
+		for buffer := make([]byte, 64<<10); ; {
+			n, err := answer.Body.Read(buffer)
+			seen = append(seen, buffer[:n]...)
+			if err != nil || path == "api/feed" && strings.Contains(string(seen), "\n\ndata: ") && strings.Count(string(seen), "\n\n") > 2 {
+				break
+			}
+		}
+		answer.Body.Close()
+		cancel()
+		if strings.Contains(string(seen), secret) || len(seen) < 100 {
+			t.Errorf("%s says %s", path, seen)
+		}
+	}
 }

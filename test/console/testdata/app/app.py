@@ -60,6 +60,9 @@ class App(BaseHTTPRequestHandler):
         print(f"greeting {query.get('name', 'World')}", flush=True)
         self.answer(200, {"message": f"Hello, {query.get('name', 'World')}!", "served": True, "took": 0.4})
 
+    def get_api_environment(self, query):
+        self.answer(200, {"value": os.environ.get(query["name"])})
+
     def get_api_report(self, query):
         print("building the report", flush=True)
         time.sleep(0.42)
