@@ -2,7 +2,6 @@ package webapp
 
 import (
 	"net/netip"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -85,9 +84,15 @@ func (d *discovery) pause() bool {
 // others are the addresses, by port, at which other processes of the environment listen than
 // Lambda's and its extensions'. present tells that somebody listens at the expected address.
 func (d *discovery) others() (addresses map[int]netip.Addr, present bool) {
-	if _, all := listeners(nil); !slices.ContainsFunc(all, func(found netip.AddrPort) bool {
-		return !ignored(found, d.expected.LambdaPorts)
-	}) {
+	_, all := listeners(nil)
+	anybody := false
+	for _, found := range all {
+		if d.isExpected(found) {
+			return nil, true
+		}
+		anybody = anybody || !ignored(found, d.expected.LambdaPorts)
+	}
+	if !anybody {
 		return nil, false // most of the time, and cheap to find out
 	}
 	addresses = map[int]netip.Addr{}
@@ -95,15 +100,17 @@ func (d *discovery) others() (addresses map[int]netip.Addr, present bool) {
 	for _, found := range own {
 		port := int(found.Port())
 		reachable := reaches(found.Addr(), d.expected.Address.Host)
-		switch {
-		case ignored(found, d.expected.LambdaPorts):
-		case port == d.expected.Address.Port && reachable:
-			return nil, true
-		case reachable || !addresses[port].IsValid():
+		if !ignored(found, d.expected.LambdaPorts) && (reachable || !addresses[port].IsValid()) {
 			addresses[port] = found.Addr()
 		}
 	}
 	return addresses, false
+}
+
+// isExpected reports whether a listener is where the app should be.
+func (d *discovery) isExpected(found netip.AddrPort) bool {
+	expected := d.expected.Address
+	return int(found.Port()) == expected.Port && reaches(found.Addr(), expected.Host)
 }
 
 // follow begins to ask listeners that are new, and forgets those that are gone.
