@@ -211,6 +211,18 @@ func TestTimelineIsInOrder(t *testing.T) {
 	}
 }
 
+// TestTimelineOfARestore: with SnapStart an invocation waits for a restore, and for no init.
+func TestTimelineOfARestore(t *testing.T) {
+	c := newConsole()
+	at := func(ms int) time.Time { return time.Unix(100, 0).Add(time.Duration(ms) * time.Millisecond) }
+	c.Sandbox(sandbox.Start{Source: box, RequestID: "x", Arrived: at(0), Began: at(42), Cold: true, Restore: 40 * time.Millisecond})
+	c.Sandbox(sandbox.Report{Source: box, RequestID: "x", Delivered: at(43), Responded: at(50), Answered: at(50), Ended: at(51), Status: "success", RestoreDuration: 40})
+	d := c.describe(c.store.find("x"), false)
+	if got := fmt.Sprint(d.Timeline[:2]); got != "[{queue 0 2} {restore 2 42}]" || d.Restore != 40 || !d.Cold {
+		t.Errorf("the timeline begins with %s, the restore took %g", got, d.Restore)
+	}
+}
+
 // BenchmarkInvocation is what an invocation costs with nobody's page open, and with one.
 func BenchmarkInvocation(b *testing.B) {
 	for _, watchers := range []int{0, 1} {

@@ -19,7 +19,8 @@ type summary struct {
 	State    string  `json:"state"`              // running, done, failed or refused
 	Duration float64 `json:"duration,omitempty"` // milliseconds, as the caller saw it
 	Cold     bool    `json:"cold,omitempty"`
-	Init     float64 `json:"init,omitempty"` // milliseconds
+	Init     float64 `json:"init,omitempty"`    // milliseconds
+	Restore  float64 `json:"restore,omitempty"` // milliseconds, with SnapStart
 	Function string  `json:"function,omitempty"`
 	Version  string  `json:"version,omitempty"`
 	Sandbox  int     `json:"sandbox,omitempty"`
@@ -60,6 +61,7 @@ func (i *invocation) summary() summary {
 	}
 	if b := i.start; b != nil {
 		s.Cold, s.Function, s.Version, s.Sandbox = b.Cold, b.Function, b.Version, b.Sandbox
+		s.Restore = milliseconds(b.Restore)
 	}
 	if r := i.report; r != nil {
 		if s.Init = r.InitDuration; s.Init == 0 { // it was part of the invocation, and is part of its duration

@@ -54,6 +54,9 @@ func (i *invocation) inside(part func(name string, from, to time.Time)) {
 	}
 	delivered := r.Delivered
 	switch {
+	case b.Restore > 0: // with SnapStart, right before the invocation begins
+		part("queue", b.Arrived, b.Began.Add(-b.Restore))
+		part("restore", b.Began.Add(-b.Restore), b.Began)
 	case r.InitEnded.After(b.Arrived) && r.InitBegan.Before(b.Began): // the invocation waited for this init
 		part("queue", b.Arrived, r.InitBegan)
 		part("init", later(r.InitBegan, b.Arrived), r.InitEnded)
@@ -112,6 +115,9 @@ func (i *invocation) figures() []figure {
 		add("Max Memory Used", itoa(r.MaxMemory)+" MB")
 		if r.InitDuration > 0 {
 			add("Init Duration", decimal(r.InitDuration)+" ms")
+		}
+		if r.RestoreDuration > 0 {
+			add("Restore Duration", decimal(r.RestoreDuration)+" ms")
 		}
 		add("Status", r.Status)
 		if r.ErrorType != "" {

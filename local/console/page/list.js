@@ -1,6 +1,12 @@
 // The list: one row for each invocation, the newest first. Rows are kept and changed in place.
 import { $, h, ms, clock } from "./dom.js";
 
+// start says how long a cold start took.
+function start(s) {
+  const took = s.restore || s.init;
+  return [s.restore ? "restore" : "cold", took ? h("span", { class: "fraction" }, " " + ms(took)) : ""];
+}
+
 export class List {
   constructor(root, page) {
     this.root = root;
@@ -86,7 +92,7 @@ export class List {
       h("span", { class: "method" }, s.method),
       h("span", { class: "path", title: s.path }, h("span", {}, s.path), s.replayOf ? h("em", { class: "tag", title: "sent again from here" }, "replay") : null,
         s.streamed ? h("em", { class: "tag" }, "stream") : null),
-      h("span", { class: "cold", title: s.cold ? "Cold start: a sandbox was started for this" : "" }, s.cold ? ["cold", s.init ? h("span", { class: "fraction" }, " " + ms(s.init)) : ""] : ""),
+      h("span", { class: "cold", title: s.cold ? "Cold start: a sandbox was started for this" : "" }, s.cold ? start(s) : ""),
       h("span", { class: "box", title: s.version ? `version ${s.version}, sandbox ${s.sandbox}` : "" }, s.version ? `v${s.version.replace("$", "")}·${s.sandbox}` : ""),
       took, h("span", { class: "track" }, bar),
       s.failure || s.cause ? h("span", { class: "cause" }, h("b", {}, s.failure ? s.failure + " " : ""), s.cause ?? "") : "",

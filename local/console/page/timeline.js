@@ -5,6 +5,7 @@ const meaning = {
   gateway: "routing, signature, the event",
   queue: "waiting for a sandbox",
   init: "the sandbox starts: extensions, then the app",
+  restore: "SnapStart: the sandbox goes on from its snapshot",
   sandbox: "from the start of the invocation until the runtime has the event",
   adapter: "the event becomes a request, the app's answer a response",
   app: "the app, from its request to the last byte of its answer",
