@@ -203,6 +203,9 @@ func TestNames(t *testing.T) {
 		if stacks, _ := drift.Jobs["drift"].Strategy.Matrix["stack"].([]any); !slices.Contains(stacks, any(stack)) {
 			t.Errorf("nobody looks for drift of %s", stack)
 		}
+		if environment := drift.Jobs["drift"].Environment; environment != "drift-${{ matrix.stack }}" {
+			t.Errorf("drift of %s is looked for in %s, with another stack's passphrase", stack, environment)
+		}
 	}
 	cli := version(t, "tools/pulumi/go.mod", `pulumi/pkg/v3 v(\S+)`)
 	toolchain := version(t, "go.mod", `(?m)^toolchain go(\S+)$`)

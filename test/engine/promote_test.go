@@ -101,3 +101,26 @@ func TestFromBuildToImage(t *testing.T) {
 	test.unchanged(t)
 	dev.intact(t)
 }
+
+// TestPromoteWithPassphrases: each stack has a passphrase of its own, as the delivery guide has it, and a secret besides; the image is
+// no secret, and promoting it takes no other passphrase.
+func TestPromoteWithPassphrases(t *testing.T) {
+	p := newProject(t)
+	cloud := standin.New(p.root + "/infra")
+	dev, prod := newCommands(t, p, cloud), newCommands(t, p, cloud)
+	prod.env = append(prod.env, "PULUMI_CONFIG_PASSPHRASE=the passphrase of prod")
+	for name, c := range map[string]commands{"dev": dev, "prod": prod} {
+		c.run(t, "stack", "init", name)
+		c.run(t, "config", "set", "--stack", name, "--secret", "--path", "environment.TOKEN", "hidden")
+	}
+	dev.run(t, "up", "--stack", "dev", "--yes", "--skip-preview")
+	prod.run(t, "config", "set", "--stack", "prod", "imageFrom", "dev")
+	prod.run(t, "config", "set", "--stack", "prod", "architecture", "x86_64")
+	prod.run(t, "up", "--stack", "prod", "--yes", "--skip-preview")
+	if err := cloud.Serves(); err != nil {
+		t.Error(err)
+	}
+	if output, err := dev.try("preview", "--stack", "prod"); err == nil {
+		t.Errorf("dev's passphrase opens prod:\n%s", output)
+	}
+}
