@@ -189,6 +189,27 @@ func TestListFilterAndDetails(t *testing.T) {
 	}
 }
 
+// TestAPageInTheBackground: it leaves its connection, and is as it was when it comes back.
+func TestAPageInTheBackground(t *testing.T) {
+	s := openShop(t)
+	turn := func(hidden bool) chromedp.Action {
+		return chromedp.Evaluate(fmt.Sprintf(`Object.defineProperty(document, "hidden", { value: %v, configurable: true }); document.dispatchEvent(new Event("visibilitychange"))`, hidden), nil)
+	}
+	s.get("/missing")
+	s.do(until(row("/missing")), press("x"), until(shown+` === ""`))
+	s.get("/api/hello?name=Ada")
+	s.open("/api/hello?name=Ada")
+	s.do(turn(true))
+	s.get("/api/hello?name=Grace")
+	s.do(turn(false), until(row("/api/hello?name=Grace")))
+	if got := s.js(shown); got != "/v1/api/hello?name=Grace /v1/api/hello?name=Ada" {
+		t.Errorf("the list shows %q", got)
+	}
+	if selected := s.js(`document.querySelector('[aria-selected="true"] .path')?.title`); selected != "/v1/api/hello?name=Ada" {
+		t.Errorf("the row that is selected is %s", selected)
+	}
+}
+
 // TestBodies: JSON is formatted, an image is an image, bytes are hexadecimal, and what is clipped says its size.
 func TestBodies(t *testing.T) {
 	s := openShop(t)

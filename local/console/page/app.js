@@ -36,7 +36,7 @@ function live(on) {
 }
 
 function take(update) {
-  if (update.about) begin(update.about);
+  if (update.about) begin(update.about, update.count);
   state.skew = update.now - Date.now();
   list.take(update.invocations ?? [], update.oldest);
   const chosen = (update.invocations ?? []).find((i) => i.id === detail.id);
@@ -62,8 +62,8 @@ function take(update) {
   draw();
 }
 
-function begin(about) {
-  list.reset();
+function begin(about, count) {
+  list.reset(count);
   state.address = about.address;
   $("#stack").textContent = about.stack;
   $("#record").hidden = !about.records;

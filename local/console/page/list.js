@@ -42,10 +42,13 @@ export class List {
     $("#clear").addEventListener("click", () => this.clear());
   }
 
-  reset() {
+  // reset begins anew with a connection; count is how many invocations there have been. What is cleared stays cleared,
+  // unless the local cloud is another one by now.
+  reset(count) {
+    if (count + 1 < this.from) this.from = 0;
+    if (this.held) return;
     this.rows.clear();
     this.root.replaceChildren();
-    this.from = 0;
   }
 
   // take shows summaries that are new or changed, and drops what the console keeps no more.
@@ -63,7 +66,7 @@ export class List {
         row.data = s;
         this.fill(row);
       } else if (s.n >= oldest) {
-        const made = { data: s, element: h("div", { role: "option", "data-id": s.id, id: "i" + s.n, "aria-selected": "false" }) };
+        const made = { data: s, element: h("div", { role: "option", "data-id": s.id, id: "i" + s.n, "aria-selected": String(s.id === this.selected) }) };
         this.rows.set(s.id, made);
         this.fill(made);
         fresh.push(made);
