@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 )
 
 // Source is a staged build context, as "pulumi up" gives it to its builder.
@@ -55,7 +56,45 @@ func (e *Engine) Build(ctx context.Context, src Source) (*Image, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.images[key] = img
+	go e.prune(context.WithoutCancel(ctx), src.Name)
 	return img, nil
+}
+
+// keepImages is how many images of earlier starts stay for each app.
+const keepImages = 5
+
+// prune removes old images of an app: each change makes one. Those of this start stay, as its versions may need
+// them, and so do those that containers use.
+func (e *Engine) prune(ctx context.Context, name string) {
+	repository, _, _ := strings.Cut(name, ":")
+	out, _, err := e.run(ctx, "image", "ls", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}", repository)
+	if err != nil {
+		return
+	}
+	for _, tag := range e.old(strings.Split(strings.TrimSpace(string(out)), "\n")) {
+		e.run(ctx, "image", "rm", tag)
+	}
+}
+
+// old are the tags to remove of lines "ID TAG", the newest first.
+func (e *Engine) old(lines []string) (tags []string) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	own := map[string]bool{}
+	for _, img := range e.images {
+		own[strings.TrimPrefix(img.ID, "sha256:")] = true
+	}
+	earlier := 0
+	for _, line := range lines {
+		id, tag, found := strings.Cut(line, " ")
+		if !found || own[strings.TrimPrefix(id, "sha256:")] {
+			continue
+		}
+		if earlier++; earlier > keepImages {
+			tags = append(tags, tag)
+		}
+	}
+	return tags
 }
 
 func (e *Engine) build(ctx context.Context, src Source) error {
@@ -82,7 +121,9 @@ func (e *Engine) build(ctx context.Context, src Source) error {
 	command := exec.CommandContext(ctx, e.command, args...)
 	// Attestations are no part of the image that Lambda gets.
 	command.Env = e.environment(setting, "BUILDX_NO_DEFAULT_ATTESTATIONS=1")
-	command.Cancel = func() error { return command.Process.Signal(os.Interrupt) } // the engine is told, too
+	// Whoever stops this program stops the build: the command tells the engine, then its group ends with it.
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	command.Cancel = func() error { return syscall.Kill(-command.Process.Pid, syscall.SIGINT) }
 	command.WaitDelay = Patience
 	if b == classic {
 		command.Stdin = pack(src.Context)
@@ -92,6 +133,9 @@ func (e *Engine) build(ctx context.Context, src Source) error {
 	command.Stdout, command.Stderr = t, t
 	if err := command.Run(); err != nil {
 		if ctx.Err() != nil {
+			if command.Process != nil {
+				syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
+			}
 			return ctx.Err()
 		}
 		return t.failure(err)
