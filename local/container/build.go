@@ -2,6 +2,7 @@ package container
 
 import (
 	"archive/tar"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -156,7 +157,7 @@ func pack(folder string) io.Reader {
 
 // inspect reads what the image says.
 func (e *Engine) inspect(ctx context.Context, src Source) (*Image, error) {
-	out, message, err := e.run(ctx, "image", "inspect", "--format", "{{json .}}", src.Name)
+	out, message, err := e.run(ctx, "image", "inspect", src.Name)
 	if err != nil {
 		return nil, fmt.Errorf("read the settings of the image %s: %w: %s", src.Name, err, message)
 	}
@@ -169,12 +170,12 @@ func (e *Engine) inspect(ctx context.Context, src Source) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	img.Launcher = Launcher{Command: e.command, Host: e.host, Engine: e.String(), Image: img.ID, Platform: src.Platform, Init: start}
+	img.Launcher = Launcher{Command: e.command, Host: e.host, Engine: e.String(), Image: img.ID, Platform: src.Platform, Init: start, kind: e.kind}
 	return img, nil
 }
 
 func readImage(inspected []byte) (*Image, error) {
-	var v struct {
+	var images []struct {
 		ID     string `json:"Id"`
 		Size   int64
 		Config struct {
@@ -182,9 +183,10 @@ func readImage(inspected []byte) (*Image, error) {
 			WorkingDir           string
 		}
 	}
-	if err := json.Unmarshal(inspected, &v); err != nil {
-		return nil, fmt.Errorf("read the settings of the image: %w", err)
+	if err := json.Unmarshal(inspected, &images); err != nil || len(images) != 1 {
+		return nil, fmt.Errorf("read the settings of the image: got %.100q: %w", inspected, cmp.Or(err, errors.New("one image was asked for")))
 	}
+	v := images[0]
 	img := &Image{ID: v.ID, Size: v.Size, Command: slices.Concat(v.Config.Entrypoint, v.Config.Cmd), Dir: v.Config.WorkingDir, Env: map[string]string{}}
 	if len(img.Command) == 0 {
 		return nil, errors.New("the image has neither CMD nor ENTRYPOINT: add CMD with the line that starts the app to the Dockerfile, for example CMD [\"gunicorn\", \"app:app\"]")

@@ -344,17 +344,17 @@ func TestStartFailures(t *testing.T) {
 
 // TestReadImage: what an image says about its processes.
 func TestReadImage(t *testing.T) {
-	img, err := readImage([]byte(`{"Id":"sha256:1","Size":5,"Config":{"Entrypoint":["/entry.sh"],"Cmd":["gunicorn","app:app"],"Env":["PATH=/a:/b","X=1=2","EMPTY="],"WorkingDir":"/srv"}}`))
+	img, err := readImage([]byte(`[{"Id":"sha256:1","Size":5,"Config":{"Entrypoint":["/entry.sh"],"Cmd":["gunicorn","app:app"],"Env":["PATH=/a:/b","X=1=2","EMPTY="],"WorkingDir":"/srv"}}]`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(img.Command, []string{"/entry.sh", "gunicorn", "app:app"}) || img.Dir != "/srv" || img.Env["X"] != "1=2" || img.Env["PATH"] != "/a:/b" || len(img.Env) != 3 {
 		t.Errorf("got %+v", img)
 	}
-	if img, err = readImage([]byte(`{"Config":{"Cmd":["x"]}}`)); err != nil || img.Dir != "/" {
+	if img, err = readImage([]byte(`[{"Config":{"Cmd":["x"]}}]`)); err != nil || img.Dir != "/" {
 		t.Errorf("without WORKDIR: got %+v, %v", img, err)
 	}
-	if _, err := readImage([]byte(`{"Config":{"Cmd":null}}`)); err == nil || !strings.Contains(err.Error(), "neither CMD nor ENTRYPOINT") {
+	if _, err := readImage([]byte(`[{"Config":{"Cmd":null}}]`)); err == nil || !strings.Contains(err.Error(), "neither CMD nor ENTRYPOINT") {
 		t.Errorf("without a command: got %v", err)
 	}
 }

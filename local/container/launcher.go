@@ -3,6 +3,7 @@ package container
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,8 @@ type Launcher struct {
 	Image    string // id
 	Platform string // linux/amd64 or linux/arm64
 	Init     string // path of the program that is process 1
+
+	kind kind
 }
 
 var _ sandbox.Launcher = Launcher{}
@@ -58,14 +61,22 @@ func (l Launcher) client() client { return client{command: l.Command, host: l.Ho
 func (l Launcher) Launch(cfg *sandbox.Config, number int) (sandbox.Host, error) {
 	name := fmt.Sprintf("lambda-web-%s-%d-%s", cfg.Name, number, suffix())
 	memory := strconv.Itoa(cfg.MemorySize) + "m"
-	args := append([]string{
+	args := slices.Concat([]string{
 		"run", "--rm", "--interactive", "--sig-proxy=false", "--log-driver", "none",
 		"--name", name, "--label", Label + "=" + cfg.Name,
 		"--memory", memory, "--memory-swap", memory,
 		"--tmpfs", "/tmp:rw,exec,nosuid,nodev,mode=1777,size=" + strconv.Itoa(cfg.EphemeralStorage) + "m",
-		"--add-host", "host.docker.internal:host-gateway",
-	}, append(l.restrictions(), l.Image, wire.Seal)...)
+	}, l.hostName(), l.restrictions(), []string{l.Image, wire.Seal})
 	return l.run(name, args, cfg.AppPort)
+}
+
+// hostName makes this machine host.docker.internal. Podman does so by itself, and its command knows no host-gateway in its
+// older versions.
+func (l Launcher) hostName() []string {
+	if l.kind == podman {
+		return nil
+	}
+	return []string{"--add-host", "host.docker.internal:host-gateway"}
 }
 
 // startError says why a container did not start.

@@ -53,6 +53,7 @@ func TestContainer(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { d.testMemory(t, e) })
 	t.Run("apps of any stack", d.testStacks)
 	t.Run("make local", d.testLocal)
+	t.Run("Podman", d.testPodman)
 }
 
 // engine is the daemon as the product finds it, with an empty memory.
