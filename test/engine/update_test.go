@@ -49,7 +49,6 @@ func TestPlans(t *testing.T) {
 		{"the app", func() { p.put(t, "app/app.py", "app = 2\n") }, appOnly},
 		{"the adapter", func() { p.put(t, "tools/adapter", "adapter 2\n") }, appOnly},
 		{"the app's Dockerfile", func() { p.put(t, "app/Dockerfile", "FROM python:3.14-slim\nCOPY . .\nCMD [\"python\", \"app.py\"]\n") }, appOnly},
-		{"a build anew", func() { s.set(t, map[string]string{"rebuild": "2026-W48"}) }, appOnly},
 		{"layers of the last image", func() { s.set(t, map[string]string{"buildCache": "true"}) }, appOnly},
 		{"memory", func() { s.set(t, map[string]string{"memory": "1024"}) }, `
 			update aws:lambda/function:Function
@@ -183,4 +182,16 @@ func left(t *testing.T, cloud *standin.Cloud, but ...string) {
 			t.Errorf("%s %s is left", o.Type, o.ID)
 		}
 	}
+}
+
+// TestRebuild: another text in rebuild is another build, and a deployment where that gives another image.
+func TestRebuild(t *testing.T) {
+	p := newProject(t)
+	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", nil)
+	s.up(t)
+	s.set(t, map[string]string{"rebuild": "2026-W48"})
+	s.preview(t).same(t, appOnly)
+	// The base image is the one it was: the image is, too.
+	planOf(s.up(t)).same(t, "update docker:index/image:Image")
+	s.unchanged(t)
 }

@@ -49,7 +49,7 @@ func TestUpgrade(t *testing.T) {
 				t.Error(err)
 			}
 			for _, o := range cloud.Operations() {
-				if o.Op == "delete" && o.Type != "aws:apigateway/deployment:Deployment" {
+				if o.Op == "delete" && o.Type != "aws:apigateway/deployment:Deployment" && !dead(o.Name) {
 					t.Errorf("the upgrade did %s", o)
 				}
 			}
@@ -57,14 +57,22 @@ func TestUpgrade(t *testing.T) {
 				if was.Type == "aws:apigateway/deployment:Deployment" {
 					continue // a snapshot: another document is another one
 				}
+				if dead(was.Name) {
+					continue
+				}
 				if is := cloud.Objects(was.Type); len(is) == 0 || !has(is, was.ID) {
 					t.Errorf("%s %s is another one now", was.Type, was.ID)
 				}
 			}
+			// Where scaling moves their number, Lambda's own weights on the alias are gone when they are looked for.
+			c.run(t, "refresh", "--stack", "dev", "--yes", "--skip-preview")
 			c.run(t, "up", "--stack", "dev", "--yes", "--skip-preview", "--expect-no-changes")
 		})
 	}
 }
+
+// dead is the IPv6 record of a domain that is reached by IPv4 alone, which earlier releases made.
+func dead(name string) bool { return strings.HasSuffix(name, "-aaaa") }
 
 func has(objects []*standin.Object, id string) bool {
 	for _, o := range objects {
