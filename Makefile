@@ -161,6 +161,11 @@ BENCH ?=
 bench: build $(APP_TESTS)/installed ## Measure the adapter beside the reference, and the local cloud (BENCH=-quick for a minute)
 	@go run ./test/bench $(BENCH)
 	@go run ./test/bench/cloud $(BIN)
+	@$(MAKE) --no-print-directory bench-container
+
+.PHONY: bench-container
+bench-container: build ## Measure container mode's start and reload, on a stand-in base image where none can be fetched
+	@LAMBDA_WEB_TEST_CONTAINER=1 go test -run '^$$' -bench . -benchtime 7x -timeout 20m ./test/container/
 
 MINUTES ?= 30
 
