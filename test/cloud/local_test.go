@@ -247,7 +247,7 @@ func TestAppMisbehaves(t *testing.T) {
 	t.Run("listens on another port", func(t *testing.T) {
 		t.Parallel()
 		free := freePort(t)
-		c := begin(t, "-port", "0", "-watch=false", "-app", wsgiApp, "-c", onDemand,
+		c := begin(t, "-port", "0", "-watch=false", "-app", wsgiApp, "-mode", "process", "-c", onDemand, "-c", fmt.Sprintf("port=%d", freePort(t)),
 			"-c", fmt.Sprintf(`environment={"APP_LISTENS_ON":"%d","AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS":"6"}`, free))
 		c.waitFor(strconv.Itoa(free) + ", expected ")
 		if code := c.ExitCode(); code != 1 || strings.Contains(c.Log(), "Ready in ") {
