@@ -116,9 +116,10 @@ func decodeInPlace(s []byte, i int) []byte {
 func decodeBlock(s []byte, to, i int, mask uint64) (newTo, newI int) {
 	from, out := (*[3 * blockSize]byte)(s[i:]), (*[3 * blockSize]byte)(s[to:])
 	read, written := 0, 0
-	for ; mask != 0; mask &= ^uint64(0) << read {
+	for mask != 0 {
 		stop := bits.TrailingZeros64(mask) & fromMask // a backslash, as quotes are behind one
 		c := from[stop+1]
+		mask &^= 3 << stop
 		copyRun((*block)(out[written&decodeMask:]), (*block)(from[read&decodeMask:]), stop-read)
 		written += stop - read
 		if c != 'u' {
@@ -128,6 +129,7 @@ func decodeBlock(s []byte, to, i int, mask uint64) (newTo, newI int) {
 		} else {
 			text, next := appendUnescaped(s[:to+written], s, i+stop)
 			written, read = len(text)-to, next-i
+			mask &= ^uint64(0) << read
 		}
 	}
 	if read < blockSize {
