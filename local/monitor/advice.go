@@ -21,7 +21,7 @@ type advisor struct {
 	next func(sandbox.Record) // may be nil
 
 	mu      sync.Mutex
-	told    map[string]bool      // folders, and that it starts over
+	told    map[string]bool      // folders, and what else is told once
 	starts  map[int]*[]complaint // of sandboxes in their init, by their number
 	retries string               // what the app repeats; empty after an init that succeeded
 
@@ -69,6 +69,7 @@ func (a *advisor) observe(record sandbox.Record) {
 			return
 		}
 		a.readOnly(r.Text)
+		a.lambdaBase(r.Text)
 		if start := a.starts[r.Sandbox]; start != nil {
 			a.attempt(start, r)
 		}
@@ -93,6 +94,18 @@ func (a *advisor) readOnly(line string) {
 		file = "a file"
 	}
 	fmt.Fprintf(a.log, "lambda-web: the app wants to write %s; on Lambda only /tmp can be written. Have it write there, or make the folder a writable one with the setting writable: [%s]\n", file, folder)
+}
+
+// wantsHandler is what AWS's base images say when their entry point is given a web server's command.
+// https://github.com/aws/aws-lambda-base-images
+const wantsHandler = "entrypoint requires the handler name"
+
+func (a *advisor) lambdaBase(line string) {
+	if !strings.Contains(line, wantsHandler) || a.told[wantsHandler] {
+		return
+	}
+	a.told[wantsHandler] = true
+	fmt.Fprintln(a.log, "lambda-web: the ENTRYPOINT of the image's base wants the name of a Lambda handler, and gets the app's command. Add ENTRYPOINT [] to the Dockerfile, before CMD")
 }
 
 // attempt counts what an app complains about before it is ready.

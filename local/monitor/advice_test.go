@@ -100,6 +100,18 @@ func TestAdvice(t *testing.T) {
 	}
 }
 
+// TestAdviceOnTheBaseImage: once, whatever the number of sandboxes.
+func TestAdviceOnTheBaseImage(t *testing.T) {
+	var log strings.Builder
+	a := newAdvisor(&log, nil)
+	for number := range 3 {
+		a.observe(sandbox.Line{Source: sandbox.Source{Sandbox: number}, Text: "entrypoint requires the handler name to be the first argument"})
+	}
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "Add ENTRYPOINT [] to the Dockerfile") {
+		t.Errorf("it says %q", got)
+	}
+}
+
 // fails is an invoker that does.
 type fails struct{ err error }
 
