@@ -66,6 +66,8 @@ func (e *BuildError) advice(text string) string {
 		return otherProcessorError(e.platform) + "."
 	case e.classic && needsBuildKit.MatchString(text):
 		return "This docker command builds without BuildKit, which some instructions need: install its buildx plugin (on Debian and Ubuntu: apt-get install docker-buildx)."
+	case !e.classic && tooNew.MatchString(text):
+		return "If it is no slip of the pen, this engine is too old for it: update it, or make \"# syntax=docker/dockerfile:1\" the first line of the Dockerfile."
 	case cgroups.MatchString(text):
 		return "The engine's runtime does not take this machine's control groups: set runtime = \"runc\" under [engine] in containers.conf, boot with cgroup v2 alone, or run the app without containers: make local MODE=process."
 	}
@@ -79,6 +81,7 @@ var (
 	otherProcessor = regexp.MustCompile(`(?i)exec format error`)
 	notAllowed     = regexp.MustCompile(`(?i)denied|unauthorized|forbidden|authentication required`)
 	needsBuildKit  = regexp.MustCompile(`requires BuildKit|[Uu]nknown (flag|instruction)|with BuildKit`)
+	tooNew         = regexp.MustCompile(`[Uu]nknown (flag|instruction)`)
 	cgroups        = regexp.MustCompile(`drop all controllers|cgroup.controllers|requested cgroup controller`)
 )
 
