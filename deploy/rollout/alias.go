@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -59,6 +60,9 @@ func (a alias) routes(ctx context.Context) (routes, error) {
 // move gives a version its share of the requests and another one the rest. It does so only if nobody moved the alias since it
 // was looked at.
 func (a alias) move(ctx context.Context, seen routes, version, rest string, share int) error {
+	// Who stops the command has to be told what holds, so a move that was begun is ended.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
+	defer cancel()
 	input := &lambda.UpdateAliasInput{FunctionName: &a.function, Name: &a.name, RevisionId: &seen.revision,
 		FunctionVersion: &rest, RoutingConfig: &types.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{}}}
 	switch share {

@@ -42,6 +42,13 @@ func newAccount(t *testing.T) (*account, string) {
 	return a, server.URL
 }
 
+// behave changes how the account behaves.
+func (a *account) behave(set func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	set()
+}
+
 // now is what the alias says: the version that gets the rest, and the weights.
 func (a *account) now() string { return fmt.Sprintf("%s%v", a.version, a.weights) }
 

@@ -28,9 +28,22 @@ func TestMain(m *testing.M) {
 		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, output)
 		os.Exit(1)
 	}
+	readSources("../../secrets", "../../secrets/reference")
 	code := m.Run()
 	os.RemoveAll(folder)
 	os.Exit(code)
+}
+
+// readSources opens the program's files, so that a result is not taken from the cache when they have changed.
+func readSources(folders ...string) {
+	for _, folder := range folders {
+		files, _ := filepath.Glob(filepath.Join(folder, "*.go"))
+		for _, file := range files {
+			if _, err := os.ReadFile(file); err != nil {
+				panic(err)
+			}
+		}
+	}
 }
 
 // stores answer as both services do. What is not in values is not there; an id in turns is turned away that often first.
@@ -121,7 +134,9 @@ func start(environment []string, references string, command ...string) (string, 
 
 func TestValues(t *testing.T) {
 	s, environment := newStores(t)
+	s.mu.Lock()
 	s.turns["/shop/key"] = 2
+	s.mu.Unlock()
 	references := `{"DB":"shop/db","DB_USER":"shop/db#user","DB_PASSWORD":"shop/db#password","KEY":"/shop/key","MAIL":"` + elsewhere + `","BINARY":"shop/binary","OTHER_TOO":"shop/db#user"}`
 	output, err := start(environment, references, "env", "-0")
 	if err != nil {
@@ -143,6 +158,8 @@ func TestValues(t *testing.T) {
 	if references, ok := got["LAMBDA_WEB_SECRETS"]; ok {
 		t.Errorf("the app sees the references %s", references)
 	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if asked := strings.Count(strings.Join(s.calls, "\n"), "shop/db"); asked != 1 {
 		t.Errorf("one secret was asked for %d times: %v", asked, s.calls)
 	}
@@ -166,7 +183,9 @@ func TestBecomesTheApp(t *testing.T) {
 // TestSnapshots: a function that is made from a snapshot is given its credentials at an address.
 func TestSnapshots(t *testing.T) {
 	s, environment := newStores(t)
+	s.mu.Lock()
 	s.token = "snap"
+	s.mu.Unlock()
 	var address string
 	var without []string
 	for _, pair := range environment {
