@@ -141,7 +141,7 @@ func (w *worker) buffer(compress bool) error {
 	}
 	if w.event.Kind == event.Lattice && w.response.CountOf("set-cookie") > 1 {
 		w.log.Once("lattice cookies", logging.Warn, w.invocation.ID, "VPC Lattice takes one value of each header: "+
-			"the app's Set-Cookie fields are joined with a comma, and clients will see the first cookie only")
+			"clients see only the first of several Set-Cookie")
 	}
 	w.state = answered
 	return w.runtime.Respond(&w.invocation, body)

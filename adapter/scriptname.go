@@ -27,7 +27,7 @@ func (w *worker) takeOver() {
 	w.takesScriptName = w.provesScriptName(status)
 	outcome := "gunicorn is told the prefix in SCRIPT_NAME"
 	if !w.takesScriptName {
-		outcome = "this gunicorn takes no SCRIPT_NAME (22.0.0 does not): the prefix is in X-Forwarded-Prefix alone"
+		outcome = "this gunicorn takes no SCRIPT_NAME (22.0.0 does not)"
 	}
 	w.log.Write(logging.Debug, nil, outcome)
 }

@@ -21,7 +21,7 @@ func (c *Conn) frame(head bool) error {
 			}
 		case "transfer-encoding":
 			isChunked = isChunked || HasOption(value, "chunked")
-			isCoded = isCoded || hasOther(value, "chunked", "identity")
+			isCoded = isCoded || isCoding(value)
 		case "connection":
 			c.readConnection(value)
 		case "keep-alive":
@@ -108,10 +108,11 @@ func HasOption(list []byte, option string) bool {
 	return false
 }
 
-// hasOther reports whether a list has an element that is neither of two words.
-func hasOther(list []byte, one, two string) bool {
+// isCoding reports whether a Transfer-Encoding lists a coding other than chunked.
+func isCoding(list []byte) bool {
 	for part := range bytes.SplitSeq(list, []byte{','}) {
-		if part = trim(part); len(part) > 0 && !EqualFold(part, one) && !EqualFold(part, two) {
+		part = trim(part)
+		if len(part) > 0 && !EqualFold(part, "chunked") && !EqualFold(part, "identity") {
 			return true
 		}
 	}

@@ -50,18 +50,16 @@ var fields = [...]struct {
 	{"cloudfront-", gateway, passes},
 }
 
-// byLength are the rows with a whole name of each length, and those with a beginning.
+// beginnings is how many of the rows, the last ones, have a beginning in the place of a name.
+const beginnings = 4
+
+// byLength are the rows with a whole name of each length.
 var byLength [len("x-amzn-request-context") + 1][]int
-var beginnings []int
 
 func init() {
-	for i := range fields {
-		name := fields[i].name
-		if name[len(name)-1] == '-' {
-			beginnings = append(beginnings, i)
-		} else {
-			byLength[len(name)] = append(byLength[len(name)], i)
-		}
+	for i := range len(fields) - beginnings {
+		length := len(fields[i].name)
+		byLength[length] = append(byLength[length], i)
 	}
 }
 
@@ -75,7 +73,7 @@ func FromClient(name []byte, tellsPrefix bool) bool {
 			}
 		}
 	}
-	for _, i := range beginnings {
+	for i := len(fields) - beginnings; i < len(fields); i++ {
 		if beginsFolded(name, fields[i].name) {
 			return isHyphenated(name)
 		}

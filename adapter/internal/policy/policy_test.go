@@ -56,6 +56,9 @@ func TestFields(t *testing.T) {
 	}
 	for i, field := range fields { // each row is tested, and found by its length
 		found := field.name[len(field.name)-1] == '-'
+		if found != (i >= len(fields)-beginnings) {
+			t.Errorf("row %d, %s, is in the wrong place", i, field.name)
+		}
 		for _, row := range rows {
 			found = found || row.name == field.name
 		}
