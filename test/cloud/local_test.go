@@ -69,7 +69,7 @@ func TestAppThroughEverything(t *testing.T) {
 	})
 	t.Run("a redirect", func(t *testing.T) {
 		response, _ := c.do("GET", "/moved", nil)
-		if response.StatusCode != 302 || response.Header.Get("Location") != "/bytes?from=moved" {
+		if response.StatusCode != 302 || response.Header.Get("Location") != "/v1/bytes?from=moved" {
 			t.Errorf("status %d, Location %q", response.StatusCode, response.Header.Get("Location"))
 		}
 	})
