@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,7 +47,22 @@ type site struct {
 	ready            string
 }
 
-func (s site) start(t *testing.T, port int) {
+// start serves the app on the environment's port, or on another one if a connection of some other process has
+// taken it meanwhile.
+func (s site) start(t *testing.T, e *environment) {
+	t.Helper()
+	e.app.Refuse()
+	for tries := 0; !s.serve(t, e.port); tries++ {
+		if tries == 5 {
+			t.Fatal("gunicorn found no free port")
+		}
+		e.port = e.freePort()
+	}
+	e.variables["AWS_LWA_PORT"] = strconv.Itoa(e.port)
+}
+
+// serve reports whether the port was free.
+func (s site) serve(t *testing.T, port int) bool {
 	folder := gunicornVersion(t, s.gunicorn)
 	program, worker := "plain:app", s.worker
 	if worker == "uvicorn" {
@@ -70,10 +86,14 @@ func (s site) start(t *testing.T, port int) {
 			if strings.Contains(process.Log().Text(), "ImportError") || strings.Contains(process.Log().Text(), "ModuleNotFoundError") {
 				t.Skip("gunicorn " + s.gunicorn + " with its " + s.worker + " worker does not run on this Python")
 			}
+			if strings.Contains(process.Log().Text(), "already in use") || strings.Contains(process.Log().Text(), "Can't connect to") {
+				return false
+			}
 			t.Fatal("gunicorn ended")
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+	return true
 }
 
 // restEvent is a REST API's event for a path at the stage v1, or at a domain without a prefix.
@@ -118,8 +138,7 @@ func TestForwardedPrefixAuto(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
-			e.app.Refuse()
-			site.start(t, e.port)
+			site.start(t, e)
 			e.variables["AWS_LWA_FORWARDED_PREFIX"] = "auto"
 			e.variables["AWS_LWA_READINESS_CHECK_PATH"] = site.ready
 			e.startReady()
@@ -166,8 +185,7 @@ func (s site) check(t *testing.T, e *environment, prefix string) {
 func TestForwardedPrefixHeaderLeavesRedirects(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
-	e.app.Refuse()
-	site{gunicorn: "27.0.1", worker: "sync"}.start(t, e.port)
+	site{gunicorn: "27.0.1", worker: "sync"}.start(t, e)
 	e.variables["AWS_LWA_FORWARDED_PREFIX"] = "header"
 	e.startReady()
 	reply := e.invoke(restEvent("/hard", "/v1/hard")).status(302)
