@@ -24,12 +24,9 @@ func (w *worker) takeOver() {
 	if !w.config.PrefixAuto || !bytes.HasPrefix(server, []byte("gunicorn")) || w.config.ReadinessPort != w.config.Port {
 		return
 	}
-	w.takesScriptName = w.provesScriptName(status)
-	outcome := "gunicorn is told the prefix in SCRIPT_NAME"
-	if !w.takesScriptName {
-		outcome = "this gunicorn takes no SCRIPT_NAME (22.0.0 does not)"
+	if w.takesScriptName = w.provesScriptName(status); !w.takesScriptName {
+		w.log.Write(logging.Debug, nil, "this gunicorn takes no SCRIPT_NAME (22.0.0 does not)")
 	}
-	w.log.Write(logging.Debug, nil, outcome)
 }
 
 // provesScriptName finds out whether the app's gunicorn takes SCRIPT_NAME off the path. If so, the

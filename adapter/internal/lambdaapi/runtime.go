@@ -37,6 +37,7 @@ type Runtime struct {
 	dialer   *http1.Dialer
 	conn     http1.Conn
 	nextHead []byte
+	looked   time.Time // when a stream's reader was last seen
 	out      []byte
 	warn     func(id []byte, message string)
 }
