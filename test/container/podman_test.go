@@ -46,7 +46,7 @@ func (d *testDaemon) testPodman(t *testing.T) {
 		}
 		path := os.Getenv("PATH")
 		t.Setenv("DOCKER_HOST", "")
-		t.Setenv("DOCKER_CONFIG", "") // Podman, too, reads a file there, and wants it to be there
+		t.Setenv("DOCKER_CONFIG", "")            // Podman, too, reads a file there, and wants it to be there
 		t.Setenv("PATH", bin+":/usr/sbin:/sbin") // iptables, not docker
 		e := d.engine(t)
 		f, log := d.probe(t, e, func(*sandbox.Config) {})
