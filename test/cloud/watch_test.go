@@ -49,7 +49,7 @@ func TestWatchProject(t *testing.T) {
 		t.Skip("compiles the Pulumi program")
 	}
 	root := t.TempDir()
-	for _, folder := range []string{"adapter", "infra", "local/build"} {
+	for _, folder := range []string{"adapter", "infra", "local/build", "dockerfile", "secrets"} {
 		if err := os.CopyFS(filepath.Join(root, folder), os.DirFS(folder)); err != nil {
 			t.Fatal(err)
 		}
@@ -82,7 +82,7 @@ func TestWatchProject(t *testing.T) {
 		says           string // the line that ends it
 		why            string // a line before that
 	}{
-		{"Pulumi.dev.yaml", "memory: 512", "memory: 768", "Deployed Function version 2, Alias", "Changed: Pulumi.dev.yaml"},
+		{"Pulumi.dev.yaml", "memory: 512", "memory: 768", "Deployed Function version 2, ", "Changed: Pulumi.dev.yaml"},
 		{"Pulumi.dev.yaml", "memory: 768", "memory: 64", "Not deployed; what served before goes on serving.", `  - memory: "64" is not allowed`},
 		{"Pulumi.dev.yaml", "memory: 64", "memory: [", "Not deployed; what served before goes on serving.", "parse Pulumi.dev.yaml"},
 		{"Pulumi.dev.yaml", "memory: [", "memory: 768", "Nothing to deploy", "Changed: Pulumi.dev.yaml"},
