@@ -284,6 +284,17 @@ func TestAliasUpdateOfAnAppThatIgnoresItsPort(t *testing.T) {
 	go ask()
 	answered("4")
 
+	// A version that says why it cannot start has not got as far as the port: what is open stays open.
+	go ask()
+	leave = one.gates.arrived(t, "g")
+	if err := alias.Update(context.Background(), Route{Function: version("5", "exits say SyntaxError: invalid syntax")}); err == nil {
+		t.Error("a broken version was deployed")
+	}
+	close(leave)
+	if r := receive(t, answers); r.Version != "4" || r.FunctionError != "" {
+		t.Errorf("version %s answered %q to what was open, function error %q", r.Version, r.Payload, r.FunctionError)
+	}
+
 	one.cfg.Limits.HandOver = 100 * time.Millisecond
 	go alias.Invoke(context.Background(), Invocation{Event: []byte("open")})
 	one.gates.arrived(t, "open") // and it stays: it is cut off
