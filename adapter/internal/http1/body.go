@@ -351,6 +351,7 @@ func (c *Conn) AppendNext(dst []byte) ([]byte, error) {
 		return append(dst, piece...), err
 	}
 	dst = slices.Grow(dst, int(c.remaining))
+	c.sock.midway = true
 	n, err := c.sock.Read(dst[len(dst) : len(dst)+int(c.remaining)])
 	c.remaining -= int64(n)
 	c.received += int64(n)

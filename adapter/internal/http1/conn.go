@@ -124,6 +124,7 @@ func (c *Conn) fill(size, limit int) error {
 		copy(in, c.in)
 		c.in = in
 	}
+	c.sock.midway = c.received > 0
 	n, err := c.sock.Read(c.in[len(c.in):cap(c.in)])
 	c.in = c.in[:len(c.in)+n]
 	c.received += int64(n)

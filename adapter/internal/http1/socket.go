@@ -26,6 +26,7 @@ type socket struct {
 	in       []byte
 	read     int
 	readErr  error
+	midway   bool // what is read is the rest of a message
 	tryRead  func(fd uintptr) (done bool)
 	peek     func(fd uintptr) (done bool)
 	out      [3][]byte
@@ -47,6 +48,9 @@ func newSocket(conn Stream) *socket {
 	s.raw = raw
 	s.tryRead = func(fd uintptr) bool {
 		s.read, s.readErr = readNow(fd, s.in)
+		if s.readErr == syscall.EAGAIN && s.midway {
+			acknowledge(fd)
+		}
 		return s.readErr != syscall.EAGAIN
 	}
 	var stray [1]byte // reading a stray byte away is fine: the connection is given up then
@@ -65,7 +69,9 @@ func newSocket(conn Stream) *socket {
 	return s
 }
 
-// Read waits for the first bytes.
+// Read waits for the first bytes. Where they are the rest of a message it tells the peer that the part before has come:
+// a peer that writes a response in two parts waits for that with the second one (Nagle's algorithm, RFC 1122 section
+// 4.2.3.4), and the system would keep it back for 40 ms.
 func (s *socket) Read(p []byte) (int, error) {
 	if s.raw == nil {
 		return s.Stream.Read(p)

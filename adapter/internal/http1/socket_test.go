@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"syscall"
 	"testing"
 	"time"
@@ -84,5 +85,49 @@ func TestSocketKnowsWhenItIsSilent(t *testing.T) {
 	}
 	if n, err := ours.write([3][]byte{[]byte("x")}); n != 0 || !errors.Is(err, syscall.EPIPE) {
 		t.Errorf("a write to it: %d bytes, %v", n, err)
+	}
+}
+
+// A peer that writes its response in two parts holds the second one back until the first is acknowledged, as most
+// servers that are not made for speed do. Each exchange would take the 40 ms of a delayed acknowledgement, 2 s together.
+func TestPartsOfAResponseAreAcknowledged(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux can send an acknowledgement early")
+	}
+	ours, theirs := connected(t)
+	if err := theirs.SetNoDelay(false); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		request := make([]byte, 1)
+		for {
+			if _, err := theirs.Read(request); err != nil {
+				return
+			}
+			theirs.Write([]byte("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n"))
+			theirs.Write([]byte("ok"))
+		}
+	}()
+	conn := &Conn{}
+	conn.Attach(ours.Stream)
+	began := time.Now()
+	const exchanges = 50
+	for range exchanges {
+		if _, err := conn.Send([]byte("?"), nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := conn.ReadHead(false); err != nil {
+			t.Fatal(err)
+		}
+		for {
+			if _, err := conn.Next(); err == io.EOF {
+				break
+			} else if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if took := time.Since(began); took > exchanges*20*time.Millisecond {
+		t.Errorf("%d exchanges took %s", exchanges, took)
 	}
 }
