@@ -5,6 +5,7 @@ brief   answers 200 for 200 ms from its first request on, then 503
 silent  takes connections and says nothing
 smtp    greets as a mail server does
 host=X  as http, at the address X"""
+import errno
 import http.server
 import socket
 import sys
@@ -12,6 +13,18 @@ import time
 
 port, kind = int(sys.argv[1]), sys.argv[2]
 host = kind.partition("=")[2] or "127.0.0.1"
+
+
+def patiently(bind):
+    """Binds; another connection of this machine may have the port as its own for a moment."""
+    for _ in range(200):
+        try:
+            return bind()
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+        time.sleep(0.05)
+    return bind()
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -33,7 +46,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 if kind in ("silent", "smtp"):
-    listener = socket.create_server((host, port))
+    listener = patiently(lambda: socket.create_server((host, port)))
     connections = []
     while True:
         connections.append(listener.accept()[0])
@@ -45,4 +58,4 @@ class Server(http.server.ThreadingHTTPServer):
     address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-Server((host, port), Handler).serve_forever()
+patiently(lambda: Server((host, port), Handler)).serve_forever()
