@@ -149,6 +149,10 @@ EXAMPLE ?=
 test-examples: build ## Use the apps in examples/ as people do (EXAMPLE=TestDjango for one, MODE for one mode)
 	@LAMBDA_WEB_TEST_EXAMPLES=1 LAMBDA_WEB_TEST_MODE=$(MODE) go test -count=1 -timeout 60m -v $(if $(EXAMPLE),-run "$(EXAMPLE)") ./test/endtoend
 
+.PHONY: test-plain
+test-plain: build ## Walk the apps in examples/plain in headless Chromium (EXAMPLE=TestFlaskBlog for one)
+	@LAMBDA_WEB_TEST_BROWSER=1 go test -count=1 -timeout 30m -v $(if $(EXAMPLE),-run "$(EXAMPLE)") ./test/plain
+
 COLDSTART ?=
 
 .PHONY: bench-examples

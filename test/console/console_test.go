@@ -13,6 +13,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"lambda-web/test/browser"
 	"lambda-web/test/launch"
 )
 
@@ -47,7 +48,7 @@ func prepare(m *testing.M) (int, error) {
 	}
 	bin = folder
 	var end func()
-	if page, end, err = openBrowser(context.Background()); err != nil {
+	if page, end, err = browser.Open(context.Background()); err != nil {
 		return 0, err
 	}
 	defer end()
@@ -79,16 +80,16 @@ func openShop(t *testing.T, args ...string) *shop {
 			t.Logf("the local cloud printed:\n%s", c.Log())
 		}
 	})
-	s.do(look(1280, 860, "light"), chromedp.Navigate(consoleOf(c)), until(`document.querySelector("#live").textContent === "live"`))
+	s.do(browser.Look(1280, 860, "light"), chromedp.Navigate(consoleOf(c)), browser.Until(`document.querySelector("#live").textContent === "live"`))
 	return s
 }
 
 // do acts on the page.
 func (s *shop) do(actions ...chromedp.Action) {
 	s.t.Helper()
-	if err := within(page, actions...); err != nil {
+	if err := browser.Within(page, actions...); err != nil {
 		var text string
-		within(page, chromedp.Evaluate(`document.body.innerText`, &text))
+		browser.Within(page, chromedp.Evaluate(`document.body.innerText`, &text))
 		s.t.Fatalf("%v\nthe page says:\n%s", err, text)
 	}
 }
@@ -133,7 +134,7 @@ func press(key string) chromedp.Action {
 // open shows the details of the newest invocation of a path.
 func (s *shop) open(path string) {
 	s.t.Helper()
-	s.do(until(row(path)), chromedp.Evaluate(row(path)+".click()", nil), until(opened+` && document.querySelector("#detail h2 .path").textContent.endsWith("`+path+`")`))
+	s.do(browser.Until(row(path)), chromedp.Evaluate(row(path)+".click()", nil), browser.Until(opened+` && document.querySelector("#detail h2 .path").textContent.endsWith("`+path+`")`))
 }
 
 func TestListFilterAndDetails(t *testing.T) {
@@ -143,15 +144,15 @@ func TestListFilterAndDetails(t *testing.T) {
 	s.get("/missing")
 	s.get("/api/crash")
 	// Either the adapter or the platform is the first to notice.
-	s.do(until(`/Runtime.ExitError|Function.AppBadResponse/.test(` + row("/api/crash") + `?.textContent)`))
+	s.do(browser.Until(`/Runtime.ExitError|Function.AppBadResponse/.test(` + row("/api/crash") + `?.textContent)`))
 	if text := s.js(row("/api/hello?name=Ada") + ".textContent"); !strings.Contains(text, "200GET/v1/api/hello?name=Ada") || strings.Contains(text, "cold") {
 		t.Errorf("the first row is %q", text)
 	}
-	if _, err := s.Await(0, patience, "Runtime.ExitError"); err != nil {
+	if _, err := s.Await(0, browser.Patience, "Runtime.ExitError"); err != nil {
 		t.Fatal(err)
 	}
 	s.get("/cold") // the sandbox has to start again
-	s.do(until(row("/cold") + `?.querySelector(".cold").textContent.includes("cold") && ` + row("/cold") + `.querySelector(".status").textContent === "404"`))
+	s.do(browser.Until(row("/cold") + `?.querySelector(".cold").textContent.includes("cold") && ` + row("/cold") + `.querySelector(".status").textContent === "404"`))
 	for _, c := range []struct {
 		name string
 		act  chromedp.Action
@@ -171,7 +172,7 @@ func TestListFilterAndDetails(t *testing.T) {
 	}
 	// A text that is in the log only.
 	s.do(chromedp.Evaluate(`document.querySelector("#search").value = "greeting Ada"; document.querySelector("#search").dispatchEvent(new Event("input"))`, nil),
-		until(shown+` === "/v1/api/hello?name=Ada"`))
+		browser.Until(shown+` === "/v1/api/hello?name=Ada"`))
 	s.open("/api/hello?name=Ada")
 	detail := s.js(`document.querySelector("#detail").innerText`)
 	for _, text := range []string{"greeting Ada", "REPORT RequestId", "Max Memory Used", "Trace ID", "Init Duration", "first byte"} {
@@ -185,7 +186,7 @@ func TestListFilterAndDetails(t *testing.T) {
 	for key, text := range map[string]string{
 		"1": "GET /v1/api/hello?name=Ada HTTP/1.1", "2": `"requestContext"`, "3": "GET /api/hello?name=Ada HTTP/1.1", "4": "HTTP/1.1 200 OK", "5": `"statusCode": 200`, "6": "X-Amzn-Trace-Id",
 	} {
-		s.do(press(key), until(fmt.Sprintf(`document.querySelector(".message").innerText.includes(%q)`, text)))
+		s.do(press(key), browser.Until(fmt.Sprintf(`document.querySelector(".message").innerText.includes(%q)`, text)))
 	}
 }
 
@@ -196,12 +197,12 @@ func TestAPageInTheBackground(t *testing.T) {
 		return chromedp.Evaluate(fmt.Sprintf(`Object.defineProperty(document, "hidden", { value: %v, configurable: true }); document.dispatchEvent(new Event("visibilitychange"))`, hidden), nil)
 	}
 	s.get("/missing")
-	s.do(until(row("/missing")), press("x"), until(shown+` === ""`))
+	s.do(browser.Until(row("/missing")), press("x"), browser.Until(shown+` === ""`))
 	s.get("/api/hello?name=Ada")
 	s.open("/api/hello?name=Ada")
 	s.do(turn(true))
 	s.get("/api/hello?name=Grace")
-	s.do(turn(false), until(row("/api/hello?name=Grace")))
+	s.do(turn(false), browser.Until(row("/api/hello?name=Grace")))
 	if got := s.js(shown); got != "/v1/api/hello?name=Grace /v1/api/hello?name=Ada" {
 		t.Errorf("the list shows %q", got)
 	}
@@ -215,9 +216,9 @@ func TestBodies(t *testing.T) {
 	s := openShop(t)
 	s.get("/logo.png")
 	s.open("/logo.png")
-	s.do(press("6"), until(`document.querySelector("#detail img.preview")?.naturalWidth === 8`))
+	s.do(press("6"), browser.Until(`document.querySelector("#detail img.preview")?.naturalWidth === 8`))
 	s.do(chromedp.Evaluate(`[...document.querySelectorAll(".modes button")].find((b) => b.textContent === "hex").click()`, nil),
-		until(`document.querySelector("pre.hex").textContent.startsWith("000000  89 50 4e 47")`))
+		browser.Until(`document.querySelector("pre.hex").textContent.startsWith("000000  89 50 4e 47")`))
 	answer, err := http.Post(s.URL+"/api/orders", "application/json", strings.NewReader(`{"items":["`+strings.Repeat("tea ", 100_000)+`"]}`))
 	if err != nil {
 		t.Fatal(err)
@@ -225,13 +226,13 @@ func TestBodies(t *testing.T) {
 	io.Copy(io.Discard, answer.Body)
 	answer.Body.Close()
 	s.open("/api/orders")
-	s.do(press("1"), until(`document.querySelector(".message .bar").innerText.includes("390.6 kB, the first 256.0 kB are kept")`))
+	s.do(press("1"), browser.Until(`document.querySelector(".message .bar").innerText.includes("390.6 kB, the first 256.0 kB are kept")`))
 	if off := s.js(`[...document.querySelectorAll("#detail .actions button")].find((b) => b.textContent === "Replay").disabled`); off != "true" {
 		t.Error("a request whose body is clipped can be sent again as it was")
 	}
 	s.get("/api/hello")
 	s.open("/api/hello")
-	s.do(press("6"), until(`document.querySelector("pre.json .key")?.textContent === '"message"'`))
+	s.do(press("6"), browser.Until(`document.querySelector("pre.json .key")?.textContent === '"message"'`))
 }
 
 // TestRecordTheApp: the page puts a recorder between adapter and app, and takes it away.
@@ -241,7 +242,7 @@ func TestRecordTheApp(t *testing.T) {
 		t.Helper()
 		s.get(path)
 		s.open(path)
-		s.do(press("3"), until(fmt.Sprintf(`document.querySelector(".message").innerText.includes(%q)`, want)))
+		s.do(press("3"), browser.Until(fmt.Sprintf(`document.querySelector(".message").innerText.includes(%q)`, want)))
 	}
 	message("/api/hello?name=before", "Not recorded")
 	for _, c := range []struct{ shows, path, want string }{
@@ -249,8 +250,8 @@ func TestRecordTheApp(t *testing.T) {
 		{"Record the app", "/api/hello?name=after", "Not recorded"},
 	} {
 		from := s.Printed()
-		s.do(click("#record"), until(fmt.Sprintf(`document.querySelector("#record").textContent === %q`, c.shows)))
-		if _, err := s.Await(from, patience, "Restarted"); err != nil {
+		s.do(click("#record"), browser.Until(fmt.Sprintf(`document.querySelector("#record").textContent === %q`, c.shows)))
+		if _, err := s.Await(from, browser.Patience, "Restarted"); err != nil {
 			t.Fatal(err)
 		}
 		message(c.path, c.want)
@@ -264,27 +265,27 @@ func TestSecretsAreHiddenUntilClicked(t *testing.T) {
 	s.open("/api/hello")
 	const secret = "7f9c2ba4e88f827d"
 	for _, key := range []string{"1", "2"} {
-		s.do(press(key), until(`document.querySelector(".message").innerText.includes("••••••••")`))
+		s.do(press(key), browser.Until(`document.querySelector(".message").innerText.includes("••••••••")`))
 		if strings.Contains(s.js(`document.documentElement.outerHTML`), secret) {
 			t.Errorf("message %s shows the cookie", key)
 		}
 	}
-	s.do(press("1"), click(".masked"), until(`document.querySelector(".message").innerText.includes("`+secret+`")`))
-	s.do(press("s"), until(`!document.documentElement.outerHTML.includes("`+secret+`")`))
+	s.do(press("1"), click(".masked"), browser.Until(`document.querySelector(".message").innerText.includes("`+secret+`")`))
+	s.do(press("s"), browser.Until(`!document.documentElement.outerHTML.includes("`+secret+`")`))
 }
 
 func TestReplayAsItWasAndEdited(t *testing.T) {
 	s := openShop(t)
 	s.get("/api/hello?name=Ada")
 	s.open("/api/hello?name=Ada")
-	s.do(press("r"), until(`document.querySelectorAll(".row").length === 2 && document.querySelector(".row .tag")?.textContent === "replay"`),
-		until(`document.querySelector("#detail").innerText.includes("replay of")`))
-	s.do(click(`#detail .actions button:nth-child(2)`), until(`document.querySelector("form.edit input[name=target]")`),
+	s.do(press("r"), browser.Until(`document.querySelectorAll(".row").length === 2 && document.querySelector(".row .tag")?.textContent === "replay"`),
+		browser.Until(`document.querySelector("#detail").innerText.includes("replay of")`))
+	s.do(click(`#detail .actions button:nth-child(2)`), browser.Until(`document.querySelector("form.edit input[name=target]")`),
 		chromedp.SetValue(`form.edit input[name=target]`, "/v1/api/hello?name=Grace", chromedp.ByQuery), click("form.edit .primary"))
 	s.open("/api/hello?name=Grace")
-	s.do(press("6"), until(`document.querySelector(".message").innerText.includes("Hello, Grace!")`))
+	s.do(press("6"), browser.Until(`document.querySelector(".message").innerText.includes("Hello, Grace!")`))
 	// The cookie that the page was not shown has gone out again.
-	s.do(press("s"), press("1"), until(`document.querySelector(".message").innerText.includes("7f9c2ba4e88f827d")`))
+	s.do(press("s"), press("1"), browser.Until(`document.querySelector(".message").innerText.includes("7f9c2ba4e88f827d")`))
 }
 
 // TestStream: a stream is shown as it comes, and its end, too.
@@ -296,13 +297,13 @@ func TestStream(t *testing.T) {
 		defer close(ended)
 		http.Get(s.URL + "/api/progress?steps=6&pause=0.5")
 	}()
-	s.do(until(row("/api/progress?steps=6&pause=0.5")+`?.classList.contains("running")`), chromedp.Evaluate(row("/api/progress?steps=6&pause=0.5")+".click()", nil))
-	s.do(until(`document.querySelector("#detail h2")`), press("6"), until(`document.querySelector(".message").innerText.includes("step 2")`))
+	s.do(browser.Until(row("/api/progress?steps=6&pause=0.5")+`?.classList.contains("running")`), chromedp.Evaluate(row("/api/progress?steps=6&pause=0.5")+".click()", nil))
+	s.do(browser.Until(`document.querySelector("#detail h2")`), press("6"), browser.Until(`document.querySelector(".message").innerText.includes("step 2")`))
 	if !strings.Contains(s.js(row("/api/progress?steps=6&pause=0.5")+".className"), "running") {
 		t.Error("the stream was shown after its end only")
 	}
 	<-ended
-	s.do(until(`document.querySelector(".message").innerText.includes("step 6") && document.querySelector("#detail").innerText.includes("6 pieces")`))
+	s.do(browser.Until(`document.querySelector(".message").innerText.includes("step 6") && document.querySelector("#detail").innerText.includes("6 pieces")`))
 }
 
 // TestReloadDuringAChange: the page goes on while a change comes up, shows it, and shows what broke.
@@ -321,14 +322,14 @@ func TestReloadDuringAChange(t *testing.T) {
 		}
 	}
 	change("Version one", "Version two")
-	s.do(chromedp.Reload(), until(`document.querySelector("#live").textContent === "live"`), press("]"), press("]"),
-		until(`document.querySelectorAll("#deployments article").length === 2 && document.querySelector("#deployments article .changed").innerText.includes("app.py")`))
+	s.do(chromedp.Reload(), browser.Until(`document.querySelector("#live").textContent === "live"`), press("]"), press("]"),
+		browser.Until(`document.querySelectorAll("#deployments article").length === 2 && document.querySelector("#deployments article .changed").innerText.includes("app.py")`))
 	if body := s.get("/"); !strings.Contains(body, "Version two") {
 		t.Errorf("the app answers %q", body)
 	}
 	change("import base64", "import base64 as")
-	s.do(until(`document.querySelector("#deployments article.failed")?.innerText.includes("SyntaxError") || document.querySelector("#deployments article.failed")`))
-	s.do(press("["), until(`document.querySelectorAll("#sandboxes article.version").length >= 2`))
+	s.do(browser.Until(`document.querySelector("#deployments article.failed")?.innerText.includes("SyntaxError") || document.querySelector("#deployments article.failed")`))
+	s.do(press("["), browser.Until(`document.querySelectorAll("#sandboxes article.version").length >= 2`))
 	if text := s.js(`document.querySelector("#sandboxes").innerText`); !strings.Contains(text, "version 2") || !strings.Contains(text, "ended") {
 		t.Errorf("the sandboxes are\n%s", text)
 	}
@@ -346,7 +347,7 @@ func TestEventFile(t *testing.T) {
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	s.do(until(`document.querySelector(".row .method")?.textContent === "EVENT"`))
+	s.do(browser.Until(`document.querySelector(".row .method")?.textContent === "EVENT"`))
 	if text := s.js(`document.querySelector(".row").textContent`); !strings.Contains(text, "aws:sqs") {
 		t.Errorf("the row is %q", text)
 	}
@@ -358,7 +359,7 @@ func TestNarrow(t *testing.T) {
 	s.get("/api/hello?name=" + strings.Repeat("long", 60))
 	s.get("/api/fail")
 	wide := `document.documentElement.scrollWidth <= innerWidth && [...document.querySelectorAll("header, nav, #filters, .row, #detail, #detail section, article")].every((e) => e.getBoundingClientRect().right <= innerWidth + 1)`
-	s.do(look(400, 860, "dark"), until(row("/api/fail")), until(wide))
+	s.do(browser.Look(400, 860, "dark"), browser.Until(row("/api/fail")), browser.Until(wide))
 	s.open("/api/fail")
-	s.do(until(wide), press("\x1b"), press("]"), until(`document.querySelector("#sandboxes article")`), until(wide), press("]"), until(`document.querySelector("#deployments article")`), until(wide))
+	s.do(browser.Until(wide), press("\x1b"), press("]"), browser.Until(`document.querySelector("#sandboxes article")`), browser.Until(wide), press("]"), browser.Until(`document.querySelector("#deployments article")`), browser.Until(wide))
 }

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"lambda-web/test/browser"
 )
 
 // faint lists the texts whose contrast with what is behind them is below 4.5 to 1 (WCAG 2.2, success criterion 1.4.3).
@@ -37,8 +39,8 @@ func TestContrast(t *testing.T) {
 	}
 	for _, theme := range []string{"light", "dark"} {
 		for _, v := range views {
-			s.do(look(1280, 860, theme), chromedp.Navigate("about:blank"), chromedp.Navigate(consoleOf(s.Cloud)),
-				until(`document.querySelectorAll(".row").length > 5`), v.get(1280))
+			s.do(browser.Look(1280, 860, theme), chromedp.Navigate("about:blank"), chromedp.Navigate(consoleOf(s.Cloud)),
+				browser.Until(`document.querySelectorAll(".row").length > 5`), v.get(1280))
 			if found := s.js(faint); found != "" {
 				t.Errorf("%s%s: too faint:\n%s", theme, v.name, found)
 			}
@@ -50,7 +52,7 @@ func TestContrast(t *testing.T) {
 func TestKeyboard(t *testing.T) {
 	s := openShop(t)
 	s.get("/api/hello?name=Ada")
-	s.do(until(row("/api/hello?name=Ada")), press("j"), until(opened))
+	s.do(browser.Until(row("/api/hello?name=Ada")), press("j"), browser.Until(opened))
 	reached := s.js(`(() => {
   const all = [...document.querySelectorAll("button, input, a[href], summary")].filter((e) => e.checkVisibility() && !e.disabled);
   return all.filter((e) => e.tabIndex < 0 || !(e.textContent.trim() || e.getAttribute("aria-label") || e.title)).map((e) => e.outerHTML).join("\n");
@@ -70,6 +72,6 @@ func TestKeyboard(t *testing.T) {
 	if len(seen) < 10 {
 		t.Errorf("Tab reaches %s only", fmt.Sprint(seen))
 	}
-	s.do(press("\x1b"), until(`document.querySelector("#detail").hidden`), chromedp.KeyEvent("?"), until(`document.querySelector("#keys").open`),
-		chromedp.KeyEvent("\x1b"), until(`!document.querySelector("#keys").open`))
+	s.do(press("\x1b"), browser.Until(`document.querySelector("#detail").hidden`), chromedp.KeyEvent("?"), browser.Until(`document.querySelector("#keys").open`),
+		chromedp.KeyEvent("\x1b"), browser.Until(`!document.querySelector("#keys").open`))
 }

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"lambda-web/test/browser"
 )
 
 // caller is a page that calls the API at an address, once as it is and once so that the browser asks first.
@@ -31,7 +33,7 @@ func TestCORS(t *testing.T) {
 		fmt.Fprintf(w, caller, api)
 	}))
 	t.Cleanup(site.Close)
-	named := strings.Replace(site.URL, "127.0.0.1", otherSite, 1)
+	named := strings.Replace(site.URL, "127.0.0.1", browser.OtherSite, 1)
 	for _, c := range []struct {
 		name, cors string
 		want       map[string]string // what a page gets, by its origin
@@ -44,7 +46,7 @@ func TestCORS(t *testing.T) {
 			s := openShop(t, "-c", "auth=AWS_IAM", "-c", "cors="+c.cors)
 			api = strings.TrimSuffix(s.URL, "/")
 			for origin, want := range c.want {
-				s.do(chromedp.Navigate(origin), until(`document.querySelector("#got").textContent`))
+				s.do(chromedp.Navigate(origin), browser.Until(`document.querySelector("#got").textContent`))
 				if got := s.js(`document.querySelector("#got").textContent`); got != want {
 					t.Errorf("a page of %s gets %s, want %s", origin, got, want)
 				}

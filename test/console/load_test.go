@@ -11,8 +11,10 @@ import (
 
 	"github.com/chromedp/cdproto/heapprofiler"
 	"github.com/chromedp/cdproto/memory"
-	browser "github.com/chromedp/cdproto/runtime"
+	javascript "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"lambda-web/test/browser"
 
 	"lambda-web/local/console"
 	"lambda-web/local/gateway"
@@ -32,8 +34,8 @@ func (u usage) String() string {
 func measure(t *testing.T) usage {
 	t.Helper()
 	var u usage
-	err := within(page, heapprofiler.CollectGarbage(), chromedp.ActionFunc(func(ctx context.Context) error {
-		used, _, _, _, err := browser.GetHeapUsage().Do(ctx)
+	err := browser.Within(page, heapprofiler.CollectGarbage(), chromedp.ActionFunc(func(ctx context.Context) error {
+		used, _, _, _, err := javascript.GetHeapUsage().Do(ctx)
 		u.heap = int64(used)
 		if err != nil {
 			return err
@@ -56,7 +58,7 @@ func TestTenThousandInvocations(t *testing.T) {
 	c := console.New(console.Config{})
 	server := httptest.NewServer(c.Front(http.NotFoundHandler()))
 	t.Cleanup(server.CloseClientConnections)
-	if err := within(page, look(1280, 860, "light"), chromedp.Navigate(server.URL+"/@/"), until(`document.querySelector("#live").textContent === "live"`)); err != nil {
+	if err := browser.Within(page, browser.Look(1280, 860, "light"), chromedp.Navigate(server.URL+"/@/"), browser.Until(`document.querySelector("#live").textContent === "live"`)); err != nil {
 		t.Fatal(err)
 	}
 	box := sandbox.Source{Function: "web", Version: "1", Sandbox: 1}
@@ -73,13 +75,13 @@ func TestTenThousandInvocations(t *testing.T) {
 			c.Gateway(gateway.Response{ID: id, Ended: began.Add(time.Millisecond), Status: 200 + n%5*100/4, Body: sandbox.BodyOf([]byte("hello"))})
 			if n%100 == 99 { // the page has seen these before the next come
 				newest := fmt.Sprintf(`document.querySelector(".row .path").title === "/v1/api/hello?n=%d"`, n)
-				if err := within(page, until(newest)); err != nil {
+				if err := browser.Within(page, browser.Until(newest)); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
 		var rows int
-		if err := within(page, chromedp.Evaluate(`document.querySelectorAll(".row").length`, &rows)); err != nil {
+		if err := browser.Within(page, chromedp.Evaluate(`document.querySelectorAll(".row").length`, &rows)); err != nil {
 			t.Fatal(err)
 		}
 		if rows != 500 {

@@ -20,6 +20,7 @@ import (
 
 	"github.com/chromedp/chromedp"
 
+	"lambda-web/test/browser"
 	"lambda-web/test/launch"
 )
 
@@ -32,15 +33,6 @@ func main() {
 		fmt.Fprintln(os.Stderr, "console:", err)
 		os.Exit(1)
 	}
-}
-
-// find is the path of a program, or "".
-func find(name string) string {
-	path, err := exec.LookPath(name)
-	if err != nil {
-		return ""
-	}
-	return path
 }
 
 // startCloud runs the built local cloud on a free port with the app of a folder.
@@ -79,7 +71,7 @@ func photograph(bin, out string, all bool) error {
 	if err := visit(c.URL, c); err != nil {
 		return err
 	}
-	page, end, err := openBrowser(context.Background())
+	page, end, err := browser.Open(context.Background())
 	if err != nil {
 		return err
 	}
@@ -124,7 +116,7 @@ func visit(url string, c *launch.Cloud) error {
 		io.Copy(io.Discard, response.Body)
 		response.Body.Close()
 		if strings.HasSuffix(ask.path, "crash") { // its end is noticed a moment later
-			if _, err := c.Await(0, patience, "Runtime.ExitError"); err != nil {
+			if _, err := c.Await(0, browser.Patience, "Runtime.ExitError"); err != nil {
 				return err
 			}
 		}
@@ -152,24 +144,24 @@ var views = []struct {
 	{"-sandboxes", func(int64) chromedp.Action { return viewOf("sandboxes", "#sandboxes article") }},
 	{"-deployments", func(int64) chromedp.Action { return viewOf("deployments", "#deployments article") }},
 	{"-edit", func(int64) chromedp.Action {
-		return chromedp.Tasks{detailsOf("/api/orders"), chromedp.Evaluate(`document.querySelector("#detail .actions button:nth-child(2)").click()`, nil), until(`document.querySelector("form.edit")`)}
+		return chromedp.Tasks{detailsOf("/api/orders"), chromedp.Evaluate(`document.querySelector("#detail .actions button:nth-child(2)").click()`, nil), browser.Until(`document.querySelector("form.edit")`)}
 	}},
 	{"-keys", func(int64) chromedp.Action { return chromedp.Evaluate(`document.querySelector("#help").click()`, nil) }},
 }
 
 func detailsOf(path string) chromedp.Action {
 	row := fmt.Sprintf(`document.querySelector('.row .path[title$="%s"]').closest(".row")`, path)
-	return chromedp.Tasks{until(row), chromedp.Evaluate(row+".click()", nil), until(opened)}
+	return chromedp.Tasks{browser.Until(row), chromedp.Evaluate(row+".click()", nil), browser.Until(opened)}
 }
 
 func viewOf(name, shown string) chromedp.Action {
-	return chromedp.Tasks{chromedp.Evaluate(fmt.Sprintf(`document.querySelector('[data-view=%q]').click()`, name), nil), until(fmt.Sprintf("document.querySelector(%q)", shown))}
+	return chromedp.Tasks{chromedp.Evaluate(fmt.Sprintf(`document.querySelector('[data-view=%q]').click()`, name), nil), browser.Until(fmt.Sprintf("document.querySelector(%q)", shown))}
 }
 
 func shoot(page context.Context, console, file string, width int64, theme string, get func(int64) chromedp.Action) error {
 	var picture []byte
-	if err := within(page, look(width, 860, theme), chromedp.Navigate("about:blank"), chromedp.Navigate(console),
-		until(`document.querySelectorAll(".row").length > 5`), get(width), chromedp.CaptureScreenshot(&picture)); err != nil {
+	if err := browser.Within(page, browser.Look(width, 860, theme), chromedp.Navigate("about:blank"), chromedp.Navigate(console),
+		browser.Until(`document.querySelectorAll(".row").length > 5`), get(width), chromedp.CaptureScreenshot(&picture)); err != nil {
 		return err
 	}
 	return os.WriteFile(file, picture, 0o644)

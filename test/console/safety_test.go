@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+
+	"lambda-web/test/browser"
 )
 
 // attack is a page of another site that tries what a browser lets it try, and writes down what it could read.
@@ -45,26 +47,26 @@ const read = [], urls = ["", "api/search?q=greeting", "api/invocations/%[2]s?sec
 func TestOtherSites(t *testing.T) {
 	s := openShop(t)
 	s.get("/api/hello?name=Ada")
-	s.do(until(row("/api/hello?name=Ada")))
+	s.do(browser.Until(row("/api/hello?name=Ada")))
 	id := s.js(row("/api/hello?name=Ada") + ".dataset.id")
 	other := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprintf(w, attack, consoleOf(s.Cloud), id)
 	}))
 	t.Cleanup(other.Close)
-	for _, origin := range []string{other.URL, strings.Replace(other.URL, "127.0.0.1", otherSite, 1)} {
-		s.do(chromedp.Navigate(origin), until(`document.querySelector("#tried").textContent`))
+	for _, origin := range []string{other.URL, strings.Replace(other.URL, "127.0.0.1", browser.OtherSite, 1)} {
+		s.do(chromedp.Navigate(origin), browser.Until(`document.querySelector("#tried").textContent`))
 		if read := s.js(`document.querySelector("#read").textContent`); read != "[]" {
 			t.Errorf("a page of %s has read %s", origin, read)
 		}
 	}
-	rebound := strings.Replace(consoleOf(s.Cloud), "127.0.0.1", otherSite, 1)
+	rebound := strings.Replace(consoleOf(s.Cloud), "127.0.0.1", browser.OtherSite, 1)
 	s.do(chromedp.Navigate(rebound))
 	if text := s.js(`document.body.innerText`); !strings.Contains(text, "not to another Host") {
 		t.Errorf("at %s the console says %q", rebound, text)
 	}
 	// The list still has the one invocation; a browser that is refused a page asks the API for an icon.
-	s.do(chromedp.Navigate(consoleOf(s.Cloud)), until(row("/api/hello?name=Ada")))
+	s.do(chromedp.Navigate(consoleOf(s.Cloud)), browser.Until(row("/api/hello?name=Ada")))
 	made := s.js(shown)
 	if strings.ReplaceAll(strings.ReplaceAll(made, "/favicon.ico", ""), " ", "") != "/v1/api/hello?name=Ada" {
 		t.Errorf("there are %s: another site has made some", made)
@@ -136,7 +138,7 @@ func TestAnOpenPageDoesNotHoldTheEndUp(t *testing.T) {
 	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("it took %s", took)
 	}
-	s.do(until(`document.querySelector("#live").textContent === "away"`))
+	s.do(browser.Until(`document.querySelector("#live").textContent === "away"`))
 }
 
 // TestTheEnvironmentIsNotShown: what the console sends has nothing of the function's environment, also with secrets.
@@ -152,10 +154,10 @@ func TestTheEnvironmentIsNotShown(t *testing.T) {
 		t.Fatalf("the app says %q: it has not got the secret", told)
 	}
 	s.get("/api/hello")
-	s.do(until(row("/api/hello")))
+	s.do(browser.Until(row("/api/hello")))
 	id := s.js(row("/api/hello") + ".dataset.id")
 	for _, path := range []string{"api/invocations/" + id + "?secrets=1", "api/invocations/" + id + "/as/event?secrets=1", "api/feed"} {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		ctx, cancel := context.WithTimeout(t.Context(), browser.Patience)
 		request, _ := http.NewRequestWithContext(ctx, "GET", consoleOf(s.Cloud)+path, nil)
 		answer, err := http.DefaultClient.Do(request)
 		if err != nil {
