@@ -22,7 +22,8 @@ type cloud struct {
 }
 
 func startCloud(bin, app string) (*cloud, error) {
-	command := exec.Command(filepath.Join(bin, "local"), "-bin", bin, "-port", "0", "-mode", "process", "-app", app, "-freeze", "-watch", "-c", fmt.Sprintf("port=%d", appPort()))
+	// The console keeps up to 64 MB of what has gone by. What is lost elsewhere shows without it.
+	command := exec.Command(filepath.Join(bin, "local"), "-bin", bin, "-port", "0", "-mode", "process", "-app", app, "-freeze", "-watch", "-console", "off", "-c", fmt.Sprintf("port=%d", appPort()))
 	c := &cloud{recent: &recent{}}
 	var err error
 	c.Cloud, err = launch.Start(command, 5*time.Minute, func(line string) bool {
