@@ -113,7 +113,8 @@ func newRuntimeAPI(t testing.TB, event string, posted func(request []byte)) *pee
 	t.Helper()
 	next := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n" +
 		"Lambda-Runtime-Deadline-Ms: 99999999999999\r\nLambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:111122223333:function:f\r\n" +
-		"Lambda-Runtime-Trace-Id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700\r\nContent-Length: " + strconv.Itoa(len(event)) + "\r\n\r\n" + event)
+		"Lambda-Runtime-Trace-Id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700\r\nContent-Length: " +
+		strconv.Itoa(len(event)) + "\r\n\r\n" + event)
 	accepted := []byte("HTTP/1.1 202 Accepted\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n")
 	return newPeer(t, func(request []byte) []byte {
 		if request[0] == 'G' {
@@ -126,12 +127,14 @@ func newRuntimeAPI(t testing.TB, event string, posted func(request []byte)) *pee
 
 // newExchange returns a worker between a Runtime API that always has the same event and an app that
 // always answers the same.
-func newExchange(t testing.TB, event, appAnswer string, change func(*settings.Settings)) (w *worker, runtimeAPI, app *peer) {
+func newExchange(t testing.TB, event, appAnswer string, change func(*settings.Settings)) (w *worker, runtimeAPI,
+	app *peer) {
 	t.Helper()
 	runtimeAPI = newRuntimeAPI(t, event, func([]byte) {})
 	answer := []byte(appAnswer)
 	app = newPeer(t, func([]byte) []byte { return answer })
-	config, _, err := settings.Read([]string{"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI.Addr().String(), "AWS_LWA_PORT=" + strconv.Itoa(app.port()),
+	config, _, err := settings.Read([]string{"AWS_LAMBDA_RUNTIME_API=" + runtimeAPI.Addr().String(), "AWS_LWA_PORT=" +
+		strconv.Itoa(app.port()),
 		"AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS=60"})
 	if err != nil {
 		t.Fatal(err)
@@ -168,16 +171,21 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 		change              func(*settings.Settings)
 	}{
 		{"REST, GET", restEvent, helloAnswer, nil},
-		{"REST, GET, prefix in the header", restEvent, helloAnswer, func(s *settings.Settings) { s.PrefixHeader = true }},
-		{"REST, GET, prefix and redirects", restEvent, strings.Replace(helloAnswer, "\r\n\r\n", "\r\nLocation: /login\r\nSet-Cookie: a=1; Path=/a\r\n\r\n", 1),
+		{"REST, GET, prefix in the header", restEvent, helloAnswer,
+			func(s *settings.Settings) { s.PrefixHeader = true }},
+		{"REST, GET, prefix and redirects", restEvent, strings.Replace(helloAnswer, "\r\n\r\n",
+			"\r\nLocation: /login\r\nSet-Cookie: a=1; Path=/a\r\n\r\n", 1),
 			func(s *settings.Settings) { s.PrefixHeader, s.PrefixAuto = true, true }},
 		{"REST, GET, prefix in the path", restEvent, helloAnswer, func(s *settings.Settings) { s.PrefixInPath = true }},
-		{"HTTP API, POST of 1 KB in base64", `{"version":"2.0","rawPath":"/","headers":{"host":"h","cookie":"a=1"},"cookies":["a=1","b=2"],"requestContext":{"http":{"method":"POST"}},"body":"` + kilobyte + `","isBase64Encoded":true}`,
-			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nSet-Cookie: a=1\r\nVary: a\r\nVary: b\r\n\r\n400\r\n" + kilobyte + "\r\n0\r\n\r\n", nil},
+		{"HTTP API, POST of 1 KB in base64",
+			`{"version":"2.0","rawPath":"/","headers":{"host":"h","cookie":"a=1"},"cookies":["a=1","b=2"],"requestContext":{"http":{"method":"POST"}},"body":"` + kilobyte + `","isBase64Encoded":true}`,
+			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nSet-Cookie: a=1\r\nVary: a\r\nVary: b\r\n\r\n400\r\n" +
+				kilobyte + "\r\n0\r\n\r\n", nil},
 		{"ALB, binary reply", `{"httpMethod":"GET","path":"/","headers":{"host":"h"},"requestContext":{"elb":{}}}`,
 			"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 4\r\nKeep-Alive: timeout=900\r\n\r\n\xff\x00\x01\x02", nil},
 		{"pass-through", `{"Records":[]}`, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", nil},
-		{"streaming", `{"rawPath":"/","headers":{"host":"h"},"requestContext":{"http":{"method":"GET"}}}`, helloAnswer, func(s *settings.Settings) { s.Stream = true }},
+		{"streaming", `{"rawPath":"/","headers":{"host":"h"},"requestContext":{"http":{"method":"GET"}}}`,
+			helloAnswer, func(s *settings.Settings) { s.Stream = true }},
 	}
 	for _, row := range rows {
 		t.Run(row.rule, func(t *testing.T) {
@@ -237,7 +245,8 @@ func TestPanicFailsOneInvocation(t *testing.T) {
 	composer := w.composer
 	w.composer = nil
 	w.serveNext(t)
-	if report := <-posted; !strings.Contains(report, "/error HTTP/1.1\r\n") || !strings.Contains(report, "lambda-runtime-function-error-type: Runtime.AdapterError\r\n") {
+	if report := <-posted; !strings.Contains(report, "/error HTTP/1.1\r\n") || !strings.Contains(report,
+		"lambda-runtime-function-error-type: Runtime.AdapterError\r\n") {
 		t.Errorf("posted %q", report)
 	}
 	if !strings.Contains(log.String(), "panic: ") || !strings.Contains(log.String(), "goroutine ") {
@@ -261,7 +270,8 @@ func BenchmarkExchange(b *testing.B) {
 
 func BenchmarkExchange1MB(b *testing.B) {
 	text := strings.Repeat("<a href=\"/x\">Gruesse</a>\n", 40000)
-	w, _, _ := newExchange(b, restEvent, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: "+strconv.Itoa(len(text))+"\r\n\r\n"+text, nil)
+	w, _, _ := newExchange(b, restEvent, "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: "+
+		strconv.Itoa(len(text))+"\r\n\r\n"+text, nil)
 	w.serveNext(b)
 	b.SetBytes(int64(len(text)))
 	b.ReportAllocs()

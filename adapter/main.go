@@ -49,7 +49,8 @@ func run(extension *lambdaapi.Extension, unprepared []error) int {
 		log.Write(logging.Warn, nil, warning)
 	}
 	for _, problem := range unprepared {
-		log.Write(logging.Error, nil, "a folder that the image wants to be writable is not as it should be: "+problem.Error())
+		log.Write(logging.Error, nil, "a folder that the image wants to be writable is not as it should be: "+
+			problem.Error())
 	}
 	go extension.Park()
 

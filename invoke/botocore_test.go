@@ -58,8 +58,10 @@ func TestAgreesWithBotocore(t *testing.T) {
 		for at, b := range []byte(m.body) {
 			numbers[at] = int(b)
 		}
-		cases[i] = botocoreCase{made: m, Body: numbers, Time: now.Format(basicISO), Key: s.credentials.AccessKeyID, Secret: s.credentials.SecretAccessKey,
-			Token: s.credentials.SessionToken, Region: s.region, Service: s.service, ours: r.Header.Get("Authorization")}
+		cases[i] = botocoreCase{made: m, Body: numbers, Time: now.Format(basicISO), Key: s.credentials.AccessKeyID,
+			Secret: s.credentials.SecretAccessKey,
+			Token:  s.credentials.SessionToken, Region: s.region, Service: s.service,
+			ours: r.Header.Get("Authorization")}
 	}
 	input, err := json.Marshal(cases)
 	if err != nil {
@@ -101,7 +103,8 @@ func botocore(t *testing.T) string {
 	if output, err := exec.Command("python3", "-m", "venv", folder).CombinedOutput(); err != nil {
 		t.Skipf("a virtual environment for botocore cannot be made: %v\n%s", err, output)
 	}
-	output, err := exec.Command(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "botocore=="+botocoreVersion).CombinedOutput()
+	output, err := exec.Command(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check",
+		"botocore=="+botocoreVersion).CombinedOutput()
 	var failed *exec.ExitError
 	if errors.As(err, &failed) {
 		t.Skipf("botocore cannot be installed, the package index may be out of reach:\n%s", output)

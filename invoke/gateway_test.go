@@ -35,7 +35,8 @@ func (echo) Invoke(_ context.Context, in sandbox.Invocation) (sandbox.Result, er
 // newGateway serves the API at <url>/v1 for one caller.
 func newGateway(t testing.TB, now func() time.Time, caller gateway.Principal) string {
 	t.Helper()
-	path := strings.ReplaceAll(signedMethod, `"parameters":[]`, `"parameters":[{"name":"proxy","in":"path","required":true,"schema":{"type":"string"}}]`)
+	path := strings.ReplaceAll(signedMethod, `"parameters":[]`,
+		`"parameters":[{"name":"proxy","in":"path","required":true,"schema":{"type":"string"}}]`)
 	document := strings.Replace(signedAPI, "METHOD", signedMethod, 1)
 	api, err := gateway.New(gateway.Config{
 		Document: []byte(strings.Replace(document, "METHOD", path, 1)),
@@ -86,29 +87,31 @@ func TestGatewayAcceptsSignatures(t *testing.T) {
 		path string
 		args []string
 	}{
-		"root":                               {path: "/"},
-		"no slash":                           {path: ""},
-		"query":                              {path: "/a?b=1&a=2"},
-		"brackets sort after encoding":       {path: "/a?page[size]=1&pageNumber=2&page[number]=3"},
-		"name without value":                 {path: "/a?flag&b="},
-		"same name twice, in order":          {path: "/a?x=2&x=1"},
-		"plus and space":                     {path: "/a?x=a+b&y=c%20d&z=e%2Bf"},
-		"percent that is none":               {path: "/a?x=100%25"},
-		"umlauts":                            {path: "/%C3%A4?%C3%B6=%C3%BC"},
-		"slashes in a segment":               {path: "/a%2Fb/c"},
-		"double slash":                       {path: "//a//b"},
-		"plus in the path":                   {path: "/a+b(c)'d"},
-		"method":                             {path: "/a", args: []string{"-X", "DELETE"}},
-		"data":                               {path: "/a", args: []string{"-d", `{"a":"b"}`}},
-		"PUT with data":                      {path: "/a", args: []string{"-X", "PUT", "-d", "a=b"}},
-		"headers":                            {path: "/a", args: []string{"-H", "X-One:  a   b ", "-H", "x-one: c", "-H", "Accept: text/html"}},
+		"root":                         {path: "/"},
+		"no slash":                     {path: ""},
+		"query":                        {path: "/a?b=1&a=2"},
+		"brackets sort after encoding": {path: "/a?page[size]=1&pageNumber=2&page[number]=3"},
+		"name without value":           {path: "/a?flag&b="},
+		"same name twice, in order":    {path: "/a?x=2&x=1"},
+		"plus and space":               {path: "/a?x=a+b&y=c%20d&z=e%2Bf"},
+		"percent that is none":         {path: "/a?x=100%25"},
+		"umlauts":                      {path: "/%C3%A4?%C3%B6=%C3%BC"},
+		"slashes in a segment":         {path: "/a%2Fb/c"},
+		"double slash":                 {path: "//a//b"},
+		"plus in the path":             {path: "/a+b(c)'d"},
+		"method":                       {path: "/a", args: []string{"-X", "DELETE"}},
+		"data":                         {path: "/a", args: []string{"-d", `{"a":"b"}`}},
+		"PUT with data":                {path: "/a", args: []string{"-X", "PUT", "-d", "a=b"}},
+		"headers": {path: "/a", args: []string{"-H", "X-One:  a   b ", "-H", "x-one: c",
+			"-H", "Accept: text/html"}},
 		"empty header":                       {path: "/a", args: []string{"-H", "X-Empty:"}},
 		"fragment is not sent":               {path: "/a#b"},
 		"a Host of one's own, as behind DNS": {path: "/a", args: []string{"-H", "Host: api.example.com"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			code, stdout, stderr := invoked(t, "", append(c.args, "-region", "eu-central-1", base+c.path)...)
-			if code != 0 || !strings.Contains(stdout, `"userArn":"arn:aws:sts::123456789012:assumed-role/deployer/run"`) {
+			if code != 0 || !strings.Contains(stdout,
+				`"userArn":"arn:aws:sts::123456789012:assumed-role/deployer/run"`) {
 				t.Errorf("exit code %d\n%s\n%s", code, stdout, stderr)
 			}
 		})
@@ -123,7 +126,8 @@ func TestGatewayAcceptsMadeUpRequests(t *testing.T) {
 		s, m := madeUp(random)
 		s.region, s.service = "eu-central-1", "execute-api"
 		caller := gatewayCaller
-		caller.AccessKeyID, caller.SecretAccessKey, caller.SessionToken = s.credentials.AccessKeyID, s.credentials.SecretAccessKey, s.credentials.SessionToken
+		caller.AccessKeyID, caller.SecretAccessKey, caller.SessionToken = s.credentials.AccessKeyID,
+			s.credentials.SecretAccessKey, s.credentials.SessionToken
 		base := newGateway(t, func() time.Time { return now }, caller)
 		_, rest, _ := strings.Cut(m.URL, "://")
 		m.URL = base + rest[strings.Index(rest, "/"):]

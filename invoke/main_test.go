@@ -36,7 +36,8 @@ func recorder(t *testing.T, status int) (url string, got *seen) {
 
 func TestExitCodes(t *testing.T) {
 	signIn(t, "AKIDEXAMPLE", "secret", "")
-	for status, want := range map[int]int{200: 0, 204: 0, 299: 0, 301: 3, 304: 3, 400: 4, 403: 4, 404: 4, 429: 4, 500: 5, 502: 5, 504: 5} {
+	for status, want := range map[int]int{200: 0, 204: 0, 299: 0, 301: 3, 304: 3, 400: 4, 403: 4, 404: 4, 429: 4,
+		500: 5, 502: 5, 504: 5} {
 		url, got := recorder(t, status)
 		code, stdout, _ := invoked(t, "", "-region", "eu-central-1", url+"/here")
 		if code != want || got.target != "/here" {
@@ -62,26 +63,37 @@ func TestRequest(t *testing.T) {
 		body   string
 		header [2]string
 	}{
-		"a URL alone":             {args: []string{"URL"}, method: "GET", target: "/"},
-		"a path":                  {args: []string{"URL/a/b"}, method: "GET", target: "/a/b"},
-		"flags after the URL":     {args: []string{"URL/a", "-X", "PUT"}, method: "PUT", target: "/a"},
-		"data make it a POST":     {args: []string{"-d", "a=b", "URL"}, method: "POST", target: "/", body: "a=b", header: [2]string{"Content-Type", form}},
-		"an object is JSON":       {args: []string{"-d", ` {"a":1}`, "URL"}, method: "POST", target: "/", body: ` {"a":1}`, header: [2]string{"Content-Type", json}},
-		"a list is JSON":          {args: []string{"-d", `[1]`, "URL"}, method: "POST", target: "/", body: `[1]`, header: [2]string{"Content-Type", json}},
-		"half an object is not":   {args: []string{"-d", `{"a"`, "URL"}, method: "POST", target: "/", body: `{"a"`, header: [2]string{"Content-Type", form}},
-		"a type of one's own":     {args: []string{"-d", `{}`, "-H", "content-type: text/plain", "URL"}, method: "POST", target: "/", body: `{}`, header: [2]string{"Content-Type", "text/plain"}},
-		"empty data":              {args: []string{"-d", "", "URL"}, method: "POST", target: "/", header: [2]string{"Content-Type", form}},
-		"a file":                  {args: []string{"-d", "@" + file, "URL"}, method: "POST", target: "/", body: "\x00from the file\xff"},
-		"stdin":                   {args: []string{"-d", "@-", "URL"}, stdin: "typed", method: "POST", target: "/", body: "typed"},
-		"data and a method":       {args: []string{"-X", "PATCH", "-d", "x", "URL"}, method: "PATCH", target: "/", body: "x"},
-		"a header":                {args: []string{"-H", "X-One: 1", "URL"}, method: "GET", target: "/", header: [2]string{"X-One", "1"}},
-		"nothing is asked to zip": {args: []string{"URL"}, method: "GET", target: "/", header: [2]string{"Accept-Encoding", ""}},
-		"the query keeps order":   {args: []string{"URL/?b=2&a=1&b=1"}, method: "GET", target: "/?b=2&a=1&b=1"},
-		"a space is %20":          {args: []string{"URL/?a=b+c"}, method: "GET", target: "/?a=b%20c"},
-		"base and path":           {args: []string{"-base", "URL/v1", "/a?b=c"}, method: "GET", target: "/v1/a?b=c"},
-		"base with a slash":       {args: []string{"-base", "URL/v1/", "a"}, method: "GET", target: "/v1/a"},
-		"base alone":              {args: []string{"-base", "URL/v1"}, method: "GET", target: "/v1"},
-		"base and query":          {args: []string{"-base", "URL/v1", "?a=b"}, method: "GET", target: "/v1?a=b"},
+		"a URL alone":         {args: []string{"URL"}, method: "GET", target: "/"},
+		"a path":              {args: []string{"URL/a/b"}, method: "GET", target: "/a/b"},
+		"flags after the URL": {args: []string{"URL/a", "-X", "PUT"}, method: "PUT", target: "/a"},
+		"data make it a POST": {args: []string{"-d", "a=b", "URL"}, method: "POST", target: "/", body: "a=b",
+			header: [2]string{"Content-Type", form}},
+		"an object is JSON": {args: []string{"-d", ` {"a":1}`, "URL"}, method: "POST", target: "/",
+			body: ` {"a":1}`, header: [2]string{"Content-Type", json}},
+		"a list is JSON": {args: []string{"-d", `[1]`, "URL"}, method: "POST", target: "/", body: `[1]`,
+			header: [2]string{"Content-Type", json}},
+		"half an object is not": {args: []string{"-d", `{"a"`, "URL"}, method: "POST", target: "/", body: `{"a"`,
+			header: [2]string{"Content-Type", form}},
+		"a type of one's own": {args: []string{"-d", `{}`, "-H", "content-type: text/plain", "URL"},
+			method: "POST", target: "/", body: `{}`, header: [2]string{"Content-Type", "text/plain"}},
+		"empty data": {args: []string{"-d", "", "URL"}, method: "POST", target: "/",
+			header: [2]string{"Content-Type", form}},
+		"a file": {args: []string{"-d", "@" + file, "URL"}, method: "POST", target: "/",
+			body: "\x00from the file\xff"},
+		"stdin": {args: []string{"-d", "@-", "URL"}, stdin: "typed", method: "POST", target: "/",
+			body: "typed"},
+		"data and a method": {args: []string{"-X", "PATCH", "-d", "x", "URL"}, method: "PATCH", target: "/",
+			body: "x"},
+		"a header": {args: []string{"-H", "X-One: 1", "URL"}, method: "GET", target: "/",
+			header: [2]string{"X-One", "1"}},
+		"nothing is asked to zip": {args: []string{"URL"}, method: "GET", target: "/",
+			header: [2]string{"Accept-Encoding", ""}},
+		"the query keeps order": {args: []string{"URL/?b=2&a=1&b=1"}, method: "GET", target: "/?b=2&a=1&b=1"},
+		"a space is %20":        {args: []string{"URL/?a=b+c"}, method: "GET", target: "/?a=b%20c"},
+		"base and path":         {args: []string{"-base", "URL/v1", "/a?b=c"}, method: "GET", target: "/v1/a?b=c"},
+		"base with a slash":     {args: []string{"-base", "URL/v1/", "a"}, method: "GET", target: "/v1/a"},
+		"base alone":            {args: []string{"-base", "URL/v1"}, method: "GET", target: "/v1"},
+		"base and query":        {args: []string{"-base", "URL/v1", "?a=b"}, method: "GET", target: "/v1?a=b"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			url, got := recorder(t, 200)
@@ -91,7 +103,8 @@ func TestRequest(t *testing.T) {
 			}
 			code, _, stderr := invoked(t, c.stdin, args...)
 			if code != 0 || got.method != c.method || got.target != c.target || got.body != c.body {
-				t.Errorf("exit code %d (%s); the server got %q %q %q, want %q %q %q", code, stderr, got.method, got.target, got.body, c.method, c.target, c.body)
+				t.Errorf("exit code %d (%s); the server got %q %q %q, want %q %q %q", code, stderr, got.method,
+					got.target, got.body, c.method, c.target, c.body)
 			}
 			if name, want := c.header[0], c.header[1]; name != "" && got.header.Get(name) != want {
 				t.Errorf("%s is %q, want %q", name, got.header.Get(name), want)
@@ -107,7 +120,9 @@ func TestRequest(t *testing.T) {
 func TestScope(t *testing.T) {
 	signIn(t, "AKIDEXAMPLE", "secret", "")
 	config := filepath.Join(t.TempDir(), "config")
-	if err := os.WriteFile(config, []byte("[profile work]\nregion = ap-south-1\naws_access_key_id = AKIDWORK\naws_secret_access_key = x\n"), 0o600); err != nil {
+	if err := os.WriteFile(config,
+		[]byte("[profile work]\nregion = ap-south-1\naws_access_key_id = AKIDWORK\naws_secret_access_key = x\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	t.Setenv("AWS_CONFIG_FILE", config)
@@ -117,20 +132,31 @@ func TestScope(t *testing.T) {
 		args []string
 		want string
 	}{
-		"API":                   {url: "https://a1.execute-api.eu-central-1.amazonaws.com/v1", want: "AKIDEXAMPLE eu-central-1 execute-api"},
-		"API in China":          {url: "https://a1.execute-api.cn-north-1.amazonaws.com.cn/v1", want: "AKIDEXAMPLE cn-north-1 execute-api"},
-		"API, GovCloud":         {url: "https://a1.execute-api.us-gov-west-1.amazonaws.com/v1", want: "AKIDEXAMPLE us-gov-west-1 execute-api"},
-		"private API":           {url: "https://a1-vpce-0f.execute-api.eu-west-3.amazonaws.com/v1", want: "AKIDEXAMPLE eu-west-3 execute-api"},
-		"VPC endpoint":          {url: "https://vpce-0f-1.execute-api.eu-west-3.vpce.amazonaws.com/v1", want: "AKIDEXAMPLE eu-west-3 execute-api"},
-		"function URL":          {url: "https://abc.lambda-url.eu-north-1.on.aws/", want: "AKIDEXAMPLE eu-north-1 lambda"},
-		"port":                  {url: "https://a1.execute-api.eu-central-1.amazonaws.com:443/v1", want: "AKIDEXAMPLE eu-central-1 execute-api"},
+		"API": {url: "https://a1.execute-api.eu-central-1.amazonaws.com/v1",
+			want: "AKIDEXAMPLE eu-central-1 execute-api"},
+		"API in China": {url: "https://a1.execute-api.cn-north-1.amazonaws.com.cn/v1",
+			want: "AKIDEXAMPLE cn-north-1 execute-api"},
+		"API, GovCloud": {url: "https://a1.execute-api.us-gov-west-1.amazonaws.com/v1",
+			want: "AKIDEXAMPLE us-gov-west-1 execute-api"},
+		"private API": {url: "https://a1-vpce-0f.execute-api.eu-west-3.amazonaws.com/v1",
+			want: "AKIDEXAMPLE eu-west-3 execute-api"},
+		"VPC endpoint": {url: "https://vpce-0f-1.execute-api.eu-west-3.vpce.amazonaws.com/v1",
+			want: "AKIDEXAMPLE eu-west-3 execute-api"},
+		"function URL": {url: "https://abc.lambda-url.eu-north-1.on.aws/",
+			want: "AKIDEXAMPLE eu-north-1 lambda"},
+		"port": {url: "https://a1.execute-api.eu-central-1.amazonaws.com:443/v1",
+			want: "AKIDEXAMPLE eu-central-1 execute-api"},
 		"local":                 {url: "http://127.0.0.1:3000/v1", want: "AKIDEXAMPLE us-east-1 execute-api"},
 		"a domain of one's own": {url: "https://api.example.com/", want: "AKIDEXAMPLE us-east-1 execute-api"},
-		"region":                {url: "https://api.example.com/", args: []string{"-region", "eu-west-1"}, want: "AKIDEXAMPLE eu-west-1 execute-api"},
-		"region against URL":    {url: "https://a1.execute-api.eu-central-1.amazonaws.com/", args: []string{"-region", "eu-west-1"}, want: "AKIDEXAMPLE eu-west-1 execute-api"},
-		"service":               {url: "https://api.example.com/", args: []string{"-service", "lambda"}, want: "AKIDEXAMPLE us-east-1 lambda"},
+		"region": {url: "https://api.example.com/", args: []string{"-region", "eu-west-1"},
+			want: "AKIDEXAMPLE eu-west-1 execute-api"},
+		"region against URL": {url: "https://a1.execute-api.eu-central-1.amazonaws.com/", args: []string{"-region",
+			"eu-west-1"}, want: "AKIDEXAMPLE eu-west-1 execute-api"},
+		"service": {url: "https://api.example.com/", args: []string{"-service", "lambda"},
+			want: "AKIDEXAMPLE us-east-1 lambda"},
 		// AWS_REGION goes before the profile's region, as in every AWS tool; keys in the environment do not.
-		"profile": {url: "https://api.example.com/", args: []string{"-profile", "work"}, want: "AKIDWORK us-east-1 execute-api"},
+		"profile": {url: "https://api.example.com/", args: []string{"-profile", "work"},
+			want: "AKIDWORK us-east-1 execute-api"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o, err := readOptions(append(c.args, c.url), io.Discard)
@@ -185,10 +211,12 @@ func TestRole(t *testing.T) {
 	if err := o.authenticate(t.Context(), call); err != nil {
 		t.Fatal(err)
 	}
-	if got := call.Header.Get("Authorization"); !strings.Contains(got, "Credential=ASIAROLE/") || call.Header.Get("X-Amz-Security-Token") != "token" {
+	if got := call.Header.Get("Authorization"); !strings.Contains(got, "Credential=ASIAROLE/") ||
+		call.Header.Get("X-Amz-Security-Token") != "token" {
 		t.Errorf("signed with %q", got)
 	}
-	if !strings.Contains(asked, "role%2Fdeployer") || !strings.Contains(asked, "AKIDME/") || !strings.Contains(asked, "/eu-central-1/sts/") {
+	if !strings.Contains(asked, "role%2Fdeployer") || !strings.Contains(asked, "AKIDME/") || !strings.Contains(asked,
+		"/eu-central-1/sts/") {
 		t.Errorf("STS was asked %q", asked)
 	}
 }
@@ -200,18 +228,19 @@ func TestMistakes(t *testing.T) {
 		args []string
 		want string
 	}{
-		"no URL":             {nil, "there is no URL"},
-		"two URLs":           {[]string{"http://a/", "http://b/"}, "more than one URL: http://a/ and http://b/"},
-		"not a URL":          {[]string{"localhost:3000"}, `"localhost:3000" is not a URL`},
-		"a path alone":       {[]string{"/api"}, `"/api" is not a URL`},
-		"another scheme":     {[]string{"ftp://a/"}, "is not a URL"},
-		"a user":             {[]string{"https://me:secret@a/"}, "a signature takes the place"},
-		"unknown flag":       {[]string{"-nope", "http://a/"}, "-h lists the flags"},
-		"a header":           {[]string{"-H", "nonsense", "http://a/"}, "use 'NAME: VALUE'"},
-		"a header's name":    {[]string{"-H", "a b: c", "http://a/"}, "use 'NAME: VALUE'"},
-		"a header's end":     {[]string{"-H", "a: b\r\nc: d", "http://a/"}, "use 'NAME: VALUE'"},
-		"Authorization":      {[]string{"-H", "Authorization: Basic x", "http://a/"}, "use -u"},
-		"Content-Length":     {[]string{"-H", "Content-Length: 3", "http://a/"}, "Content-Length follows from the data"},
+		"no URL":          {nil, "there is no URL"},
+		"two URLs":        {[]string{"http://a/", "http://b/"}, "more than one URL: http://a/ and http://b/"},
+		"not a URL":       {[]string{"localhost:3000"}, `"localhost:3000" is not a URL`},
+		"a path alone":    {[]string{"/api"}, `"/api" is not a URL`},
+		"another scheme":  {[]string{"ftp://a/"}, "is not a URL"},
+		"a user":          {[]string{"https://me:secret@a/"}, "a signature takes the place"},
+		"unknown flag":    {[]string{"-nope", "http://a/"}, "-h lists the flags"},
+		"a header":        {[]string{"-H", "nonsense", "http://a/"}, "use 'NAME: VALUE'"},
+		"a header's name": {[]string{"-H", "a b: c", "http://a/"}, "use 'NAME: VALUE'"},
+		"a header's end":  {[]string{"-H", "a: b\r\nc: d", "http://a/"}, "use 'NAME: VALUE'"},
+		"Authorization":   {[]string{"-H", "Authorization: Basic x", "http://a/"}, "use -u"},
+		"Content-Length": {[]string{"-H", "Content-Length: 3", "http://a/"},
+			"Content-Length follows from the data"},
 		"method":             {[]string{"-X", "A B", "http://a/"}, "is not a method"},
 		"no such file":       {[]string{"-d", "@/does/not/exist", "http://a/"}, "read the body"},
 		"timeout":            {[]string{"-timeout", "-1s", "http://a/"}, "use one such as 30s"},
@@ -237,10 +266,13 @@ func TestOutput(t *testing.T) {
 	if code != 4 {
 		t.Errorf("exit code %d", code)
 	}
-	if !strings.HasPrefix(stdout, "HTTP/1.1 404 Not Found\nContent-Length: 10\n") || !strings.HasSuffix(stdout, "\n\nthe answer") {
+	if !strings.HasPrefix(stdout, "HTTP/1.1 404 Not Found\nContent-Length: 10\n") || !strings.HasSuffix(stdout,
+		"\n\nthe answer") {
 		t.Errorf("stdout with -i:\n%s", stdout)
 	}
-	for _, want := range []string{"> POST /a?b=c\n> Host: 127.0.0.1:", "> Authorization: AWS4-HMAC-SHA256 Credential=ASIAEXAMPLE/", "> X-Amz-Security-Token: (left out)", "< HTTP/1.1 404 Not Found"} {
+	for _, want := range []string{"> POST /a?b=c\n> Host: 127.0.0.1:",
+		"> Authorization: AWS4-HMAC-SHA256 Credential=ASIAEXAMPLE/", "> X-Amz-Security-Token: (left out)",
+		"< HTTP/1.1 404 Not Found"} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("-v does not show %q:\n%s", want, stderr)
 		}
@@ -248,7 +280,8 @@ func TestOutput(t *testing.T) {
 	if strings.Contains(stdout+stderr, "token-nobody-should-see") {
 		t.Error("a session token is shown")
 	}
-	if code, stdout, stderr := invoked(t, "", "-h"); code != 0 || stdout != "" || !strings.Contains(stderr, "Exit codes:") || !strings.Contains(stderr, "-region") {
+	if code, stdout, stderr := invoked(t, "", "-h"); code != 0 || stdout != "" || !strings.Contains(stderr,
+		"Exit codes:") || !strings.Contains(stderr, "-region") {
 		t.Errorf("-h: exit code %d, stdout %q, stderr %q", code, stdout, stderr)
 	}
 }

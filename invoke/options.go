@@ -59,11 +59,14 @@ func readOptions(args []string, stderr io.Writer) (options, error) {
 	})
 	flags.Func("H", "a header, `'NAME: VALUE'`; may be repeated", o.addHeader)
 	flags.BoolVar(&o.include, "i", false, "print status and headers before the body")
-	flags.BoolVar(&o.verbose, "v", false, "print request and answer without their bodies to stderr; session tokens are left out")
+	flags.BoolVar(&o.verbose, "v", false,
+		"print request and answer without their bodies to stderr; session tokens are left out")
 	flags.BoolVar(&o.unsigned, "u", false, "do not sign")
 	flags.StringVar(&o.region, "region", "", "the `REGION` to sign for")
-	flags.StringVar(&o.service, "service", "", "the `SERVICE` to sign for: execute-api for APIs, lambda for function URLs")
-	flags.StringVar(&o.profile, "profile", "", "the `PROFILE` of the AWS configuration to take credentials and region from")
+	flags.StringVar(&o.service, "service", "",
+		"the `SERVICE` to sign for: execute-api for APIs, lambda for function URLs")
+	flags.StringVar(&o.profile, "profile", "",
+		"the `PROFILE` of the AWS configuration to take credentials and region from")
 	flags.DurationVar(&o.timeout, "timeout", 0, "how long to wait for the whole answer, such as 30s; 0 for ever")
 	base := flags.String("base", "", "a `URL` that the argument, a path then, is added to")
 
@@ -105,7 +108,8 @@ func locate(base string, places []string) (*url.URL, error) {
 	text := base
 	switch {
 	case len(places) > 1:
-		return nil, fmt.Errorf("there is more than one URL: %s; quote what belongs together", strings.Join(places, " and "))
+		return nil, fmt.Errorf("there is more than one URL: %s; quote what belongs together", strings.Join(places,
+			" and "))
 	case base == "" && len(places) == 0:
 		return nil, errors.New("there is no URL; use: invoke [flags] URL (-h lists the flags)")
 	case base == "":

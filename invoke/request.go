@@ -135,11 +135,15 @@ func (o *options) authenticate(ctx context.Context, c *call) error {
 	return nil
 }
 
-// send sends the request as it is: no redirect is followed, as the signature is for one URL, and nothing is decompressed.
+// send sends the request as it is: no redirect is followed, as the signature is for one URL, and nothing is
+// decompressed.
 func (c *call) send(ctx context.Context) (*http.Response, error) {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.DisableCompression = true
-	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	client := http.Client{Transport: transport, CheckRedirect: func(*http.Request,
+		[]*http.Request) error {
+		return http.ErrUseLastResponse
+	}}
 	answer, err := client.Do(c.Request.WithContext(ctx))
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):

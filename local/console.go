@@ -84,7 +84,8 @@ func (p *place) observeSandbox() func(sandbox.Record) {
 func (p *place) told(began time.Time, changed []string, result string, err error) {
 	if p.console != nil {
 		p.console.Deployed(console.Deployment{
-			App: filepath.Base(p.app), Began: began, Took: time.Since(began), Changed: changed, Result: result, Err: err,
+			App: filepath.Base(p.app), Began: began, Took: time.Since(began), Changed: changed, Result: result,
+			Err: err,
 		})
 	}
 }

@@ -44,7 +44,8 @@ func (o options) prepareApp(ctx context.Context, log io.Writer) {
 	var args map[string]string
 	_ = json.Unmarshal([]byte(program.Config[program.Project+":buildArgs"]), &args)
 	source := process.Source{
-		Folder: program.App.Folder, Command: o.command, Dockerfile: program.App.Dockerfile, Args: args, Cache: o.cache, Log: log,
+		Folder: program.App.Folder, Command: o.command, Dockerfile: program.App.Dockerfile, Args: args,
+		Cache: o.cache, Log: log,
 	}
 	if _, err := os.Stat(o.infra); err == nil { // no first build, which shows its own progress
 		source.Terminal = onTerminal(os.Stdout)

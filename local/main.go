@@ -122,7 +122,8 @@ func (p *place) deploy(ctx context.Context) error {
 		return err
 	}
 	settings := monitor.Settings{
-		Program: program, Docker: p.docker, Adapter: p.adapter, Freeze: p.freeze, Debug: p.debug, Cold: p.cold, Command: p.command, Cache: p.cache,
+		Program: program, Docker: p.docker, Adapter: p.adapter, Freeze: p.freeze, Debug: p.debug, Cold: p.cold,
+		Command: p.command, Cache: p.cache,
 		ObserveGateway: p.observeGateway(), ObserveSandbox: p.observeSandbox(), Record: p.recording.Load,
 	}
 	p.observe(&settings)

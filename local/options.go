@@ -60,12 +60,16 @@ func readOptions(args []string) (options, error) {
 	set.BoolVar(&o.watch, "watch", true, "redeploy when the app, the adapter, the program or the settings change")
 	set.BoolVar(&o.debug, "debug", false, "stop the clocks for a debugger: no time limits, no freeze, one sandbox")
 	set.BoolVar(&o.cold, "cold", false, "let the first request start the app, as on Lambda, to measure it")
-	set.StringVar(&o.log, "log", shortLog, "what a terminal shows: short (a line per request), platform (with START, END and REPORT), or cloudwatch (as elsewhere: the lines of CloudWatch)")
-	set.StringVar(&o.mode, "mode", autoMode, "how the app runs: process, container, or auto for container where an engine answers")
+	set.StringVar(&o.log, "log", shortLog,
+		"what a terminal shows: short (a line per request), platform (with START, END and REPORT), or cloudwatch (as elsewhere: the lines of CloudWatch)")
+	set.StringVar(&o.mode, "mode", autoMode,
+		"how the app runs: process, container, or auto for container where an engine answers")
 	set.StringVar(&o.command, "command", "", "shell command line that starts the app, in process mode")
-	set.StringVar(&o.oneOff, "run", "", "run a shell command line in the app's environment, in process mode, and end with its exit code")
+	set.StringVar(&o.oneOff, "run", "",
+		"run a shell command line in the app's environment, in process mode, and end with its exit code")
 	set.BoolVar(&o.build, "build", false, "build the Pulumi program first, while the app's packages are installed")
-	set.StringVar(&o.consoleMode, "console", consoleOn, "the page that shows invocations, at /@/: on, record (with the traffic between adapter and app) or off")
+	set.StringVar(&o.consoleMode, "console", consoleOn,
+		"the page that shows invocations, at /@/: on, record (with the traffic between adapter and app) or off")
 	set.BoolFunc("schedules", "run schedules by the clock of this machine (=on)", func(text string) error {
 		o.schedules = text == "on" || text == "true"
 		if !o.schedules && text != "off" && text != "false" {
@@ -113,8 +117,8 @@ const (
 	autoMode      = "auto"      // container where an engine answers, else process
 )
 
-// engine is the container engine that runs the sandboxes; nil is process mode. With auto one line says which mode it is,
-// why, and how to have the other.
+// engine is the container engine that runs the sandboxes; nil is process mode. With auto one line says which mode it
+// is, why, and how to have the other.
 func (o options) engine(ctx context.Context) (*container.Engine, error) {
 	switch {
 	case o.mode == processMode:
@@ -135,7 +139,8 @@ func (o options) engine(ctx context.Context) (*container.Engine, error) {
 	case err == nil:
 		o.say("Container mode, as %s answers. The app as you start it yourself: make local MODE=process", engine)
 	case errors.As(err, &unavailable):
-		o.say("Process mode, as %s. The app's image instead, with an engine: make local MODE=container", unavailable.Reason)
+		o.say("Process mode, as %s. The app's image instead, with an engine: make local MODE=container",
+			unavailable.Reason)
 		return nil, nil
 	}
 	return engine, err
@@ -156,13 +161,15 @@ func (o options) withoutImage() string {
 func (o options) check(rest []string) error {
 	var mistakes []error
 	if len(rest) > 0 {
-		mistakes = append(mistakes, fmt.Errorf("unexpected argument %q; the settings are -stack, -app, -host and -port", rest[0]))
+		mistakes = append(mistakes,
+			fmt.Errorf("unexpected argument %q; the settings are -stack, -app, -host and -port", rest[0]))
 	}
 	if o.port < 0 || o.port > 65535 {
 		mistakes = append(mistakes, fmt.Errorf("PORT is %d; allowed are 1 to 65535, or 0 for a free one", o.port))
 	}
 	if net.ParseIP(o.host) == nil {
-		mistakes = append(mistakes, fmt.Errorf("HOST is %q; it must be an IP address such as 127.0.0.1 or 0.0.0.0", o.host))
+		mistakes = append(mistakes, fmt.Errorf("HOST is %q; it must be an IP address such as 127.0.0.1 or 0.0.0.0",
+			o.host))
 	}
 	if !slices.Contains([]string{shortLog, platformLog, cloudwatchLog}, o.log) {
 		mistakes = append(mistakes, fmt.Errorf("LOG is %q; allowed are short, platform and cloudwatch", o.log))
@@ -171,17 +178,20 @@ func (o options) check(rest []string) error {
 		mistakes = append(mistakes, fmt.Errorf("MODE is %q; allowed are process, container and auto", o.mode))
 	}
 	if o.command != "" && o.mode == containerMode {
-		mistakes = append(mistakes, errors.New("COMMAND is for process mode; a container is started as its image says. Leave out one of COMMAND and MODE=container"))
+		mistakes = append(mistakes,
+			errors.New("COMMAND is for process mode; a container is started as its image says. Leave out one of COMMAND and MODE=container"))
 	}
 	if !slices.Contains([]string{consoleOn, consoleRecord, consoleOff}, o.consoleMode) {
 		mistakes = append(mistakes, fmt.Errorf("CONSOLE is %q; allowed are on, record and off", o.consoleMode))
 	}
 	if o.oneOff != "" && o.mode == containerMode {
-		mistakes = append(mistakes, errors.New("a command runs in the app's environment in process mode: leave out MODE=container"))
+		mistakes = append(mistakes,
+			errors.New("a command runs in the app's environment in process mode: leave out MODE=container"))
 	}
 	if o.appFlag != "" {
 		if info, err := os.Stat(o.appFlag); err != nil || !info.IsDir() {
-			mistakes = append(mistakes, fmt.Errorf("APP is %q, which is not a folder; name the folder that holds the app", o.appFlag))
+			mistakes = append(mistakes,
+				fmt.Errorf("APP is %q, which is not a folder; name the folder that holds the app", o.appFlag))
 		}
 	}
 	needed := []string{o.infra, o.adapter}

@@ -21,8 +21,8 @@ import (
 	"lambda-web/local/terminal"
 )
 
-// What the local cloud shows. On a terminal that is a screen with a line per request; elsewhere, and with LOG=cloudwatch,
-// lines as CloudWatch has them.
+// What the local cloud shows. On a terminal that is a screen with a line per request; elsewhere, and with
+// LOG=cloudwatch, lines as CloudWatch has them.
 
 // What LOG may be.
 const (
@@ -139,7 +139,8 @@ func (p *place) ready(d *monitor.Deployment) {
 
 func (p *place) signed() {
 	const text = "\nThe API takes signed requests only. These credentials are valid here, and nowhere else:"
-	lines := []string{"    export AWS_ACCESS_KEY_ID=" + monitor.AccessKeyID, "    export AWS_SECRET_ACCESS_KEY=" + monitor.SecretAccessKey}
+	lines := []string{"    export AWS_ACCESS_KEY_ID=" + monitor.AccessKeyID, "    export AWS_SECRET_ACCESS_KEY=" +
+		monitor.SecretAccessKey}
 	if p.screen == nil {
 		fmt.Println(text + "\n" + strings.Join(lines, "\n"))
 		return

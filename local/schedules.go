@@ -66,8 +66,8 @@ func (t timetable) due(now time.Time, list []monitor.Schedule) (names []string, 
 // look is how often changes of the schedules are noticed.
 const look = 5 * time.Second
 
-// keepTime sends the events of schedules when they are due. One that takes longer than until the next time overlaps with itself, as
-// on AWS; nothing that fails is tried again.
+// keepTime sends the events of schedules when they are due. One that takes longer than until the next time overlaps
+// with itself, as on AWS; nothing that fails is tried again.
 func (p *place) keepTime(ctx context.Context) {
 	table := timetable{}
 	for ctx.Err() == nil {

@@ -8,7 +8,8 @@ import (
 	"lambda-web/local/monitor"
 )
 
-// TestTimetable: each schedule is due once at each of its times; one that is changed starts anew, and one that is gone is forgotten.
+// TestTimetable: each schedule is due once at each of its times; one that is changed starts anew, and one that is
+// gone is forgotten.
 func TestTimetable(t *testing.T) {
 	nightly := monitor.Schedule{Name: "nightly", Expression: "cron(0 3 * * ? *)"}
 	often := monitor.Schedule{Name: "often", Expression: "rate(1 minute)"}

@@ -39,12 +39,13 @@ func TestEitherListener(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server := &httptest.Server{Listener: either, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.TLS != nil {
-			io.WriteString(w, "TLS ")
-		}
-		io.Copy(w, r.Body)
-	})}}
+	server := &httptest.Server{Listener: either,
+		Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.TLS != nil {
+				io.WriteString(w, "TLS ")
+			}
+			io.Copy(w, r.Body)
+		})}}
 	server.Start()
 	defer server.Close()
 	address := listener.Addr().String()

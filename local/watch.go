@@ -36,7 +36,8 @@ func watch(root, app string) (*watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("watch files: %w", err)
 	}
-	w := &watcher{root: root, notify: notify, folders: []string{app, filepath.Join(root, "adapter"), filepath.Join(root, "infra")}}
+	w := &watcher{root: root, notify: notify, folders: []string{app, filepath.Join(root, "adapter"),
+		filepath.Join(root, "infra")}}
 	for _, folder := range w.folders {
 		if err := w.add(folder); err != nil {
 			notify.Close()
@@ -186,8 +187,10 @@ func (w *watcher) exists(name string) bool {
 // source tells whether a file below adapter or infra goes into a program. In the app's folder every file may.
 func (w *watcher) source(file string) bool {
 	for _, folder := range w.folders[1:] {
-		if strings.HasPrefix(file, folder+string(filepath.Separator)) && !strings.HasPrefix(file, w.folders[0]+string(filepath.Separator)) {
-			return strings.HasSuffix(file, ".s") || strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, "_test.go")
+		if strings.HasPrefix(file, folder+string(filepath.Separator)) && !strings.HasPrefix(file,
+			w.folders[0]+string(filepath.Separator)) {
+			return strings.HasSuffix(file, ".s") || strings.HasSuffix(file, ".go") && !strings.HasSuffix(file,
+				"_test.go")
 		}
 	}
 	return true
@@ -216,7 +219,8 @@ func rebuild(ctx context.Context, o options, changed []string) error {
 func build(ctx context.Context, o options, args ...string) error {
 	var out bytes.Buffer
 	err := step.Run(ctx, step.Command{
-		Name: "go run", Args: append([]string{"go", "run", "./local/build", "-silent", "-o", filepath.Dir(o.infra)}, args...),
+		Name: "go run", Args: append([]string{"go", "run", "./local/build", "-silent", "-o", filepath.Dir(o.infra)},
+			args...),
 		Dir: o.root, Output: &out,
 	})
 	var failed *step.Error

@@ -69,7 +69,8 @@ func TestWatchOverflow(t *testing.T) {
 // What an app writes while it runs is no change, nor what git and tools do.
 func TestWatchData(t *testing.T) {
 	w, app := newWatcher(t)
-	for _, name := range []string{"db.sqlite3", "db.sqlite3-journal", "server.log", "__pycache__/a.pyc", ".git/index", "node_modules/x/index.js"} {
+	for _, name := range []string{"db.sqlite3", "db.sqlite3-journal", "server.log", "__pycache__/a.pyc", ".git/index",
+		"node_modules/x/index.js"} {
 		write(t, filepath.Join(app, name))
 	}
 	write(t, filepath.Join(app, "lib", "a.py"))

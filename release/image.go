@@ -24,7 +24,8 @@ import (
 // imageFolder holds the image as an OCI layout, ready to be pushed.
 const imageFolder = "image"
 
-// writeImage makes the image of all architectures: nothing in it but the adapter, under the two names people copy it from.
+// writeImage makes the image of all architectures: nothing in it but the adapter, under the two names people copy it
+// from.
 //
 //	COPY --from=REGISTRY/OWNER/lambda-adapter:VERSION /lambda-adapter /opt/extensions/lambda-adapter
 func writeImage(folder string, binaries map[string][]byte, version string) error {

@@ -47,7 +47,8 @@ func publishLayers(ctx context.Context, o options, out io.Writer) error {
 	return nil
 }
 
-func publishLayer(ctx context.Context, client *lambda.Client, o options, architecture types.Architecture, archive []byte) (string, error) {
+func publishLayer(ctx context.Context, client *lambda.Client, o options, architecture types.Architecture,
+	archive []byte) (string, error) {
 	name := o.layer + "-" + string(architecture)
 	made, err := client.PublishLayerVersion(ctx, &lambda.PublishLayerVersionInput{
 		LayerName: &name, Content: &types.LayerVersionContentInput{ZipFile: archive},

@@ -76,7 +76,8 @@ func part(value string, r reference.Reference) (string, error) {
 	case json.Number, bool:
 		return fmt.Sprint(v), nil
 	case nil:
-		return "", fmt.Errorf("%s has no key %q; it has %s", r.ID, r.Key, strings.Join(slices.Sorted(maps.Keys(object)), ", "))
+		return "", fmt.Errorf("%s has no key %q; it has %s", r.ID, r.Key,
+			strings.Join(slices.Sorted(maps.Keys(object)), ", "))
 	}
 	return "", fmt.Errorf("%s: the value of the key %q is neither a text nor a number nor a boolean", r.ID, r.Key)
 }

@@ -44,7 +44,8 @@ func FuzzPart(f *testing.F) {
 	f.Add(`{"a":{"b":1}}`, "a")
 	f.Add("\x00", "")
 	f.Fuzz(func(t *testing.T, value, key string) {
-		if got, err := part(value, reference.Reference{ID: "shop", Key: key}); err == nil && strings.ContainsRune(got, 0) {
+		if got, err := part(value, reference.Reference{ID: "shop", Key: key}); err == nil && strings.ContainsRune(got,
+			0) {
 			t.Errorf("%q of %q is %q", key, value, got)
 		}
 	})
@@ -58,8 +59,10 @@ func TestEndpoint(t *testing.T) {
 		{"", reference.SecretsManager, "eu-central-1", "https://secretsmanager.eu-central-1.amazonaws.com/"},
 		{"", reference.ParameterStore, "cn-north-1", "https://ssm.cn-north-1.amazonaws.com.cn/"},
 		{"AWS_ENDPOINT_URL=http://all", reference.ParameterStore, "eu-central-1", "http://all/"},
-		{"AWS_ENDPOINT_URL=http://all AWS_ENDPOINT_URL_SSM=http://one/", reference.ParameterStore, "eu-central-1", "http://one/"},
-		{"AWS_ENDPOINT_URL_SSM=http://one/", reference.SecretsManager, "eu-central-1", "https://secretsmanager.eu-central-1.amazonaws.com/"},
+		{"AWS_ENDPOINT_URL=http://all AWS_ENDPOINT_URL_SSM=http://one/", reference.ParameterStore, "eu-central-1",
+			"http://one/"},
+		{"AWS_ENDPOINT_URL_SSM=http://one/", reference.SecretsManager, "eu-central-1",
+			"https://secretsmanager.eu-central-1.amazonaws.com/"},
 	} {
 		if got := newStores(strings.Fields(c.environment)).endpoint(c.store, c.region); got != c.want {
 			t.Errorf("%s in %s with %q: %s, want %s", c.store, c.region, c.environment, got, c.want)

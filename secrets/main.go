@@ -1,12 +1,12 @@
-// Command secrets starts an app with its secrets: it stands in front of the app's own start command in an image, fetches
-// what LAMBDA_WEB_SECRETS refers to, puts the values into the environment, and becomes the app. Without references it
-// becomes the app at once.
+// Command secrets starts an app with its secrets: it stands in front of the app's own start command in an image,
+// fetches what LAMBDA_WEB_SECRETS refers to, puts the values into the environment, and becomes the app. Without
+// references it becomes the app at once.
 //
 //	secrets PROGRAM [ARGUMENT...]
 //
 // It is a program of its own, since nothing else can do this: Lambda has no references in a function's environment, an
-// extension such as the adapter cannot give variables to another process, and AWS_LAMBDA_EXEC_WRAPPER is read by Lambda's
-// own base images alone.
+// extension such as the adapter cannot give variables to another process, and AWS_LAMBDA_EXEC_WRAPPER is read by
+// Lambda's own base images alone.
 //
 // The values are in the app's environment and nowhere else: not in an argument, a file, a log line, the function's
 // configuration or Pulumi's state.
@@ -76,7 +76,10 @@ func withSecrets(ctx context.Context, environment []string) ([]string, error) {
 		return nil, err
 	}
 	for name, value := range values {
-		environment = slices.DeleteFunc(environment, func(pair string) bool { return strings.HasPrefix(pair, name+"=") })
+		environment = slices.DeleteFunc(environment, func(pair string) bool {
+			return strings.HasPrefix(pair, name+
+				"=")
+		})
 		environment = append(environment, name+"="+value)
 	}
 	return environment, nil

@@ -50,8 +50,9 @@ func newStores(environment []string) *stores {
 // findCredentials: a function has its role's in variables, and at an address where it is made from a snapshot
 // (https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime).
 func (s *stores) findCredentials(ctx context.Context) (aws.Credentials, error) {
-	c := aws.Credentials{AccessKeyID: lookup(s.environment, "AWS_ACCESS_KEY_ID"), SecretAccessKey: lookup(s.environment, "AWS_SECRET_ACCESS_KEY"),
-		SessionToken: lookup(s.environment, "AWS_SESSION_TOKEN")}
+	c := aws.Credentials{AccessKeyID: lookup(s.environment, "AWS_ACCESS_KEY_ID"),
+		SecretAccessKey: lookup(s.environment, "AWS_SECRET_ACCESS_KEY"),
+		SessionToken:    lookup(s.environment, "AWS_SESSION_TOKEN")}
 	address := lookup(s.environment, "AWS_CONTAINER_CREDENTIALS_FULL_URI")
 	switch {
 	case c.AccessKeyID != "":
@@ -70,10 +71,12 @@ func (s *stores) findCredentials(ctx context.Context) (aws.Credentials, error) {
 	}
 	defer answer.Body.Close()
 	var given struct{ AccessKeyId, SecretAccessKey, Token string }
-	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(&given); err != nil || given.AccessKeyId == "" {
+	if err := json.NewDecoder(io.LimitReader(answer.Body, maxAnswer)).Decode(&given); err != nil ||
+		given.AccessKeyId == "" {
 		return c, fmt.Errorf("ask for credentials: the answer is %s and has none", answer.Status)
 	}
-	return aws.Credentials{AccessKeyID: given.AccessKeyId, SecretAccessKey: given.SecretAccessKey, SessionToken: given.Token}, nil
+	return aws.Credentials{AccessKeyID: given.AccessKeyId, SecretAccessKey: given.SecretAccessKey,
+		SessionToken: given.Token}, nil
 }
 
 // maxAnswer is above what a secret may have (64 KB) with what is around it, in bytes.
@@ -99,7 +102,8 @@ func (s *stores) call(ctx context.Context, r reference.Reference, target string,
 }
 
 // try makes one attempt; again says that another one may do better.
-func (s *stores) try(ctx context.Context, r reference.Reference, target string, body []byte, output any) (again bool, err error) {
+func (s *stores) try(ctx context.Context, r reference.Reference, target string, body []byte, output any) (again bool,
+	err error) {
 	region := cmp.Or(r.Region, lookup(s.environment, "AWS_REGION"), lookup(s.environment, "AWS_DEFAULT_REGION"))
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, s.endpoint(r.Store, region), bytes.NewReader(body))
 	if err != nil {
@@ -112,7 +116,8 @@ func (s *stores) try(ctx context.Context, r reference.Reference, target string, 
 		return true, err
 	}
 	hash := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(hash[:]), r.Store, region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(hash[:]), r.Store, region,
+		time.Now()); err != nil {
 		return false, err
 	}
 	answer, err := s.client.Do(request)
@@ -136,7 +141,8 @@ func (s *stores) try(ctx context.Context, r reference.Reference, target string, 
 // endpoint is where a store answers, or where the variables of all AWS SDKs say
 // (https://docs.aws.amazon.com/sdkref/latest/guide/feature-ss-endpoints.html).
 func (s *stores) endpoint(store, region string) string {
-	own := map[string]string{reference.SecretsManager: "AWS_ENDPOINT_URL_SECRETS_MANAGER", reference.ParameterStore: "AWS_ENDPOINT_URL_SSM"}[store]
+	own := map[string]string{reference.SecretsManager: "AWS_ENDPOINT_URL_SECRETS_MANAGER",
+		reference.ParameterStore: "AWS_ENDPOINT_URL_SSM"}[store]
 	if given := cmp.Or(lookup(s.environment, own), lookup(s.environment, "AWS_ENDPOINT_URL")); given != "" {
 		return strings.TrimSuffix(given, "/") + "/"
 	}
@@ -156,8 +162,10 @@ func refusal(answer *http.Response, text []byte, r reference.Reference) (again b
 	}
 	json.Unmarshal(text, &said) // what is not JSON is shown by its status
 	kind := said.Type[strings.LastIndex(said.Type, "#")+1:]
-	again = answer.StatusCode >= 500 || answer.StatusCode == http.StatusTooManyRequests || strings.Contains(kind, "Throttl")
-	err = fmt.Errorf("%s cannot be read: %s", r.ID, strings.TrimSpace(answer.Status+" "+kind+" "+cmp.Or(said.Message, said.Capital)))
+	again = answer.StatusCode >= 500 || answer.StatusCode == http.StatusTooManyRequests || strings.Contains(kind,
+		"Throttl")
+	err = fmt.Errorf("%s cannot be read: %s", r.ID, strings.TrimSpace(answer.Status+" "+kind+" "+cmp.Or(said.Message,
+		said.Capital)))
 	if kind == "AccessDeniedException" {
 		err = fmt.Errorf("%w (the function's role may read what the setting secrets names; a key of your own also needs secretsKmsKeyArn)", err)
 	}

@@ -1,5 +1,5 @@
-// Command await waits until the version that an environment's alias points at can serve. With SnapStart that is when its
-// snapshot has been taken; the provider waits for it after an update, but not after the first deployment.
+// Command await waits until the version that an environment's alias points at can serve. With SnapStart that is when
+// its snapshot has been taken; the provider waits for it after an update, but not after the first deployment.
 //
 //	go run ./deploy/await [-stack NAME] [-limit 26m]
 //

@@ -82,7 +82,8 @@ func (m machine) quota(ctx context.Context) string {
 	sentence := fmt.Sprintf("The account has %d concurrent executions in %s, and stack %q counts on %d: tell it with \"pulumi config set --stack %s accountConcurrency %d\", "+
 		"and it says which settings that is too little for; or ask for more (Service Quotas, Lambda, Concurrent executions).", has, region, m.stack, counted, m.stack, has)
 	if memory := number(settings, "memory", usualMemory); memory > newAccountMemory {
-		sentence += fmt.Sprintf(" Such accounts often give a function %d MB at the most, and memory is %d.", newAccountMemory, memory)
+		sentence += fmt.Sprintf(" Such accounts often give a function %d MB at the most, and memory is %d.",
+			newAccountMemory, memory)
 	}
 	return sentence
 }

@@ -49,14 +49,15 @@ func (m machine) pulumi(ctx context.Context) string {
 }
 
 func (m machine) stackExists(ctx context.Context) string {
-	if output, err := m.run(ctx, "pulumi", "stack", "--stack", m.stack, "--show-name", "--non-interactive"); err != nil {
+	if output, err := m.run(ctx, "pulumi", "stack", "--stack", m.stack, "--show-name",
+		"--non-interactive"); err != nil {
 		return fmt.Sprintf("There is no stack %q: make it with \"pulumi stack init %s\", or name another one with STACK=.\n%s", m.stack, m.stack, output)
 	}
 	return ""
 }
 
-// docker: a daemon answers where Pulumi's Docker provider looks, which is DOCKER_HOST or the usual socket. The Docker CLI
-// looks at its contexts, too.
+// docker: a daemon answers where Pulumi's Docker provider looks, which is DOCKER_HOST or the usual socket. The Docker
+// CLI looks at its contexts, too.
 func (m machine) docker(ctx context.Context) string {
 	if m.promotes(ctx) {
 		return ""
@@ -70,7 +71,8 @@ func (m machine) docker(ctx context.Context) string {
 		err = m.ping(ctx, host)
 	}
 	if err == nil && host == "" {
-		if context, err := m.run(ctx, "docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"); err == nil && context != usualSocket {
+		if context, err := m.run(ctx, "docker", "context", "inspect", "--format",
+			"{{.Endpoints.docker.Host}}"); err == nil && context != usualSocket {
 			return fmt.Sprintf("Docker answers at %s, the Docker CLI's context, which Pulumi's Docker provider does not look at: export DOCKER_HOST=%s, "+
 				"then run the command again.", context, context)
 		}
@@ -94,7 +96,8 @@ func ping(ctx context.Context, host string) error {
 	if network == "unix" {
 		address = u.Path
 	}
-	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+	client := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn,
+		error) {
 		var d net.Dialer
 		return d.DialContext(ctx, network, address)
 	}}}

@@ -22,7 +22,8 @@ func main() {
 	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	m := machine{root: ".", stack: *stack, run: runCommand, caller: callerIdentity, concurrency: accountConcurrency, ping: ping}
+	m := machine{root: ".", stack: *stack, run: runCommand, caller: callerIdentity, concurrency: accountConcurrency,
+		ping: ping}
 	os.Exit(report(os.Stderr, m.check(ctx, flag.Args())))
 }
 

@@ -2,9 +2,9 @@
 //
 //	go run ./deploy/plan plan.json
 //
-// The password of the registry is another one each time it is asked for, and an update that pushes with another password
-// than the preview was given would violate the plan. The command takes it out, so that any password will do; everything
-// else of the plan stays as it was approved, and the file holds no credential that is still good.
+// The password of the registry is another one each time it is asked for, and an update that pushes with another
+// password than the preview was given would violate the plan. The command takes it out, so that any password will do;
+// everything else of the plan stays as it was approved, and the file holds no credential that is still good.
 package main
 
 import (
@@ -44,8 +44,8 @@ func rewrite(name string) error {
 // imageType is the only type with a password among its inputs.
 const imageType = "docker:index/image:Image"
 
-// withoutPasswords replaces the registry password in the planned inputs of every image by what stands for a value that is
-// not known yet, which the engine lets be anything.
+// withoutPasswords replaces the registry password in the planned inputs of every image by what stands for a value
+// that is not known yet, which the engine lets be anything.
 func withoutPasswords(text []byte) ([]byte, error) {
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber() // a number stays as it is written

@@ -39,7 +39,8 @@ func TestPasswords(t *testing.T) {
 	const unknown = `"04da6b54-80e4-46f7-96ec-b56ff0331ba9"` // sdk/v3/go/common/resource/plugin
 	var is, want any
 	json.Unmarshal(text, &is)
-	wanted := strings.NewReplacer(`{"ciphertext": "v1:abc"}`, unknown, `{"ciphertext": "v1:def"}`, unknown).Replace(saved)
+	wanted := strings.NewReplacer(`{"ciphertext": "v1:abc"}`, unknown, `{"ciphertext": "v1:def"}`,
+		unknown).Replace(saved)
 	json.Unmarshal([]byte(wanted), &want)
 	if !reflect.DeepEqual(is, want) {
 		t.Errorf("the plan is\n%v\nwant\n%v", is, want)
@@ -47,7 +48,8 @@ func TestPasswords(t *testing.T) {
 }
 
 func TestNoPlan(t *testing.T) {
-	for _, text := range []string{"", "null", "[]", `"plan"`, `{"resourcePlans": []}`, `{"resources": {}}`, `{"resourcePlans": {`} {
+	for _, text := range []string{"", "null", "[]", `"plan"`, `{"resourcePlans": []}`, `{"resources": {}}`,
+		`{"resourcePlans": {`} {
 		if changed, err := withoutPasswords([]byte(text)); err == nil {
 			t.Errorf("%q is taken for a plan: %s", text, changed)
 		}

@@ -32,9 +32,12 @@ func run(args []string, w io.Writer) error {
 	flags.StringVar(&d.Account, "account", "", "the `ACCOUNT`, 12 digits")
 	flags.StringVar(&d.Region, "region", "*", "the `REGION`; * for all")
 	flags.StringVar(&d.Partition, "partition", "aws", "aws, aws-cn or aws-us-gov")
-	flags.StringVar(&d.Name, "name", "lambda-web", "the project's `NAME` in Pulumi.yaml, or project and stack, such as lambda-web-dev")
-	flags.StringVar(&d.Boundary, "boundary", "", "`ARN` of the permissions boundary that every role has to have (setting permissionsBoundaryArn)")
-	part := flags.String("part", "core", "core, options for what optional settings need beyond it, or read for only what looks and changes nothing")
+	flags.StringVar(&d.Name, "name", "lambda-web",
+		"the project's `NAME` in Pulumi.yaml, or project and stack, such as lambda-web-dev")
+	flags.StringVar(&d.Boundary, "boundary", "",
+		"`ARN` of the permissions boundary that every role has to have (setting permissionsBoundaryArn)")
+	part := flags.String("part", "core",
+		"core, options for what optional settings need beyond it, or read for only what looks and changes nothing")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

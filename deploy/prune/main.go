@@ -2,8 +2,9 @@
 //
 //	go run ./deploy/prune [-stack NAME] [-keep 3] [-yes]
 //
-// It keeps what an alias or its weights name, what the setting liveVersion names, the newest ones, and what is younger than
-// an hour. With SnapStart each version that stays costs money; it says how much. It asks before it deletes.
+// It keeps what an alias or its weights name, what the setting liveVersion names, the newest ones, and what is
+// younger than an hour. With SnapStart each version that stays costs money; it says how much. It asks before it
+// deletes.
 package main
 
 import (

@@ -42,10 +42,13 @@ func (d Deployer) Check() error {
 		mistakes = append(mistakes, fmt.Errorf("account %q is not an account id; use its 12 digits", d.Account))
 	}
 	if !nameAllowed.MatchString(d.Name) || len(d.Name) > names.Longest {
-		mistakes = append(mistakes, fmt.Errorf("name %q is not a project's name, or a project's and a stack's, of %d characters at the most", d.Name, names.Longest))
+		mistakes = append(mistakes,
+			fmt.Errorf("name %q is not a project's name, or a project's and a stack's, of %d characters at the most",
+				d.Name, names.Longest))
 	}
 	if !regionAllowed.MatchString(d.Region) {
-		mistakes = append(mistakes, fmt.Errorf("region %q is not a region; use a name such as eu-central-1, or * for all", d.Region))
+		mistakes = append(mistakes,
+			fmt.Errorf("region %q is not a region; use a name such as eu-central-1, or * for all", d.Region))
 	}
 	if !slices.Contains([]string{"aws", "aws-cn", "aws-us-gov"}, d.Partition) {
 		mistakes = append(mistakes, fmt.Errorf("partition %q is not one of aws, aws-cn and aws-us-gov", d.Partition))
@@ -74,14 +77,16 @@ type Statement struct {
 
 // plainTypes are what a web app without optional settings is made of.
 var plainTypes = []string{
-	"aws:ecr/repository:Repository", "aws:ecr/lifecyclePolicy:LifecyclePolicy", "aws:ecr/repositoryPolicy:RepositoryPolicy",
-	"docker:index/image:Image", "aws:cloudwatch/logGroup:LogGroup", "aws:iam/role:Role", "aws:iam/rolePolicy:RolePolicy",
+	"aws:ecr/repository:Repository", "aws:ecr/lifecyclePolicy:LifecyclePolicy",
+	"aws:ecr/repositoryPolicy:RepositoryPolicy",
+	"docker:index/image:Image", "aws:cloudwatch/logGroup:LogGroup", "aws:iam/role:Role",
+	"aws:iam/rolePolicy:RolePolicy",
 	"aws:lambda/function:Function", "aws:lambda/alias:Alias", "aws:lambda/permission:Permission",
 	"aws:apigateway/restApi:RestApi", "aws:apigateway/deployment:Deployment", "aws:apigateway/stage:Stage",
 }
 
-// Core is the policy for a web app without optional settings. Options is what these need beyond it. They are two because
-// a managed policy has 6144 characters at the most
+// Core is the policy for a web app without optional settings. Options is what these need beyond it. They are two
+// because a managed policy has 6144 characters at the most
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 func (d Deployer) Core() Policy {
 	return d.policy(func(token string, r right) bool { return isCore(token, r) })
@@ -96,7 +101,8 @@ func (d Deployer) Options() Policy {
 func (d Deployer) Read() Policy {
 	p := d.policy(func(string, right) bool { return true })
 	for i := range p.Statement {
-		p.Statement[i].Action = slices.DeleteFunc(p.Statement[i].Action, func(action string) bool { return !looks.MatchString(action) })
+		p.Statement[i].Action = slices.DeleteFunc(p.Statement[i].Action,
+			func(action string) bool { return !looks.MatchString(action) })
 	}
 	p.Statement = slices.DeleteFunc(p.Statement, func(s Statement) bool { return len(s.Action) == 0 })
 	return p
@@ -143,7 +149,8 @@ func (d Deployer) policy(chosen func(token string, r right) bool) Policy {
 	return p
 }
 
-// expand fills the patterns in. A name that the program gives stands alone or, when Name is the project's, at the start.
+// expand fills the patterns in. A name that the program gives stands alone or, when Name is the project's, at the
+// start.
 func (d Deployer) expand(patterns []string) []string {
 	fill := strings.NewReplacer("${PARTITION}", d.Partition, "${REGION}", d.Region, "${ACCOUNT}", d.Account,
 		"${NAME}", d.Name, "${name}", strings.ToLower(d.Name)).Replace

@@ -146,8 +146,10 @@ func leastRights(t *testing.T, where string, d Deployer, s Statement) {
 		}
 		service, _, _ := strings.Cut(a, ":")
 		for _, r := range s.Resource {
-			own := strings.Contains(strings.ToLower(r), strings.ToLower(d.Name)) || slices.Contains(byID, service) && r != "*"
-			if !own && unnamed[a] == "" && !slices.Contains([]string{"FindLogs", "LinkedRoles", "ScalingAlarms"}, s.Sid) {
+			own := strings.Contains(strings.ToLower(r), strings.ToLower(d.Name)) || slices.Contains(byID, service) &&
+				r != "*"
+			if !own && unnamed[a] == "" && !slices.Contains([]string{"FindLogs", "LinkedRoles", "ScalingAlarms"},
+				s.Sid) {
 				t.Errorf("%s: %s on %s is wider than it has to be", where, a, r)
 			}
 			if own && unnamed[a] != "" {
@@ -200,7 +202,8 @@ func TestCheck(t *testing.T) {
 		t.Error(err)
 	}
 	err := Deployer{Account: "1", Name: "a b", Boundary: "x", Region: "Frankfurt", Partition: "arn"}.Check()
-	for _, want := range []string{"use its 12 digits", "is not a project's name", "is not the ARN of a policy", "is not a region", "is not one of aws, aws-cn"} {
+	for _, want := range []string{"use its 12 digits", "is not a project's name", "is not the ARN of a policy",
+		"is not a region", "is not one of aws, aws-cn"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)
 		}
@@ -213,12 +216,14 @@ func TestRead(t *testing.T) {
 	for _, s := range deployer.Read().Statement {
 		for _, a := range s.Action {
 			got[a] = true
-			if verb := strings.SplitN(a, ":", 2)[1]; !regexp.MustCompile(`^(Get|List|Describe|GET$)`).MatchString(verb) {
+			if verb := strings.SplitN(a, ":",
+				2)[1]; !regexp.MustCompile(`^(Get|List|Describe|GET$)`).MatchString(verb) {
 				t.Errorf("%s: %s changes something", s.Sid, a)
 			}
 		}
 	}
-	for _, a := range []string{"lambda:Get*", "apigateway:GET", "iam:GetRole*", "logs:DescribeLogGroups", "ecr:Describe*", "cloudwatch:DescribeAlarms"} {
+	for _, a := range []string{"lambda:Get*", "apigateway:GET", "iam:GetRole*", "logs:DescribeLogGroups",
+		"ecr:Describe*", "cloudwatch:DescribeAlarms"} {
 		if !got[a] {
 			t.Errorf("%s is missing", a)
 		}

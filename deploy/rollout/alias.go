@@ -57,14 +57,15 @@ func (a alias) routes(ctx context.Context) (routes, error) {
 	return r, nil
 }
 
-// move gives a version its share of the requests and another one the rest. It does so only if nobody moved the alias since it
-// was looked at.
+// move gives a version its share of the requests and another one the rest. It does so only if nobody moved the alias
+// since it was looked at.
 func (a alias) move(ctx context.Context, seen routes, version, rest string, share int) error {
 	// Who stops the command has to be told what holds, so a move that was begun is ended.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	input := &lambda.UpdateAliasInput{FunctionName: &a.function, Name: &a.name, RevisionId: &seen.revision,
-		FunctionVersion: &rest, RoutingConfig: &types.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{}}}
+		FunctionVersion: &rest,
+		RoutingConfig:   &types.AliasRoutingConfiguration{AdditionalVersionWeights: map[string]float64{}}}
 	switch share {
 	case 0:
 	case 100:
@@ -85,7 +86,8 @@ func (a alias) move(ctx context.Context, seen routes, version, rest string, shar
 // started reports whether the alias keeps environments started, which go with no weights
 // (https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html).
 func (a alias) started(ctx context.Context) (bool, error) {
-	_, err := a.client.GetProvisionedConcurrencyConfig(ctx, &lambda.GetProvisionedConcurrencyConfigInput{FunctionName: &a.function, Qualifier: &a.name})
+	_, err := a.client.GetProvisionedConcurrencyConfig(ctx,
+		&lambda.GetProvisionedConcurrencyConfigInput{FunctionName: &a.function, Qualifier: &a.name})
 	if none := (*types.ProvisionedConcurrencyConfigNotFoundException)(nil); errors.As(err, &none) {
 		return false, nil
 	}

@@ -3,9 +3,10 @@
 //	go run ./deploy/rollout [-stack NAME] [-steps 10,50,100] [-pause 5m] [-yes]
 //	go run ./deploy/rollout [-stack NAME] -back
 //
-// It holds the version that serves (setting liveVersion), deploys the new one beside it, and moves the alias's weights with
-// a look at alarms and metrics after each step. Stopped, it leaves the requests where they are; run again, it goes on from
-// there. It ends with 0 when the new version serves alone, and with 1 when anything else is the case.
+// It holds the version that serves (setting liveVersion), deploys the new one beside it, and moves the alias's
+// weights with a look at alarms and metrics after each step. Stopped, it leaves the requests where they are; run
+// again, it goes on from there. It ends with 0 when the new version serves alone, and with 1 when anything else is
+// the case.
 package main
 
 import (
@@ -51,11 +52,13 @@ func readOptions(args []string) (options, error) {
 	o := options{steps: []int{10, 50, 100}}
 	flags := flag.NewFlagSet("rollout", flag.ContinueOnError)
 	flags.StringVar(&o.stack, "stack", "dev", "the environment")
-	flags.Func("steps", "shares of the requests in percent, the last one 100 (10,50,100)", func(text string) (err error) {
-		o.steps, err = parseSteps(text)
-		return err
-	})
-	flags.DurationVar(&o.pause, "pause", 5*time.Minute, "how long each step is watched; metrics come a minute or two late")
+	flags.Func("steps", "shares of the requests in percent, the last one 100 (10,50,100)",
+		func(text string) (err error) {
+			o.steps, err = parseSteps(text)
+			return err
+		})
+	flags.DurationVar(&o.pause, "pause", 5*time.Minute,
+		"how long each step is watched; metrics come a minute or two late")
 	flags.DurationVar(&o.every, "every", 15*time.Second, "how often alarms and metrics are looked at")
 	flags.BoolVar(&o.yes, "yes", false, "deploy without asking")
 	flags.BoolVar(&o.back, "back", false, "take the new version back")
@@ -102,7 +105,8 @@ func run(ctx context.Context, args []string, out io.Writer) error {
 	if err != nil {
 		return err
 	}
-	r := &rollout{options: o, out: out, alias: alias{client: lambda.NewFromConfig(account), function: at.FunctionName, name: at.Alias()}}
+	r := &rollout{options: o, out: out, alias: alias{client: lambda.NewFromConfig(account), function: at.FunctionName,
+		name: at.Alias()}}
 	if err := r.hold(ctx, s); err != nil {
 		return err
 	}

@@ -14,7 +14,8 @@ func TestParseSteps(t *testing.T) {
 			t.Errorf("%q are %v, %v; want %v", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"", "10", "0,100", "10,10,100", "50,10,100", "10,101", "-1,100", "10;100", "ten,100", "100,"} {
+	for _, text := range []string{"", "10", "0,100", "10,10,100", "50,10,100", "10,101", "-1,100", "10;100",
+		"ten,100", "100,"} {
 		if got, err := parseSteps(text); err == nil {
 			t.Errorf("%q are taken for the steps %v", text, got)
 		}
@@ -50,7 +51,8 @@ func TestShare(t *testing.T) {
 		want    int
 	}{
 		{routes{version: "1"}, "1", 100}, {routes{version: "1"}, "2", 0},
-		{routes{version: "1", weights: map[string]float64{"2": 0.1}}, "2", 10}, {routes{version: "1", weights: map[string]float64{"2": 0.1}}, "1", 90},
+		{routes{version: "1", weights: map[string]float64{"2": 0.1}}, "2", 10},
+		{routes{version: "1", weights: map[string]float64{"2": 0.1}}, "1", 90},
 		{routes{version: "1", weights: map[string]float64{"2": 0.29}}, "2", 29}, // 0.29 * 100 is less than 29
 	} {
 		if got := c.routes.share(c.version); got != c.want {
@@ -66,7 +68,8 @@ func TestJudge(t *testing.T) {
 		invocations, failed, throttled, latency float64
 		want                                    string
 	}{
-		{0, 0, 0, 0, ""}, {100, 5, 0, 300, ""}, {100, 6, 0, 0, "6 of its 100 invocations failed"}, {1, 1, 0, 0, "1 of its 1 invocations failed"},
+		{0, 0, 0, 0, ""}, {100, 5, 0, 300, ""}, {100, 6, 0, 0, "6 of its 100 invocations failed"}, {1, 1, 0, 0,
+			"1 of its 1 invocations failed"},
 		{100, 0, 1, 0, "turned 1 of its invocations away"}, {100, 0, 0, 301, "took longer than 301 ms"},
 	} {
 		err := w.judge(c.invocations, c.failed, c.throttled, c.latency)

@@ -22,8 +22,8 @@ type rollout struct {
 	next string // the one that comes
 }
 
-// hold finds out which version is held and which comes. If none is held yet, the one that serves is, and what is new is deployed
-// beside it.
+// hold finds out which version is held and which comes. If none is held yet, the one that serves is, and what is new
+// is deployed beside it.
 func (r *rollout) hold(ctx context.Context, s stack.Stack) error {
 	r.held = s.Setting(ctx, liveVersion)
 	if r.held == "" || r.held == "0" {
@@ -40,7 +40,8 @@ func (r *rollout) hold(ctx context.Context, s stack.Stack) error {
 	}
 	r.next = at.Version
 	if r.next == r.held {
-		return errors.Join(fmt.Errorf("version %s serves, and there is no newer one to bring out", r.held), s.Unset(ctx, liveVersion, canaryWeight))
+		return errors.Join(fmt.Errorf("version %s serves, and there is no newer one to bring out", r.held),
+			s.Unset(ctx, liveVersion, canaryWeight))
 	}
 	return nil
 }
@@ -67,7 +68,8 @@ func (r *rollout) deploy(ctx context.Context, s stack.Stack) error {
 	}
 	fmt.Fprintf(r.out, "Version %s goes on to serve; the new one is deployed beside it.\n", r.held)
 	if err := s.Up(ctx, r.yes); err != nil {
-		return fmt.Errorf("%w; version %s is held (liveVersion): run again to go on, or remove liveVersion", err, r.held)
+		return fmt.Errorf("%w; version %s is held (liveVersion): run again to go on, or remove liveVersion", err,
+			r.held)
 	}
 	return nil
 }
@@ -186,7 +188,9 @@ func release(ctx context.Context, s stack.Stack, out io.Writer, version string) 
 	if err := s.Unset(ctx, liveVersion, canaryWeight); err != nil {
 		return fmt.Errorf("version %s serves alone, and the settings still hold the old one: %w", version, err)
 	}
-	fmt.Fprintf(out, "Version %s serves alone. liveVersion and canaryWeight are out of Pulumi.%s.yaml; commit that if it is in git. "+
-		"The next update notes in the state what the alias points at, and changes nothing by it.\n", version, s.Name)
+	fmt.Fprintf(out,
+		"Version %s serves alone. liveVersion and canaryWeight are out of Pulumi.%s.yaml; commit that if it is in git. "+
+			"The next update notes in the state what the alias points at, and changes nothing by it.\n", version,
+		s.Name)
 	return nil
 }

@@ -13,8 +13,8 @@ import (
 	"lambda-web/deploy/stack"
 )
 
-// watch looks at the stack's alarms, and at the metrics of the new version alone: it has few of the requests at first, and an alarm
-// about all of them may sleep through its failures.
+// watch looks at the stack's alarms, and at the metrics of the new version alone: it has few of the requests at
+// first, and an alarm about all of them may sleep through its failures.
 type watch struct {
 	client          *cloudwatch.Client
 	alarms          []string

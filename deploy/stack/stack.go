@@ -1,5 +1,5 @@
-// Package stack is a Pulumi stack as the commands in deploy see it: what it made, what its settings say, and the account
-// it is in. It is reached by the Pulumi CLI.
+// Package stack is a Pulumi stack as the commands in deploy see it: what it made, what its settings say, and the
+// account it is in. It is reached by the Pulumi CLI.
 package stack
 
 import (

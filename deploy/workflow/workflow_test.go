@@ -67,7 +67,8 @@ func TestForks(t *testing.T) {
 	}
 	for _, file := range files {
 		w, text := load(t, filepath.Base(file))
-		for _, never := range []string{"pull_request_target", "workflow_run", "write-all", "${{ github.event.pull_request.title", "${{ github.head_ref"} {
+		for _, never := range []string{"pull_request_target", "workflow_run", "write-all",
+			"${{ github.event.pull_request.title", "${{ github.head_ref"} {
 			if strings.Contains(text, never) {
 				t.Errorf("%s uses %s", file, never)
 			}
@@ -98,14 +99,17 @@ func TestForks(t *testing.T) {
 func TestOrder(t *testing.T) {
 	w, _ := load(t, "deploy.yml")
 	for name, want := range map[string]job{
-		"dev":          {Needs: "test", With: map[string]string{"command": "up", "stack": "dev", "environment": "dev"}},
-		"preview-prod": {Needs: "dev", With: map[string]string{"command": "preview", "stack": "prod", "environment": "prod-preview", "plan": "true"}},
+		"dev": {Needs: "test", With: map[string]string{"command": "up", "stack": "dev", "environment": "dev"}},
+		"preview-prod": {Needs: "dev", With: map[string]string{"command": "preview", "stack": "prod",
+			"environment": "prod-preview", "plan": "true"}},
 		"approve-prod": {Needs: "preview-prod", Environment: "prod-approval"},
-		"prod":         {Needs: "approve-prod", With: map[string]string{"command": "up", "stack": "prod", "environment": "prod", "plan": "true"}},
+		"prod": {Needs: "approve-prod", With: map[string]string{"command": "up", "stack": "prod",
+			"environment": "prod", "plan": "true"}},
 	} {
 		got := w.Jobs[name]
 		if got.Needs != want.Needs || got.Environment != want.Environment {
-			t.Errorf("%s needs %q in environment %q, want %q in %q", name, got.Needs, got.Environment, want.Needs, want.Environment)
+			t.Errorf("%s needs %q in environment %q, want %q in %q", name, got.Needs, got.Environment, want.Needs,
+				want.Environment)
 		}
 		for key, value := range want.With {
 			if got.With[key] != value {
@@ -113,7 +117,8 @@ func TestOrder(t *testing.T) {
 			}
 		}
 	}
-	if previewed, updated := w.Jobs["preview-prod"].With["runner"], w.Jobs["prod"].With["runner"]; previewed != updated {
+	if previewed, updated := w.Jobs["preview-prod"].With["runner"],
+		w.Jobs["prod"].With["runner"]; previewed != updated {
 		t.Errorf("prod is previewed on %s and updated on %s", previewed, updated)
 	}
 }
@@ -123,24 +128,30 @@ func TestOrder(t *testing.T) {
 func TestLocks(t *testing.T) {
 	called, _ := load(t, "pulumi.yml")
 	for name, j := range called.Jobs {
-		if strings.Contains(j.Concurrency.Group, "github.run_id") || !strings.Contains(j.Concurrency.Group, "inputs.command == 'up' ||") {
+		if strings.Contains(j.Concurrency.Group, "github.run_id") || !strings.Contains(j.Concurrency.Group,
+			"inputs.command == 'up' ||") {
 			t.Errorf("%s: the concurrency group %s lets two updates of a stack run at once", name, j.Concurrency.Group)
 		}
-		if !strings.Contains(j.Concurrency.Group, "inputs.stack") || !strings.Contains(j.Concurrency.Cancel, "inputs.command == 'preview'") {
-			t.Errorf("%s: concurrency %+v; updates of a stack wait for each other and are never stopped", name, j.Concurrency)
+		if !strings.Contains(j.Concurrency.Group, "inputs.stack") || !strings.Contains(j.Concurrency.Cancel,
+			"inputs.command == 'preview'") {
+			t.Errorf("%s: concurrency %+v; updates of a stack wait for each other and are never stopped", name,
+				j.Concurrency)
 		}
 		if j.Minutes != "${{ inputs.command == 'up' && 360 || 45 }}" {
 			t.Errorf("%s: a limit of %s minutes stops an update", name, j.Minutes)
 		}
 	}
 	deploy, _ := load(t, "deploy.yml")
-	if approval := deploy.Jobs["approve-prod"]; approval.Concurrency.Group == "" || approval.Concurrency.Cancel != "true" {
+	if approval := deploy.Jobs["approve-prod"]; approval.Concurrency.Group == "" ||
+		approval.Concurrency.Cancel != "true" {
 		t.Errorf("an approval nobody gives is not replaced by the next: %+v", approval.Concurrency)
 	}
 	environments, _ := load(t, "environment.yml")
 	for name, j := range environments.Jobs {
-		if !strings.Contains(j.Concurrency.Group, "pull_request.number") || j.Concurrency.Cancel != "false" || j.Minutes != "360" {
-			t.Errorf("%s: concurrency %+v, %s minutes; updates of an environment wait for each other", name, j.Concurrency, j.Minutes)
+		if !strings.Contains(j.Concurrency.Group, "pull_request.number") || j.Concurrency.Cancel != "false" ||
+			j.Minutes != "360" {
+			t.Errorf("%s: concurrency %+v, %s minutes; updates of an environment wait for each other", name,
+				j.Concurrency, j.Minutes)
 		}
 	}
 }
@@ -170,7 +181,8 @@ func TestPlanHandedOn(t *testing.T) {
 	}
 }
 
-// TestPullRequests: what runs for one has an environment of its own, which holds nothing of prod unless somebody says so.
+// TestPullRequests: what runs for one has an environment of its own, which holds nothing of prod unless somebody says
+// so.
 func TestPullRequests(t *testing.T) {
 	preview, _ := load(t, "preview.yml")
 	j := preview.Jobs["preview"]

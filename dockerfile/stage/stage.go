@@ -140,7 +140,10 @@ func isShell(words []string) bool {
 	if len(words) < 2 || !shells.MatchString(path.Base(words[0])) || !strings.HasSuffix(words[len(words)-1], "c") {
 		return false
 	}
-	return !slices.ContainsFunc(words[1:], func(word string) bool { return word != "pipefail" && !shellOption.MatchString(word) })
+	return !slices.ContainsFunc(words[1:], func(word string) bool {
+		return word != "pipefail" &&
+			!shellOption.MatchString(word)
+	})
 }
 
 var (

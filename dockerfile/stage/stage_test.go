@@ -15,18 +15,26 @@ func TestRead(t *testing.T) {
 		want Final
 	}{
 		{"nothing", "FROM x\n", Final{Workdir: "/", Shell: sh}},
-		{"paths below each other", "FROM x\nWORKDIR /srv\nWORKDIR app/../site\n", Final{Workdir: "/srv/site", HasWorkdir: true, Shell: sh}},
+		{"paths below each other", "FROM x\nWORKDIR /srv\nWORKDIR app/../site\n", Final{Workdir: "/srv/site",
+			HasWorkdir: true, Shell: sh}},
 		{"a path of variables", "ARG ROOT=/srv\nFROM x\nARG ROOT\nENV D=$ROOT/app\nWORKDIR ${D}\n",
 			Final{Workdir: "/srv/app", HasWorkdir: true, Shell: sh, Env: map[string]string{"D": "/srv/app"}}},
-		{"ports", "FROM x\nARG P=5000\nEXPOSE $P 53/udp 8000-8002\n", Final{Workdir: "/", Shell: sh, Exposed: []string{"5000", "53/udp", "8000-8002"}}},
-		{"a port that is given", "FROM x\nARG V=1\nEXPOSE ${V}000/tcp\n", Final{Workdir: "/", Shell: sh, Exposed: []string{"7000/tcp"}}},
-		{"ports of the stages it is FROM, not of others", "FROM x AS a\nEXPOSE 1\nFROM x AS b\nEXPOSE 2\nFROM a\nEXPOSE 3\n",
+		{"ports", "FROM x\nARG P=5000\nEXPOSE $P 53/udp 8000-8002\n", Final{Workdir: "/", Shell: sh,
+			Exposed: []string{"5000", "53/udp", "8000-8002"}}},
+		{"a port that is given", "FROM x\nARG V=1\nEXPOSE ${V}000/tcp\n", Final{Workdir: "/", Shell: sh,
+			Exposed: []string{"7000/tcp"}}},
+		{"ports of the stages it is FROM, not of others",
+			"FROM x AS a\nEXPOSE 1\nFROM x AS b\nEXPOSE 2\nFROM a\nEXPOSE 3\n",
 			Final{Workdir: "/", Shell: sh, Exposed: []string{"1", "3"}}},
-		{"ARG ends with its stage", "FROM x AS a\nARG P=1\nFROM a\nEXPOSE ${P:-2}\n", Final{Workdir: "/", Shell: sh, Exposed: []string{"2"}}},
-		{"ENTRYPOINT forgets an inherited CMD", "FROM x AS a\nCMD [\"b\"]\nFROM a\nENTRYPOINT [\"c\"]\n", Final{Workdir: "/", Shell: sh, Entrypoint: []string{"c"}}},
+		{"ARG ends with its stage", "FROM x AS a\nARG P=1\nFROM a\nEXPOSE ${P:-2}\n", Final{Workdir: "/", Shell: sh,
+			Exposed: []string{"2"}}},
+		{"ENTRYPOINT forgets an inherited CMD", "FROM x AS a\nCMD [\"b\"]\nFROM a\nENTRYPOINT [\"c\"]\n",
+			Final{Workdir: "/", Shell: sh, Entrypoint: []string{"c"}}},
 		{"a shell of its own", "FROM x\nSHELL [\"/bin/bash\", \"-c\"]\nCMD exec a $B\n",
 			Final{Workdir: "/", Shell: []string{"/bin/bash", "-c"}, Cmd: []string{"/bin/bash", "-c", "exec a $B"}}},
-		{"RUN and COPY are not looked at", "FROM x\nCOPY --from=${NO:?none} / /\nRUN --mount=type=secret,id=x false\n", Final{Workdir: "/", Shell: sh}},
+		{"RUN and COPY are not looked at",
+			"FROM x\nCOPY --from=${NO:?none} / /\nRUN --mount=type=secret,id=x false\n", Final{Workdir: "/",
+				Shell: sh}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -69,7 +77,8 @@ func FuzzRead(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, text string) {
 		got, err := Read(strings.NewReader(text), map[string]string{"V": "3"})
-		if err == nil && (got.Env["PATH"] == "" && !strings.Contains(text, "PATH") || !strings.HasPrefix(got.Workdir, "/")) {
+		if err == nil && (got.Env["PATH"] == "" && !strings.Contains(text, "PATH") || !strings.HasPrefix(got.Workdir,
+			"/")) {
 			t.Errorf("%+v", got)
 		}
 	})

@@ -27,14 +27,16 @@ func callers(aliasARN string, args Args) policy {
 	methods := func(verbs ...string) (resources []string) {
 		for _, verb := range verbs {
 			resources = append(resources, fmt.Sprintf("arn:%s:execute-api:%s:%s:*/%s/%s/*",
-				cutARN(aliasARN, arnPartition), cutARN(aliasARN, arnRegion), cutARN(aliasARN, arnAccount), args.Stage, verb))
+				cutARN(aliasARN, arnPartition), cutARN(aliasARN, arnRegion), cutARN(aliasARN, arnAccount), args.Stage,
+				verb))
 		}
 		return resources
 	}
 	all, signed := methods("*"), methods("*")
 	if args.CORS.on() {
 		// Preflight requests are not signed, and what is not signed has no principal to name.
-		signed = methods(slices.DeleteFunc(slices.Clone(corsMethods), func(verb string) bool { return verb == "OPTIONS" })...)
+		signed = methods(slices.DeleteFunc(slices.Clone(corsMethods),
+			func(verb string) bool { return verb == "OPTIONS" })...)
 	}
 	allow := func(resources []string, condition map[string]map[string][]string) statement {
 		return statement{Effect: "Allow", Principal: everybody, Action: call, Resource: resources, Condition: condition}

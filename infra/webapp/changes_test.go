@@ -25,13 +25,18 @@ func TestWhatChanges(t *testing.T) {
 			must(t, os.RemoveAll(filepath.Join(p.root, ".lambda-web")))
 			return nil
 		}, "", nil, nil},
-		{"the app", func(p project) map[string]string { p.put(t, "app/app.py", "app = 2\n"); return nil }, "", nil, []string{image, function}},
+		{"the app", func(p project) map[string]string { p.put(t, "app/app.py", "app = 2\n"); return nil }, "", nil,
+			[]string{image, function}},
 		{"a file the image does not see", func(p project) map[string]string {
 			p.put(t, "README.md", "new\n")
 			p.put(t, "infra/more.go", "package main\n")
 			return nil
 		}, "", nil, nil},
-		{"the Dockerfile", func(p project) map[string]string { p.put(t, "app/Dockerfile", "FROM alpine\n"); return nil }, "", nil, []string{image, function}},
+		{"the Dockerfile", func(p project) map[string]string {
+			p.put(t, "app/Dockerfile",
+				"FROM alpine\n")
+			return nil
+		}, "", nil, []string{image, function}},
 		{"the adapter", nil, "newer ", nil, []string{image, function}},
 		{"memory", set("memory", "1024"), "", nil, []string{function}},
 		{"environment", set("environment", `{"A1":"b"}`), "", nil, []string{function}},
@@ -41,8 +46,10 @@ func TestWhatChanges(t *testing.T) {
 		{"timeout", set("timeout", "10"), "", nil, []string{function}},
 		{"log retention", set("logRetention", "30"), "", nil, []string{typeLogs + " lambda-web-dev"}},
 		{"image retention", set("imageRetention", "30"), "", nil, []string{typeRepository + " lambda-web-dev"}},
-		{"stage", set("stage", "v2"), "", nil, []string{typeStage + " lambda-web-dev", typePermission + " lambda-web-dev"}},
-		{"provisioned concurrency", set("provisionedConcurrency", "2"), "", []string{"+" + typeProvisioned + " lambda-web-dev-live"}, nil},
+		{"stage", set("stage", "v2"), "", nil, []string{typeStage + " lambda-web-dev", typePermission +
+			" lambda-web-dev"}},
+		{"provisioned concurrency", set("provisionedConcurrency", "2"), "", []string{"+" + typeProvisioned +
+			" lambda-web-dev-live"}, nil},
 		{"tags", set("tags", `{"A":"b"}`), "", nil, []string{typeProvider + " aws"}},
 	}
 	for _, tt := range tests {
@@ -54,11 +61,15 @@ func TestWhatChanges(t *testing.T) {
 				config = tt.change(p)
 			}
 			after := &cloud{}
-			must(t, p.run(after, config, nil, func(ctx *pulumi.Context) error { return deploy(ctx, stubCompile(or(tt.adapter, "adapter "))) }))
+			must(t, p.run(after, config, nil, func(ctx *pulumi.Context) error {
+				return deploy(ctx,
+					stubCompile(or(tt.adapter, "adapter ")))
+			}))
 			only, changed := difference(before, after)
 			slices.Sort(tt.changed)
 			if !slices.Equal(only, tt.only) || !slices.Equal(changed, tt.changed) {
-				t.Errorf("got  new or gone %q, changed %q\nwant new or gone %q, changed %q", only, changed, tt.only, tt.changed)
+				t.Errorf("got  new or gone %q, changed %q\nwant new or gone %q, changed %q", only, changed, tt.only,
+					tt.changed)
 			}
 		})
 	}

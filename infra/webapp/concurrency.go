@@ -36,19 +36,22 @@ func (b builder) startedAlias(fn *appFunction) error {
 		return nil
 	}
 	// The scaling sets the number from then on; a deployment must not set it back.
-	provisioned, err := b.provisioned(fn.function, fn.alias.Name, pulumi.IgnoreChanges([]string{"provisionedConcurrentExecutions"}))
+	provisioned, err := b.provisioned(fn.function, fn.alias.Name,
+		pulumi.IgnoreChanges([]string{"provisionedConcurrentExecutions"}))
 	if err != nil {
 		return err
 	}
 	return b.scaling(fn, provisioned)
 }
 
-func (b builder) provisioned(function *lambda.Function, qualifier pulumi.StringInput, opts ...pulumi.ResourceOption) (*lambda.ProvisionedConcurrencyConfig, error) {
-	made, err := lambda.NewProvisionedConcurrencyConfig(b.ctx, b.name+"-"+b.args.aliasName(), &lambda.ProvisionedConcurrencyConfigArgs{
-		FunctionName:                    function.Name,
-		Qualifier:                       qualifier,
-		ProvisionedConcurrentExecutions: pulumi.Int(b.args.ProvisionedConcurrency),
-	}, append(opts, b.parent)...)
+func (b builder) provisioned(function *lambda.Function, qualifier pulumi.StringInput,
+	opts ...pulumi.ResourceOption) (*lambda.ProvisionedConcurrencyConfig, error) {
+	made, err := lambda.NewProvisionedConcurrencyConfig(b.ctx, b.name+"-"+b.args.aliasName(),
+		&lambda.ProvisionedConcurrencyConfigArgs{
+			FunctionName:                    function.Name,
+			Qualifier:                       qualifier,
+			ProvisionedConcurrentExecutions: pulumi.Int(b.args.ProvisionedConcurrency),
+		}, append(opts, b.parent)...)
 	if err != nil {
 		return nil, fmt.Errorf("provisioned concurrency: %w", err)
 	}
@@ -71,7 +74,8 @@ func (b builder) scaling(fn *appFunction, provisioned pulumi.Resource) error {
 		return fmt.Errorf("scaling policy: %w", err)
 	}
 	for i, s := range b.args.ProvisionedSchedule {
-		if err := b.scheduleCapacity(fmt.Sprintf("%s-%d", name, i+1), target, s.Schedule, s.Timezone, capacity{s.Min, s.Max}); err != nil {
+		if err := b.scheduleCapacity(fmt.Sprintf("%s-%d", name, i+1), target, s.Schedule, s.Timezone, capacity{s.Min,
+			s.Max}); err != nil {
 			return fmt.Errorf("scaling schedule: %w", err)
 		}
 	}

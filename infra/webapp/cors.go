@@ -31,7 +31,8 @@ func (c CORS) on() bool { return len(c.Origins) > 0 }
 
 var (
 	corsMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-	corsHeaders = []string{"Authorization", "Content-Type", "X-Amz-Content-Sha256", "X-Amz-Date", "X-Amz-Security-Token", "X-Requested-With"}
+	corsHeaders = []string{"Authorization", "Content-Type", "X-Amz-Content-Sha256", "X-Amz-Date",
+		"X-Amz-Security-Token", "X-Requested-With"}
 
 	originAllowed = regexp.MustCompile(`^https?://[a-z0-9.-]+(:\d{1,5})?$`)
 	headerAllowed = regexp.MustCompile("^[A-Za-z0-9!#$%&*+.^_`|~-]+$") // without ', which ends a value in the document
@@ -43,7 +44,8 @@ const longestMaxAge = 86400
 func checkCORS(c CORS, found *mistakes) {
 	if !c.on() {
 		if len(c.Methods)+len(c.Headers)+c.MaxAge > 0 || c.Credentials || c.Preflight != "" {
-			found.add("cors", `has no origins; name those that may call, such as "origins": ["https://www.example.com"], or leave it out`)
+			found.add("cors",
+				`has no origins; name those that may call, such as "origins": ["https://www.example.com"], or leave it out`)
 		}
 		return
 	}
@@ -52,9 +54,11 @@ func checkCORS(c CORS, found *mistakes) {
 		case o == "*" && len(c.Origins) > 1:
 			found.add("cors", "* are all origins; leave the others out, or *")
 		case o == "*" && c.Credentials:
-			found.add("cors", "browsers send no credentials where the origin is *; name the origins, or set credentials to false")
+			found.add("cors",
+				"browsers send no credentials where the origin is *; name the origins, or set credentials to false")
 		case o != "*" && !originAllowed.MatchString(o):
-			found.add("cors", "%q is not an origin; use scheme, host and port as browsers send them, such as https://www.example.com, or *", o)
+			found.add("cors",
+				"%q is not an origin; use scheme, host and port as browsers send them, such as https://www.example.com, or *", o)
 		}
 	}
 	for _, m := range c.Methods {
@@ -148,7 +152,8 @@ func (c CORS) originTemplate() string {
 	}
 	return "#set($origin = $input.params(\"Origin\"))\n" +
 		"#if($origin == \"\")#set($origin = $input.params(\"origin\"))#end\n" +
-		"#if(" + strings.Join(matches, " || ") + ")#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)#end"
+		"#if(" + strings.Join(matches, " || ") +
+		")#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)#end"
 }
 
 // gatewayResponse adds headers to the answers that API Gateway makes itself. Its body is the usual one, which
@@ -161,7 +166,8 @@ type gatewayResponse struct {
 // gatewayResponses are those of errors, which a page could not read without CORS headers.
 func (c CORS) gatewayResponses() map[string]gatewayResponse {
 	const prefix = "gatewayresponse.header."
-	p := map[string]string{prefix + "Access-Control-Allow-Origin": "method.request.header.Origin", prefix + "Vary": "'Origin'"}
+	p := map[string]string{prefix + "Access-Control-Allow-Origin": "method.request.header.Origin", prefix +
+		"Vary": "'Origin'"}
 	if origin := c.origin(); origin != "" {
 		p[prefix+"Access-Control-Allow-Origin"] = "'" + origin + "'"
 	}

@@ -28,14 +28,16 @@ func (b builder) domain(api *restAPI) error {
 	if err != nil {
 		return fmt.Errorf("domain: %w", err)
 	}
-	mapping := &apigateway.BasePathMappingArgs{DomainName: domain.DomainName, RestApi: api.api.ID(), StageName: api.stage.StageName}
+	mapping := &apigateway.BasePathMappingArgs{DomainName: domain.DomainName, RestApi: api.api.ID(),
+		StageName: api.stage.StageName}
 	if b.args.DomainBasePath != "" {
 		mapping.BasePath = pulumi.String(b.args.DomainBasePath)
 	}
 	if _, err := apigateway.NewBasePathMapping(b.ctx, b.name, mapping, b.parent); err != nil {
 		return fmt.Errorf("base path: %w", err)
 	}
-	api.domainURL = pulumi.String(strings.TrimSuffix("https://"+b.args.DomainName+"/"+b.args.DomainBasePath, "/")).ToStringOutput()
+	api.domainURL = pulumi.String(strings.TrimSuffix("https://"+b.args.DomainName+"/"+b.args.DomainBasePath,
+		"/")).ToStringOutput()
 	if b.args.DomainHostedZone == nil {
 		return nil
 	}

@@ -62,7 +62,8 @@ func (b builder) function(image *appImage) (*appFunction, error) {
 	if err != nil {
 		return nil, err
 	}
-	fn.alias, err = lambda.NewAlias(b.ctx, b.name+"-"+b.args.aliasName(), b.aliasArgs(function), b.parent, pulumi.DependsOn(started))
+	fn.alias, err = lambda.NewAlias(b.ctx, b.name+"-"+b.args.aliasName(), b.aliasArgs(function), b.parent,
+		pulumi.DependsOn(started))
 	if err != nil {
 		return nil, fmt.Errorf("alias: %w", err)
 	}
@@ -84,8 +85,9 @@ func (b builder) functionArgs(image *appImage, logs *cloudwatch.LogGroup, role *
 		EphemeralStorage: lambda.FunctionEphemeralStorageArgs{Size: pulumi.Int(b.args.EphemeralStorage)},
 		Environment:      lambda.FunctionEnvironmentArgs{Variables: b.environment()},
 		KmsKeyArn:        optional(b.args.EnvironmentKMSKey),
-		LoggingConfig:    lambda.FunctionLoggingConfigArgs{LogFormat: pulumi.String(b.args.LogFormat), LogGroup: logs.Name},
-		Publish:          pulumi.Bool(true), // an alias and provisioned concurrency need a version
+		LoggingConfig: lambda.FunctionLoggingConfigArgs{LogFormat: pulumi.String(b.args.LogFormat),
+			LogGroup: logs.Name},
+		Publish: pulumi.Bool(true), // an alias and provisioned concurrency need a version
 	}
 	if b.args.SnapStart {
 		args.SnapStart = lambda.FunctionSnapStartArgs{ApplyOn: pulumi.String("PublishedVersions")}
@@ -97,7 +99,8 @@ func (b builder) functionArgs(image *appImage, logs *cloudwatch.LogGroup, role *
 		args.TracingConfig = lambda.FunctionTracingConfigArgs{Mode: pulumi.String("Active")}
 	}
 	if len(b.args.SubnetIDs) > 0 {
-		args.VpcConfig = lambda.FunctionVpcConfigArgs{SubnetIds: b.args.SubnetIDs, SecurityGroupIds: b.args.SecurityGroupIDs}
+		args.VpcConfig = lambda.FunctionVpcConfigArgs{SubnetIds: b.args.SubnetIDs,
+			SecurityGroupIds: b.args.SecurityGroupIDs}
 	}
 	return args
 }

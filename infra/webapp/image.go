@@ -64,7 +64,8 @@ func (b builder) build(repository *ecr.Repository, staged stagedImage) docker.Do
 		// The image says which layers it has, and a tag that is always the same says where the last one is;
 		// a digest would be a difference, and a build, in each plan.
 		args["BUILDKIT_INLINE_CACHE"] = pulumi.String("1")
-		build.CacheFrom = docker.CacheFromArgs{Images: pulumi.StringArray{pulumi.Sprintf("%s:%s", repository.Url, b.args.cacheTag())}}
+		build.CacheFrom = docker.CacheFromArgs{Images: pulumi.StringArray{pulumi.Sprintf("%s:%s", repository.Url,
+			b.args.cacheTag())}}
 	}
 	return build
 }

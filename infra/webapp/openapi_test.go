@@ -16,7 +16,8 @@ func TestDocument(t *testing.T) {
 	const (
 		alias  = "arn:aws-cn:lambda:cn-north-1:123456789012:function:web:live"
 		invoke = "arn:aws-cn:apigateway:cn-north-1:lambda:path/2015-03-31/functions/" + alias + "/invocations"
-		stream = "arn:aws-cn:apigateway:cn-north-1:lambda:path/2021-11-15/functions/" + alias + "/response-streaming-invocations"
+		stream = "arn:aws-cn:apigateway:cn-north-1:lambda:path/2021-11-15/functions/" + alias +
+			"/response-streaming-invocations"
 	)
 	tests := []struct {
 		name        string
@@ -29,7 +30,8 @@ func TestDocument(t *testing.T) {
 		{"streamed", Args{InvokeMode: ResponseStream}, false,
 			map[string]any{"uri": stream, "timeoutInMillis": 900000.0, "responseTransferMode": "STREAM"}},
 		{"shorter", Args{APITimeout: 3}, false, map[string]any{"timeoutInMillis": 3000.0}},
-		{"streamed and shorter", Args{InvokeMode: ResponseStream, APITimeout: 60}, false, map[string]any{"timeoutInMillis": 60000.0}},
+		{"streamed and shorter", Args{InvokeMode: ResponseStream, APITimeout: 60}, false,
+			map[string]any{"timeoutInMillis": 60000.0}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -52,7 +54,8 @@ func TestDocument(t *testing.T) {
 			for _, path := range []string{"/", "/{proxy+}"} {
 				checkOperation(t, doc, path, tt.signed, tt.integration)
 			}
-			if got := at(doc, "components", "securitySchemes", "sigv4", "x-amazon-apigateway-authtype"); (got == "awsSigv4") != tt.signed {
+			if got := at(doc, "components", "securitySchemes", "sigv4",
+				"x-amazon-apigateway-authtype"); (got == "awsSigv4") != tt.signed {
 				t.Errorf("security scheme %v", got)
 			}
 		})
@@ -63,7 +66,8 @@ func TestDocument(t *testing.T) {
 // OpenAPI knows; under names it knows the document has to be valid OpenAPI 3.0.
 func TestDocumentIsOpenAPI(t *testing.T) {
 	for _, args := range everyShape {
-		text, err := apiDocument("web", "arn:aws:lambda:eu-central-1:123456789012:function:web:live", "arn:uri", args.withDefaults())
+		text, err := apiDocument("web", "arn:aws:lambda:eu-central-1:123456789012:function:web:live", "arn:uri",
+			args.withDefaults())
 		must(t, err)
 		text = strings.NewReplacer(`"x-amazon-apigateway-any-method"`, `"get"`, "{proxy+}", "{proxy}").Replace(text)
 		doc, err := openapi3.NewLoader().LoadFromData([]byte(text))
@@ -79,11 +83,14 @@ func TestDocumentIsOpenAPI(t *testing.T) {
 
 // everyShape is each setting that changes the document, alone and together.
 var everyShape = []Args{
-	{}, {Auth: AuthIAM}, {InvokeMode: ResponseStream}, {AllowedSourceRanges: []string{"203.0.113.0/24"}}, {APITimeout: 1}, {APITimeout: 300},
+	{}, {Auth: AuthIAM}, {InvokeMode: ResponseStream}, {AllowedSourceRanges: []string{"203.0.113.0/24"}},
+	{APITimeout: 1}, {APITimeout: 300},
 	{CORS: CORS{Origins: []string{"*"}}}, {DisableExecuteAPI: true},
 	{Auth: AuthIAM, CORS: CORS{Origins: []string{"https://a.example", "http://localhost:5173"}, Credentials: true}},
-	{Auth: AuthIAM, CORS: CORS{Origins: []string{"https://a.example"}, Preflight: PreflightApp}, InvokeMode: ResponseStream},
-	{Auth: AuthIAM, AllowedPrincipals: []string{"123456789012"}, AllowedSourceRanges: []string{"2001:db8::/32"}, InvokeMode: ResponseStream, APITimeout: 60},
+	{Auth: AuthIAM, CORS: CORS{Origins: []string{"https://a.example"}, Preflight: PreflightApp},
+		InvokeMode: ResponseStream},
+	{Auth: AuthIAM, AllowedPrincipals: []string{"123456789012"}, AllowedSourceRanges: []string{"2001:db8::/32"},
+		InvokeMode: ResponseStream, APITimeout: 60},
 }
 
 // extensionRules is what API Gateway documents of its extensions, as far as a document for one function needs them:
@@ -95,7 +102,11 @@ var extensionRules = map[string]struct {
 }{
 	"x-amazon-apigateway-binary-media-types": {"", func(v any, _ Args) bool {
 		types, ok := v.([]any)
-		return ok && !slices.ContainsFunc(types, func(each any) bool { text, ok := each.(string); return !ok || !strings.Contains(text, "/") })
+		return ok && !slices.ContainsFunc(types, func(each any) bool {
+			text, ok := each.(string)
+			return !ok ||
+				!strings.Contains(text, "/")
+		})
 	}},
 	"x-amazon-apigateway-policy": {"", func(v any, _ Args) bool {
 		text, err := json.Marshal(v)
@@ -135,7 +146,8 @@ func validMapping(v any) bool {
 	return regexp.MustCompile(`^('[^']*'|method\.request\.header\.[A-Za-z-]+)$`).MatchString(text)
 }
 
-// validMock is an answer that API Gateway makes itself: a request template that says which, and mappings of its headers.
+// validMock is an answer that API Gateway makes itself: a request template that says which, and mappings of its
+// headers.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-mock-integration.html
 func validMock(v any) bool {
 	var status struct{ StatusCode int }
@@ -161,9 +173,13 @@ func validIntegration(v any, args Args) bool {
 	}
 	word := func(words ...any) func(any) bool { return func(v any) bool { return slices.Contains(words, v) } }
 	properties := map[string]func(any) bool{
-		"type":                 word("aws", "aws_proxy", "http", "http_proxy", "mock"),
-		"httpMethod":           word("POST"), // the one Lambda takes
-		"uri":                  func(v any) bool { text, ok := v.(string); return ok && strings.HasPrefix(text, "arn:") },
+		"type":       word("aws", "aws_proxy", "http", "http_proxy", "mock"),
+		"httpMethod": word("POST"), // the one Lambda takes
+		"uri": func(v any) bool {
+			text, ok := v.(string)
+			return ok && strings.HasPrefix(text,
+				"arn:")
+		},
 		"passthroughBehavior":  word("when_no_templates", "when_no_match", "never"),
 		"timeoutInMillis":      func(v any) bool { n, ok := v.(float64); return ok && 50 <= n && n <= longest },
 		"responseTransferMode": word("BUFFERED", "STREAM"),
@@ -181,7 +197,8 @@ func validIntegration(v any, args Args) bool {
 
 func TestExtensions(t *testing.T) {
 	for _, args := range everyShape {
-		text, err := apiDocument("web", "arn:aws:lambda:eu-central-1:123456789012:function:web:live", "arn:uri", args.withDefaults())
+		text, err := apiDocument("web", "arn:aws:lambda:eu-central-1:123456789012:function:web:live", "arn:uri",
+			args.withDefaults())
 		must(t, err)
 		var doc map[string]any
 		must(t, json.Unmarshal([]byte(text), &doc))
@@ -216,7 +233,8 @@ func eachExtension(value any, place []string, visit func(place []string, name st
 func checkOperation(t *testing.T, doc map[string]any, path string, signed bool, integration map[string]any) {
 	t.Helper()
 	operation := at(doc, "paths", path, "x-amazon-apigateway-any-method").(map[string]any)
-	for key, want := range map[string]any{"type": "aws_proxy", "httpMethod": "POST", "passthroughBehavior": "when_no_match"} {
+	for key, want := range map[string]any{"type": "aws_proxy", "httpMethod": "POST",
+		"passthroughBehavior": "when_no_match"} {
 		integration[key] = want
 	}
 	for key, want := range integration {
@@ -235,7 +253,8 @@ func checkOperation(t *testing.T, doc map[string]any, path string, signed bool, 
 		}
 		return
 	}
-	if len(parameters) != 1 || at(parameters[0], "name") != "proxy" || at(parameters[0], "in") != "path" || at(parameters[0], "required") != true {
+	if len(parameters) != 1 || at(parameters[0], "name") != "proxy" || at(parameters[0], "in") != "path" ||
+		at(parameters[0], "required") != true {
 		t.Errorf("parameters of %s: %v", path, parameters)
 	}
 }
@@ -258,14 +277,18 @@ func TestPreflight(t *testing.T) {
 		kind, origin string // of the integration, and what it says of the origin
 		errors       string // what the gateway's own errors say of it
 	}{
-		{"one origin", CORS{Origins: []string{"https://a.example"}}, "mock", "'https://a.example'", "'https://a.example'"},
+		{"one origin", CORS{Origins: []string{"https://a.example"}}, "mock", "'https://a.example'",
+			"'https://a.example'"},
 		{"all origins", CORS{Origins: []string{"*"}}, "mock", "'*'", "'*'"},
-		{"several origins", CORS{Origins: []string{"https://a.example", "https://b.example"}}, "mock", "", "method.request.header.Origin"},
-		{"the app", CORS{Origins: []string{"https://a.example"}, Preflight: PreflightApp}, "aws_proxy", "", "'https://a.example'"},
+		{"several origins", CORS{Origins: []string{"https://a.example", "https://b.example"}}, "mock", "",
+			"method.request.header.Origin"},
+		{"the app", CORS{Origins: []string{"https://a.example"}, Preflight: PreflightApp}, "aws_proxy", "",
+			"'https://a.example'"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			args := Args{Auth: AuthIAM, AllowedPrincipals: []string{"123456789012"}, CORS: tt.cors}.withDefaults()
-			text, err := apiDocument("web", "arn:aws:lambda:eu-central-1:123456789012:function:web:live", "arn:uri", args)
+			text, err := apiDocument("web", "arn:aws:lambda:eu-central-1:123456789012:function:web:live", "arn:uri",
+				args)
 			must(t, err)
 			var doc map[string]any
 			must(t, json.Unmarshal([]byte(text), &doc))
@@ -274,7 +297,8 @@ func TestPreflight(t *testing.T) {
 				if at(options, "security") != nil || at(options, integration, "type") != tt.kind {
 					t.Errorf("%s: %v", path, options)
 				}
-				got, _ := at(options, integration, "responses", "default", "responseParameters", "method.response.header.Access-Control-Allow-Origin").(string)
+				got, _ := at(options, integration, "responses", "default", "responseParameters",
+					"method.response.header.Access-Control-Allow-Origin").(string)
 				if got != tt.origin {
 					t.Errorf("%s: the origin is %s, want %s", path, got, tt.origin)
 				}
@@ -293,7 +317,10 @@ func checkPreflightPolicy(t *testing.T, p policy) {
 	t.Helper()
 	allowed := false
 	for _, s := range p.Statement {
-		covers := slices.ContainsFunc(s.Resource, func(r string) bool { return strings.Contains(r, "/v1/OPTIONS/") || strings.Contains(r, "/v1/*/") })
+		covers := slices.ContainsFunc(s.Resource, func(r string) bool {
+			return strings.Contains(r, "/v1/OPTIONS/") ||
+				strings.Contains(r, "/v1/*/")
+		})
 		switch {
 		case s.Effect == "Allow" && covers && s.Condition == nil:
 			allowed = true

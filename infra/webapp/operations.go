@@ -41,11 +41,15 @@ type alarm struct {
 
 func (a Args) alarmList() []alarm {
 	return []alarm{
-		{"5xx", fmt.Sprintf("More than %d %% of requests fail", a.AlarmErrors), apiMetrics, "5XXError", "Average", float64(a.AlarmErrors) / 100},
-		{"latency", fmt.Sprintf("1 %% of requests take longer than %d ms", a.AlarmLatency), apiMetrics, "Latency", "p99", float64(a.AlarmLatency)},
+		{"5xx", fmt.Sprintf("More than %d %% of requests fail", a.AlarmErrors), apiMetrics, "5XXError", "Average",
+			float64(a.AlarmErrors) / 100},
+		{"latency", fmt.Sprintf("1 %% of requests take longer than %d ms", a.AlarmLatency), apiMetrics, "Latency",
+			"p99", float64(a.AlarmLatency)},
 		{"errors", "Invocations fail: the app crashes or runs into the timeout", functionMetrics, "Errors", "Sum", 0},
-		{"throttles", "Lambda turns invocations away: the concurrency is used up", functionMetrics, "Throttles", "Sum", 0},
-		{"concurrency", fmt.Sprintf("More than %d environments run at once", a.alarmConcurrency()), functionMetrics, "ConcurrentExecutions", "Maximum", float64(a.alarmConcurrency())},
+		{"throttles", "Lambda turns invocations away: the concurrency is used up", functionMetrics, "Throttles",
+			"Sum", 0},
+		{"concurrency", fmt.Sprintf("More than %d environments run at once", a.alarmConcurrency()), functionMetrics,
+			"ConcurrentExecutions", "Maximum", float64(a.alarmConcurrency())},
 	}
 }
 
@@ -138,7 +142,8 @@ func (b builder) dashboard(fn *appFunction, api *restAPI) error {
 	if !b.args.Dashboard {
 		return nil
 	}
-	body := pulumi.All(api.api.Name, api.stage.StageName, fn.function.Name, fn.alias.Name, arnField(fn.alias.Arn, arnRegion)).ApplyT(func(v []any) (string, error) {
+	body := pulumi.All(api.api.Name, api.stage.StageName, fn.function.Name, fn.alias.Name, arnField(fn.alias.Arn,
+		arnRegion)).ApplyT(func(v []any) (string, error) {
 		return dashboardBody(v[0].(string), v[1].(string), v[2].(string), v[3].(string), v[4].(string))
 	}).(pulumi.StringOutput)
 	_, err := cloudwatch.NewDashboard(b.ctx, b.name, &cloudwatch.DashboardArgs{
@@ -165,16 +170,21 @@ func dashboardBody(api, stage, function, alias, region string) (string, error) {
 	stat := func(s string) map[string]string { return map[string]string{"stat": s} }
 	graphs := []widgetProperties{
 		{Title: "Requests", Stat: "Sum", Metrics: [][]any{request("Count"), request("4XXError"), request("5XXError")}},
-		{Title: "Latency (ms)", Stat: "p50", Metrics: [][]any{request("Latency"), request("Latency", stat("p99")), request("IntegrationLatency", stat("p99"))}},
-		{Title: "Invocations", Stat: "Sum", Metrics: [][]any{invocation("Invocations"), invocation("Errors"), invocation("Throttles")}},
-		{Title: "Duration (ms)", Stat: "p50", Metrics: [][]any{invocation("Duration"), invocation("Duration", stat("p99"))}},
-		{Title: "Concurrency", Stat: "Maximum", Metrics: [][]any{invocation("ConcurrentExecutions"), started("ProvisionedConcurrentExecutions")}},
+		{Title: "Latency (ms)", Stat: "p50", Metrics: [][]any{request("Latency"), request("Latency", stat("p99")),
+			request("IntegrationLatency", stat("p99"))}},
+		{Title: "Invocations", Stat: "Sum", Metrics: [][]any{invocation("Invocations"), invocation("Errors"),
+			invocation("Throttles")}},
+		{Title: "Duration (ms)", Stat: "p50", Metrics: [][]any{invocation("Duration"), invocation("Duration",
+			stat("p99"))}},
+		{Title: "Concurrency", Stat: "Maximum", Metrics: [][]any{invocation("ConcurrentExecutions"),
+			started("ProvisionedConcurrentExecutions")}},
 	}
 	const width, height = 12, 6
 	var widgets []widget
 	for i, g := range graphs {
 		g.Region, g.View, g.Period = region, "timeSeries", 60
-		widgets = append(widgets, widget{Type: "metric", X: i % 2 * width, Y: i / 2 * height, Width: width, Height: height, Properties: g})
+		widgets = append(widgets, widget{Type: "metric", X: i % 2 * width, Y: i / 2 * height, Width: width,
+			Height: height, Properties: g})
 	}
 	text, err := json.Marshal(map[string]any{"widgets": widgets})
 	return string(text), err

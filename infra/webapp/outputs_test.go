@@ -20,15 +20,18 @@ func TestOutputs(t *testing.T) {
 		want   map[string]any
 	}{
 		{"open", nil, map[string]any{
-			"url": url, "apiId": "id-lambda-web-dev", "stage": "v1", "region": region, "logGroup": "/aws/lambda/lambda-web-dev",
+			"url": url, "apiId": "id-lambda-web-dev", "stage": "v1", "region": region,
+			"logGroup":     "/aws/lambda/lambda-web-dev",
 			"functionName": "lambda-web-dev-1a2b3c4", "functionArn": lambdaBase + "lambda-web-dev-1a2b3c4",
 			"aliasArn":      lambdaBase + "lambda-web-dev-1a2b3c4:live",
 			"repositoryUrl": "123456789012.dkr.ecr.eu-central-1.amazonaws.com/lambda-web-dev",
 			"curl":          "curl " + url + "/",
 		}},
-		{"at the domain alone", map[string]string{"domainName": "api.example.com", "domainBasePath": "shop", "disableExecuteApiEndpoint": "true",
-			"domainCertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/x"}, map[string]any{
-			"url": "https://api.example.com/shop", "domainUrl": "https://api.example.com/shop", "curl": "curl https://api.example.com/shop/",
+		{"at the domain alone", map[string]string{"domainName": "api.example.com", "domainBasePath": "shop",
+			"disableExecuteApiEndpoint": "true",
+			"domainCertificateArn":      "arn:aws:acm:eu-central-1:123456789012:certificate/x"}, map[string]any{
+			"url": "https://api.example.com/shop", "domainUrl": "https://api.example.com/shop",
+			"curl": "curl https://api.example.com/shop/",
 		}},
 		{"signed", map[string]string{"auth": "AWS_IAM"}, map[string]any{
 			"curl": `curl --aws-sigv4 "aws:amz:eu-central-1:execute-api" --user "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY" -H "x-amz-security-token: $AWS_SESSION_TOKEN" ` + url + "/",
@@ -118,7 +121,8 @@ func TestComponentInputsMayBeOutputs(t *testing.T) {
 		return err
 	}))
 	function := c.one(t, typeFunction)
-	if got := function.input("environment.variables.DATABASE_URL"); got != "postgres://" || !function.Inputs["environment"].ContainsSecrets() {
+	if got := function.input("environment.variables.DATABASE_URL"); got != "postgres://" ||
+		!function.Inputs["environment"].ContainsSecrets() {
 		t.Errorf("DATABASE_URL is %v, secret %v", got, function.Inputs["environment"].ContainsSecrets())
 	}
 }
@@ -128,7 +132,8 @@ func TestAdapterThatDoesNotCompileRegistersNothing(t *testing.T) {
 	c := &cloud{}
 	broken := func(context.Context, string, string, string) error { return errors.New("no compiler") }
 	err := p.run(c, nil, nil, func(ctx *pulumi.Context) error { return deploy(ctx, broken) })
-	if err == nil || !strings.Contains(err.Error(), "prepare the image of lambda-web-dev") || !strings.Contains(err.Error(), "no compiler") {
+	if err == nil || !strings.Contains(err.Error(), "prepare the image of lambda-web-dev") ||
+		!strings.Contains(err.Error(), "no compiler") {
 		t.Errorf("got %v", err)
 	}
 	for _, r := range c.records {

@@ -62,14 +62,16 @@ func settingsPage(t *testing.T) string {
 	for i := 0; i < len(file.Config.Content); i += 2 {
 		key, value := file.Config.Content[i], file.Config.Content[i+1]
 		if key.HeadComment != "" {
-			fmt.Fprintf(&page, "\n## %s\n\n| Key | Default | Allowed | Meaning |\n|---|---|---|---|\n", strings.TrimPrefix(key.HeadComment, "# "))
+			fmt.Fprintf(&page, "\n## %s\n\n| Key | Default | Allowed | Meaning |\n|---|---|---|---|\n",
+				strings.TrimPrefix(key.HeadComment, "# "))
 		}
 		var setting struct {
 			Type, Description string
 			Default           any
 		}
 		must(t, value.Decode(&setting))
-		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", key.Value, defaultCell(setting.Default), allowedCell(tags[key.Value], setting.Type), setting.Description)
+		fmt.Fprintf(&page, "| `%s` | %s | %s | %s |\n", key.Value, defaultCell(setting.Default),
+			allowedCell(tags[key.Value], setting.Type), setting.Description)
 	}
 	return page.String()
 }

@@ -38,7 +38,8 @@ func locate(ctx *pulumi.Context) (places, error) {
 			return p, nil
 		}
 		if dir == filepath.Dir(dir) {
-			return places{}, errors.New("find the project: there is no Pulumi.yaml in the working directory or above it")
+			return places{},
+				errors.New("find the project: there is no Pulumi.yaml in the working directory or above it")
 		}
 	}
 }

@@ -51,15 +51,17 @@ func TestPolicies(t *testing.T) {
 	got := policies(t, p.deployed(t, nil))
 	want := map[string]policy{
 		typeRole + " lambda-web-dev": {Version: "2012-10-17", Statement: []statement{{
-			Effect: "Allow", Principal: map[string]string{"Service": "lambda.amazonaws.com"}, Action: []string{"sts:AssumeRole"},
+			Effect: "Allow", Principal: map[string]string{"Service": "lambda.amazonaws.com"},
+			Action: []string{"sts:AssumeRole"},
 		}}},
 		typeRolePolicy + " lambda-web-dev-logs": {Version: "2012-10-17", Statement: []statement{{
 			Effect: "Allow", Action: []string{"logs:CreateLogStream", "logs:PutLogEvents"},
 			Resource: []string{"arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/lambda-web-dev:*"},
 		}}},
 		typePull + " lambda-web-dev": {Version: "2012-10-17", Statement: []statement{{
-			Sid: "LambdaPullsTheImage", Effect: "Allow", Principal: map[string]string{"Service": "lambda.amazonaws.com"},
-			Action: []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
+			Sid: "LambdaPullsTheImage", Effect: "Allow",
+			Principal: map[string]string{"Service": "lambda.amazonaws.com"},
+			Action:    []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"},
 			Condition: map[string]map[string][]string{"StringLike": {"aws:SourceArn": {
 				"arn:*:lambda:eu-central-1:123456789012:function:*"}}},
 		}}},
@@ -73,7 +75,8 @@ func TestRights(t *testing.T) {
 	one := func(actions, resources []string) []statement {
 		return []statement{{Effect: "Allow", Action: actions, Resource: resources}}
 	}
-	network := []string{"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets", "ec2:DeleteNetworkInterface",
+	network := []string{"ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets",
+		"ec2:DeleteNetworkInterface",
 		"ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"}
 	tests := []struct {
 		name   string
@@ -81,12 +84,16 @@ func TestRights(t *testing.T) {
 		policy string
 		want   []statement
 	}{
-		{"tracing", map[string]string{"tracing": "true"}, "tracing", one([]string{"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, []string{"*"})},
-		{"environment key", map[string]string{"environmentKmsKeyArn": keyARN}, "environment", one([]string{"kms:Decrypt"}, []string{keyARN})},
+		{"tracing", map[string]string{"tracing": "true"}, "tracing", one([]string{"xray:PutTraceSegments",
+			"xray:PutTelemetryRecords"}, []string{"*"})},
+		{"environment key", map[string]string{"environmentKmsKeyArn": keyARN}, "environment",
+			one([]string{"kms:Decrypt"}, []string{keyARN})},
 		{"the app's", map[string]string{"iamStatements": `[{"actions":["s3:GetObject"],"resources":["arn:aws:s3:::b/*"],"conditions":{"Bool":{"aws:SecureTransport":["true"]}}}]`},
-			"app", []statement{{Effect: "Allow", Action: []string{"s3:GetObject"}, Resource: []string{"arn:aws:s3:::b/*"},
+			"app", []statement{{Effect: "Allow", Action: []string{"s3:GetObject"},
+				Resource:  []string{"arn:aws:s3:::b/*"},
 				Condition: map[string]map[string][]string{"Bool": {"aws:SecureTransport": {"true"}}}}}},
-		{"network, for Lambda and not for the app", map[string]string{"vpcSubnetIds": `["subnet-1"]`, "vpcSecurityGroupIds": `["sg-1"]`}, "network",
+		{"network, for Lambda and not for the app", map[string]string{"vpcSubnetIds": `["subnet-1"]`,
+			"vpcSecurityGroupIds": `["sg-1"]`}, "network",
 			append(one(network, []string{"*"}), statement{Effect: "Deny", Action: network, Resource: []string{"*"},
 				Condition: map[string]map[string][]string{"ArnLike": {"lambda:SourceFunctionArn": {"arn:*:lambda:*:*:function:*"}}}})},
 	}
@@ -117,7 +124,8 @@ func TestCallers(t *testing.T) {
 	allowSome, denyOthers, denyAbroad, denyPlain := allow, allow, allow, allow
 	allowSome.Condition = condition("ArnLike", "aws:PrincipalArn", patterns...)
 	denyOthers.Effect, denyOthers.Condition = "Deny", condition("ArnNotLike", "aws:PrincipalArn", patterns...)
-	denyAbroad.Effect, denyAbroad.Condition = "Deny", condition("NotIpAddress", "aws:SourceIp", "203.0.113.0/24", "2001:db8::/32")
+	denyAbroad.Effect, denyAbroad.Condition = "Deny", condition("NotIpAddress", "aws:SourceIp", "203.0.113.0/24",
+		"2001:db8::/32")
 	denyPlain.Effect, denyPlain.Condition = "Deny", condition("Bool", "aws:SecureTransport", "false")
 	ranges, principals := `["203.0.113.0/24","2001:db8::/32"]`, `["123456789012","arn:aws:iam::210987654321:role/ci"]`
 	tests := []struct {
@@ -126,11 +134,16 @@ func TestCallers(t *testing.T) {
 		want   []statement
 	}{
 		{"open", nil, nil},
-		{"open to some addresses", map[string]string{"allowedSourceRanges": ranges}, []statement{allow, denyAbroad, denyPlain}},
-		{"signed: nobody gains a right, and no earlier policy stays", map[string]string{"auth": "AWS_IAM"}, []statement{denyPlain}},
-		{"signed, from some addresses: nobody gains a right", map[string]string{"auth": "AWS_IAM", "allowedSourceRanges": ranges}, []statement{denyAbroad, denyPlain}},
-		{"signed by some", map[string]string{"auth": "AWS_IAM", "allowedPrincipals": principals}, []statement{allowSome, denyOthers, denyPlain}},
-		{"signed by some, from some addresses", map[string]string{"auth": "AWS_IAM", "allowedPrincipals": principals, "allowedSourceRanges": ranges},
+		{"open to some addresses", map[string]string{"allowedSourceRanges": ranges}, []statement{allow, denyAbroad,
+			denyPlain}},
+		{"signed: nobody gains a right, and no earlier policy stays", map[string]string{"auth": "AWS_IAM"},
+			[]statement{denyPlain}},
+		{"signed, from some addresses: nobody gains a right", map[string]string{"auth": "AWS_IAM",
+			"allowedSourceRanges": ranges}, []statement{denyAbroad, denyPlain}},
+		{"signed by some", map[string]string{"auth": "AWS_IAM", "allowedPrincipals": principals},
+			[]statement{allowSome, denyOthers, denyPlain}},
+		{"signed by some, from some addresses", map[string]string{"auth": "AWS_IAM", "allowedPrincipals": principals,
+			"allowedSourceRanges": ranges},
 			[]statement{allowSome, denyOthers, denyAbroad, denyPlain}},
 	}
 	for _, tt := range tests {
@@ -196,14 +209,19 @@ func TestEveryPolicyIsNarrow(t *testing.T) {
 var everySetting = map[string]string{
 	"tracing": "true", "environmentKmsKeyArn": keyARN, "logsKmsKeyArn": keyARN, "repositoryKmsKeyArn": keyARN,
 	"iamStatements": `[{"actions":["s3:GetObject"],"resources":["arn:aws:s3:::b/*"]}]`,
-	"vpcSubnetIds":  `["subnet-1"]`, "vpcSecurityGroupIds": `["sg-1"]`, "auth": "AWS_IAM", "allowedPrincipals": `["123456789012"]`,
+	"vpcSubnetIds":  `["subnet-1"]`, "vpcSecurityGroupIds": `["sg-1"]`, "auth": "AWS_IAM",
+	"allowedPrincipals":   `["123456789012"]`,
 	"allowedSourceRanges": `["203.0.113.0/24"]`, "accessLog": "true", "accountLogRole": "true", "throttleRate": "50",
 	"webAclArn": "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/a/b", "domainName": "api.example.com",
-	"domainCertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/x", "domainHostedZoneId": "Z9", "domainBasePath": "shop",
-	"alarmEmail": "a@example.com", "dashboard": "true", "provisionedConcurrency": "2", "provisionedConcurrencyMax": "4",
-	"provisionedSchedule": `[{"schedule":"rate(1 day)","min":1,"max":5}]`, "liveVersion": "3", "invokeMode": "response_stream",
-	"schedules": `[{"name":"nightly","cron":"0 3 * * ? *","timezone":"Europe/Berlin","path":"/tasks/nightly"},{"name":"often","rate":"5 minutes","path":"/tasks/often"}]`,
-	"timeout":   "300", "reservedConcurrency": "10", "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/b", "protect": "true", "retainLogs": "true",
+	"domainCertificateArn": "arn:aws:acm:eu-central-1:123456789012:certificate/x", "domainHostedZoneId": "Z9",
+	"domainBasePath": "shop",
+	"alarmEmail":     "a@example.com", "dashboard": "true", "provisionedConcurrency": "2",
+	"provisionedConcurrencyMax": "4",
+	"provisionedSchedule":       `[{"schedule":"rate(1 day)","min":1,"max":5}]`, "liveVersion": "3",
+	"invokeMode": "response_stream",
+	"schedules":  `[{"name":"nightly","cron":"0 3 * * ? *","timezone":"Europe/Berlin","path":"/tasks/nightly"},{"name":"often","rate":"5 minutes","path":"/tasks/often"}]`,
+	"timeout":    "300", "reservedConcurrency": "10", "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/b",
+	"protect": "true", "retainLogs": "true",
 	"imageTagMutability": "IMMUTABLE",
 }
 

@@ -112,27 +112,35 @@ func computed(args pulumi.MockResourceArgs) map[string]string {
 		return map[string]string{"hex": "a1b2c3"}
 	case "docker:index/image:Image":
 		repository, _, _ := strings.Cut(args.Inputs["imageName"].StringValue(), ":")
-		return map[string]string{"repoDigest": repository + "@sha256:" + sha256Hex(args.Inputs["imageName"].StringValue())}
+		return map[string]string{"repoDigest": repository + "@sha256:" +
+			sha256Hex(args.Inputs["imageName"].StringValue())}
 	case "aws:cloudwatch/logGroup:LogGroup":
-		return map[string]string{"arn": "arn:aws:logs:" + region + ":" + account + ":log-group:" + args.Inputs["name"].StringValue()}
+		return map[string]string{"arn": "arn:aws:logs:" + region + ":" + account + ":log-group:" +
+			args.Inputs["name"].StringValue()}
 	case "aws:iam/role:Role":
-		return map[string]string{"name": name + "-1a2b3c4", "arn": "arn:aws:iam::" + account + ":role/" + name + "-1a2b3c4"}
+		return map[string]string{"name": name + "-1a2b3c4", "arn": "arn:aws:iam::" + account + ":role/" + name +
+			"-1a2b3c4"}
 	case "aws:lambda/function:Function":
 		return map[string]string{"name": name + "-1a2b3c4", "arn": lambdaBase + name + "-1a2b3c4", "version": "7"}
 	case "aws:lambda/alias:Alias":
 		arn := lambdaBase + args.Inputs["functionName"].StringValue() + ":" + args.Inputs["name"].StringValue()
-		return map[string]string{"arn": arn, "invokeArn": "arn:aws:apigateway:" + region + ":lambda:path/2015-03-31/functions/" + arn + "/invocations"}
+		return map[string]string{"arn": arn, "invokeArn": "arn:aws:apigateway:" + region +
+			":lambda:path/2015-03-31/functions/" + arn + "/invocations"}
 	case "aws:apigateway/restApi:RestApi":
 		return map[string]string{"executionArn": "arn:aws:execute-api:" + region + ":" + account + ":id-" + name}
 	case "aws:sqs/queue:Queue":
-		return map[string]string{"name": name + "-1a2b3c4", "arn": "arn:aws:sqs:" + region + ":" + account + ":" + name + "-1a2b3c4"}
+		return map[string]string{"name": name + "-1a2b3c4", "arn": "arn:aws:sqs:" + region + ":" + account + ":" +
+			name + "-1a2b3c4"}
 	case "aws:sns/topic:Topic":
 		return map[string]string{"arn": "arn:aws:sns:" + region + ":" + account + ":" + name}
 	case "aws:apigateway/domainName:DomainName":
-		return map[string]string{"regionalDomainName": "d-1.execute-api." + region + ".amazonaws.com", "regionalZoneId": "Z1"}
+		return map[string]string{"regionalDomainName": "d-1.execute-api." + region + ".amazonaws.com",
+			"regionalZoneId": "Z1"}
 	case "aws:apigateway/stage:Stage":
-		return map[string]string{"arn": "arn:aws:apigateway:" + region + "::/restapis/" + args.Inputs["restApi"].StringValue() + "/stages/" + args.Inputs["stageName"].StringValue(),
-			"invokeUrl": "https://" + args.Inputs["restApi"].StringValue() + ".execute-api." + region + ".amazonaws.com/" + args.Inputs["stageName"].StringValue()}
+		return map[string]string{"arn": "arn:aws:apigateway:" + region + "::/restapis/" +
+			args.Inputs["restApi"].StringValue() + "/stages/" + args.Inputs["stageName"].StringValue(),
+			"invokeUrl": "https://" + args.Inputs["restApi"].StringValue() + ".execute-api." + region +
+				".amazonaws.com/" + args.Inputs["stageName"].StringValue()}
 	}
 	return nil
 }

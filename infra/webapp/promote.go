@@ -44,7 +44,8 @@ func stackName(given, organization, project string) string {
 func digestOf(outputs map[string]any, args Args) (string, error) {
 	digest, _ := outputs["imageDigest"].(string)
 	if digest == "" {
-		return "", fmt.Errorf("imageFrom: stack %s has no output imageDigest; deploy a web app there first", args.ImageFrom)
+		return "", fmt.Errorf("imageFrom: stack %s has no output imageDigest; deploy a web app there first",
+			args.ImageFrom)
 	}
 	if made, _ := outputs["architecture"].(string); made != "" && made != args.Architecture {
 		return "", fmt.Errorf("imageFrom: the image of stack %s is for %s, and architecture here is %s; set both to the same", args.ImageFrom, made, args.Architecture)
@@ -67,10 +68,12 @@ func checkPromotion(args Args, found *mistakes) {
 		found.add("imageFrom", "the image cannot come from a stack and from image; leave one of them out")
 	}
 	if image, known := args.Image.(pulumi.String); known && !imageAllowed.MatchString(string(image)) {
-		found.add("image", "%q is not an image in ECR at its digest; use one such as the output imageDigest, <account>.dkr.ecr.<region>.amazonaws.com/<name>@sha256:...", image)
+		found.add("image",
+			"%q is not an image in ECR at its digest; use one such as the output imageDigest, <account>.dkr.ecr.<region>.amazonaws.com/<name>@sha256:...", image)
 	}
 	if args.ImageFrom != "" && !stackAllowed.MatchString(args.ImageFrom) {
-		found.add("imageFrom", "%q is not the name of a stack; use one such as dev, or organization/project/dev", args.ImageFrom)
+		found.add("imageFrom", "%q is not the name of a stack; use one such as dev, or organization/project/dev",
+			args.ImageFrom)
 	}
 	for _, id := range args.ImagePullAccounts {
 		if !accountAllowed.MatchString(id) {
@@ -87,7 +90,9 @@ func checkPromotion(args Args, found *mistakes) {
 func checkImagePlace(s Settings, found *mistakes) {
 	image, _ := s.Image.(pulumi.String)
 	if parts := imageAllowed.FindStringSubmatch(string(image)); parts != nil && s.Region != "" && parts[1] != s.Region {
-		found.add("image", "is in %s, and the web app goes to %s (aws:region); Lambda takes images of its own region only", parts[1], s.Region)
+		found.add("image",
+			"is in %s, and the web app goes to %s (aws:region); Lambda takes images of its own region only", parts[1],
+			s.Region)
 	}
 }
 
@@ -99,12 +104,14 @@ func (a Args) pullStatements(url string) []statement {
 	functions := func(account string) string {
 		return fmt.Sprintf("arn:*:lambda:%s:%s:function:*", registryRegion(url), account)
 	}
-	lambda := statement{Sid: "LambdaPullsTheImage", Effect: "Allow", Principal: map[string]string{"Service": "lambda.amazonaws.com"}, Action: pull}
+	lambda := statement{Sid: "LambdaPullsTheImage", Effect: "Allow",
+		Principal: map[string]string{"Service": "lambda.amazonaws.com"}, Action: pull}
 	sources := []string{functions(registryID(url))}
 	var others []statement
 	for _, account := range a.ImagePullAccounts {
 		sources = append(sources, functions(account))
-		others = append(others, statement{Sid: "Account" + account, Effect: "Allow", Principal: map[string]string{"AWS": account}, Action: pull})
+		others = append(others, statement{Sid: "Account" + account, Effect: "Allow",
+			Principal: map[string]string{"AWS": account}, Action: pull})
 	}
 	lambda.Condition = map[string]map[string][]string{"StringLike": {"aws:SourceArn": sources}}
 	return append([]statement{lambda}, others...)

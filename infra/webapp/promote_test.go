@@ -26,16 +26,20 @@ func TestPromotedGraph(t *testing.T) {
 	}
 }
 
-// TestPullAccounts: another account's functions may fetch images when the account and Lambda for its functions are allowed to.
+// TestPullAccounts: another account's functions may fetch images when the account and Lambda for its functions are
+// allowed to.
 func TestPullAccounts(t *testing.T) {
 	p := newProject(t)
 	c := p.deployed(t, map[string]string{"imagePullAccounts": `["210987654321"]`})
 	pull := []string{"ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"}
 	want := policy{Version: "2012-10-17", Statement: []statement{
-		{Sid: "LambdaPullsTheImage", Effect: "Allow", Principal: map[string]string{"Service": "lambda.amazonaws.com"}, Action: pull,
+		{Sid: "LambdaPullsTheImage", Effect: "Allow", Principal: map[string]string{"Service": "lambda.amazonaws.com"},
+			Action: pull,
 			Condition: map[string]map[string][]string{"StringLike": {"aws:SourceArn": {
-				"arn:*:lambda:eu-central-1:123456789012:function:*", "arn:*:lambda:eu-central-1:210987654321:function:*"}}}},
-		{Sid: "Account210987654321", Effect: "Allow", Principal: map[string]string{"AWS": "210987654321"}, Action: pull},
+				"arn:*:lambda:eu-central-1:123456789012:function:*",
+				"arn:*:lambda:eu-central-1:210987654321:function:*"}}}},
+		{Sid: "Account210987654321", Effect: "Allow", Principal: map[string]string{"AWS": "210987654321"},
+			Action: pull},
 	}}
 	if got := policies(t, c)[typePull+" lambda-web-dev"]; !reflect.DeepEqual(got, want) {
 		t.Errorf("the repository's policy is\n%v\nwant\n%v", got, want)
@@ -60,7 +64,8 @@ func TestDigestOfAnotherStack(t *testing.T) {
 	}{
 		{map[string]any{"imageDigest": promotedImage, "architecture": "arm64"}, ""},
 		{map[string]any{"imageDigest": promotedImage}, ""}, // deployed by a release that does not say
-		{map[string]any{"imageDigest": promotedImage, "architecture": "x86_64"}, "the image of stack dev is for x86_64, and architecture here is arm64"},
+		{map[string]any{"imageDigest": promotedImage, "architecture": "x86_64"},
+			"the image of stack dev is for x86_64, and architecture here is arm64"},
 		{map[string]any{"imageDigest": promotedImage, "fetchesSecrets": true}, ""},
 		{map[string]any{}, "stack dev has no output imageDigest; deploy a web app there first"},
 		{map[string]any{"imageDigest": 1}, "has no output imageDigest"},

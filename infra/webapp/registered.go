@@ -11,7 +11,8 @@ import "github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 const awsVersion = "6.83.4"
 
 // registerAWS makes a resource of the AWS provider by its token.
-func (b builder) registerAWS(token, name string, inputs pulumi.Map, made pulumi.CustomResource, opts ...pulumi.ResourceOption) error {
+func (b builder) registerAWS(token, name string, inputs pulumi.Map, made pulumi.CustomResource,
+	opts ...pulumi.ResourceOption) error {
 	return b.ctx.RegisterResource(token, name, inputs, made,
 		append([]pulumi.ResourceOption{pulumi.Version(awsVersion), b.parent}, opts...)...)
 }
@@ -35,7 +36,8 @@ func (t *scalableTarget) scaled(more pulumi.Map) pulumi.Map {
 // capacity is a range of started environments.
 type capacity struct{ min, max int }
 
-func (b builder) scalableTarget(name string, resource pulumi.StringInput, c capacity, opts ...pulumi.ResourceOption) (*scalableTarget, error) {
+func (b builder) scalableTarget(name string, resource pulumi.StringInput, c capacity,
+	opts ...pulumi.ResourceOption) (*scalableTarget, error) {
 	target := &scalableTarget{}
 	return target, b.registerAWS("aws:appautoscaling/target:Target", name, pulumi.Map{
 		"minCapacity":       pulumi.Int(c.min),
@@ -67,7 +69,8 @@ func (b builder) scheduleCapacity(name string, target *scalableTarget, schedule,
 	if timezone != "" {
 		inputs["timezone"] = pulumi.String(timezone)
 	}
-	return b.registerAWS("aws:appautoscaling/scheduledAction:ScheduledAction", name, inputs, &pulumi.CustomResourceState{})
+	return b.registerAWS("aws:appautoscaling/scheduledAction:ScheduledAction", name, inputs,
+		&pulumi.CustomResourceState{})
 }
 
 // aliasRecord makes a name resolve to an endpoint of AWS.

@@ -32,7 +32,8 @@ func TestRegisteredByToken(t *testing.T) {
 			t.Errorf("the program makes no %s", typeToken)
 		}
 		constructor, inputs := sdk.resource(t, typeToken)
-		if strings.Contains(constructor, "pulumi.Aliases(") || strings.Contains(constructor, "AdditionalSecretOutputs(") {
+		if strings.Contains(constructor, "pulumi.Aliases(") || strings.Contains(constructor,
+			"AdditionalSecretOutputs(") {
 			t.Errorf("the SDK's constructor of %s sets options that registered.go does not", typeToken)
 		}
 		for _, r := range found {
@@ -67,13 +68,17 @@ func TestDisagree(t *testing.T) {
 		change func(map[string]any)
 		want   string
 	}{
-		"as it is":               {func(map[string]any) {}, "[]"},
-		"unknown input":          {func(m map[string]any) { m["zone"] = "Z" }, "[there is no input zone]"},
-		"missing input":          {func(m map[string]any) { delete(m, "zoneId") }, "[zoneId is required]"},
-		"other kind":             {func(m map[string]any) { m["name"] = 3.0 }, "[name is string in the SDK, not a number]"},
-		"one in place of a list": {func(m map[string]any) { m["aliases"] = alias(m) }, "[aliases is []RecordAlias in the SDK, not an object]"},
-		"unknown inner input":    {func(m map[string]any) { alias(m)["health"] = true }, "[there is no input aliases.health]"},
-		"missing inner input":    {func(m map[string]any) { delete(alias(m), "zoneId") }, "[aliases.zoneId is required]"},
+		"as it is":      {func(map[string]any) {}, "[]"},
+		"unknown input": {func(m map[string]any) { m["zone"] = "Z" }, "[there is no input zone]"},
+		"missing input": {func(m map[string]any) { delete(m, "zoneId") }, "[zoneId is required]"},
+		"other kind": {func(m map[string]any) { m["name"] = 3.0 },
+			"[name is string in the SDK, not a number]"},
+		"one in place of a list": {func(m map[string]any) { m["aliases"] = alias(m) },
+			"[aliases is []RecordAlias in the SDK, not an object]"},
+		"unknown inner input": {func(m map[string]any) { alias(m)["health"] = true },
+			"[there is no input aliases.health]"},
+		"missing inner input": {func(m map[string]any) { delete(alias(m), "zoneId") },
+			"[aliases.zoneId is required]"},
 	} {
 		values := right()
 		test.change(values)
@@ -94,7 +99,8 @@ func newSDKSource(t *testing.T) *sdkSource {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", "github.com/pulumi/pulumi-aws/sdk/v6").Output()
 	must(t, err)
-	return &sdkSource{filepath.Join(strings.TrimSpace(string(out)), "go", "aws"), map[string]map[string]*ast.StructType{}}
+	return &sdkSource{filepath.Join(strings.TrimSpace(string(out)), "go", "aws"),
+		map[string]map[string]*ast.StructType{}}
 }
 
 // resource finds the constructor of a type and the inputs it takes.
@@ -148,12 +154,14 @@ func (s *sdkSource) load(t *testing.T, pkg string) map[string]*ast.StructType {
 }
 
 // disagree lists what of the inputs the SDK's struct does not have, has otherwise, or requires.
-func (s *sdkSource) disagree(t *testing.T, typeToken string, values resource.PropertyMap, declared *ast.StructType) (problems []string) {
+func (s *sdkSource) disagree(t *testing.T, typeToken string, values resource.PropertyMap,
+	declared *ast.StructType) (problems []string) {
 	pkg, _ := s.split(typeToken)
 	return s.compare(t, pkg, "", values, declared)
 }
 
-func (s *sdkSource) compare(t *testing.T, pkg, path string, values resource.PropertyMap, declared *ast.StructType) (problems []string) {
+func (s *sdkSource) compare(t *testing.T, pkg, path string, values resource.PropertyMap,
+	declared *ast.StructType) (problems []string) {
 	fields := map[string]ast.Expr{}
 	for _, field := range declared.Fields.List {
 		literal, err := strconv.Unquote(field.Tag.Value)
@@ -178,7 +186,8 @@ func (s *sdkSource) compare(t *testing.T, pkg, path string, values resource.Prop
 	return problems
 }
 
-func (s *sdkSource) compareValue(t *testing.T, pkg, path string, value resource.PropertyValue, expected ast.Expr) []string {
+func (s *sdkSource) compareValue(t *testing.T, pkg, path string, value resource.PropertyValue,
+	expected ast.Expr) []string {
 	wrong := func(kind string) []string {
 		return []string{fmt.Sprintf("%s is %s in the SDK, not %s", path, exprText(expected), kind)}
 	}

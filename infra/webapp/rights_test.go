@@ -41,7 +41,8 @@ func TestDeployerMayMakeWhatIsMade(t *testing.T) {
 			if !allows(d, action, arn) {
 				t.Errorf("-name %s does not allow %s on %s", of, action, arn)
 			}
-			if other := strings.NewReplacer(name, "other-"+name, strings.ToLower(name), "other-"+strings.ToLower(name)).Replace(arn); allows(d, action, other) {
+			if other := strings.NewReplacer(name, "other-"+name, strings.ToLower(name), "other-"+
+				strings.ToLower(name)).Replace(arn); allows(d, action, other) {
 				t.Errorf("-name %s allows %s on %s", of, action, other)
 			}
 		}
@@ -73,7 +74,8 @@ func made(r record) (action, arn string) {
 	case typeSchedule:
 		return "scheduler:CreateSchedule", base("scheduler") + "schedule/default/" + r.Name + suffix
 	case typeDashboard:
-		return "cloudwatch:PutDashboard", "arn:aws:cloudwatch::" + account + ":dashboard/" + r.input("dashboardName").(string)
+		return "cloudwatch:PutDashboard", "arn:aws:cloudwatch::" + account + ":dashboard/" +
+			r.input("dashboardName").(string)
 	}
 	return "", ""
 }

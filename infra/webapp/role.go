@@ -52,7 +52,8 @@ func (b builder) role(logs *cloudwatch.LogGroup) (*iam.Role, []pulumi.Resource, 
 func (b builder) rights(role *iam.Role, logs *cloudwatch.LogGroup) ([]pulumi.Resource, error) {
 	var policies []pulumi.Resource
 	allow := func(purpose string, text pulumi.StringInput) error {
-		p, err := iam.NewRolePolicy(b.ctx, b.name+"-"+purpose, &iam.RolePolicyArgs{Role: role.Name, Policy: text}, b.parent)
+		p, err := iam.NewRolePolicy(b.ctx, b.name+"-"+purpose, &iam.RolePolicyArgs{Role: role.Name, Policy: text},
+			b.parent)
 		if err != nil {
 			return fmt.Errorf("%s policy: %w", purpose, err)
 		}
@@ -123,7 +124,8 @@ func notTheApp(rights statement) statement {
 func (a Args) appRights() []statement {
 	var rights []statement
 	for _, s := range a.Statements {
-		rights = append(rights, statement{Effect: "Allow", Action: s.Actions, Resource: s.Resources, Condition: s.Conditions})
+		rights = append(rights, statement{Effect: "Allow", Action: s.Actions, Resource: s.Resources,
+			Condition: s.Conditions})
 	}
 	return rights
 }

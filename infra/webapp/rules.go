@@ -84,8 +84,9 @@ func rules(name string, args Args, places places) mistakes {
 
 func checkName(name string, found *mistakes) {
 	if len(name) > names.Longest || !nameAllowed.MatchString(name) {
-		found.add("name", "%q cannot be the name of AWS resources; use letters, digits and single hyphens, %d at the most, "+
-			"starting with a letter (project and stack name together make it)", name, names.Longest)
+		found.add("name",
+			"%q cannot be the name of AWS resources; use letters, digits and single hyphens, %d at the most, "+
+				"starting with a letter (project and stack name together make it)", name, names.Longest)
 	}
 }
 
@@ -116,7 +117,8 @@ func checkSource(args Args, places places, found *mistakes) {
 		return
 	}
 	if mistake.Path == places.app(args) {
-		found.add("app", "the folder %s %s; set it to the folder of your web app, relative to Pulumi.yaml", mistake.Path, mistake.Reason)
+		found.add("app", "the folder %s %s; set it to the folder of your web app, relative to Pulumi.yaml",
+			mistake.Path, mistake.Reason)
 		return
 	}
 	found.add("dockerfile", "%s", mistake)
@@ -125,10 +127,12 @@ func checkSource(args Args, places places, found *mistakes) {
 func checkApp(args Args, found *mistakes) {
 	checkPort(args, found)
 	if strings.ContainsAny(args.ReadinessPath, " \t\r\n#") || !strings.HasPrefix(args.ReadinessPath, "/") {
-		found.add("readinessPath", "%q is not allowed; use a path of the app that starts with /, such as /health", args.ReadinessPath)
+		found.add("readinessPath", "%q is not allowed; use a path of the app that starts with /, such as /health",
+			args.ReadinessPath)
 	}
 	if args.BuildCache && args.ImageTagMutability == Immutable {
-		found.add("buildCache", "needs a tag that moves on to each new image, which imageTagMutability IMMUTABLE forbids; use MUTABLE, or leave buildCache out")
+		found.add("buildCache",
+			"needs a tag that moves on to each new image, which imageTagMutability IMMUTABLE forbids; use MUTABLE, or leave buildCache out")
 	}
 	for _, key := range sortedKeys(args.BuildArgs) {
 		if key == "" || strings.ContainsAny(key, "= \t\r\n") {
@@ -152,7 +156,8 @@ func checkEnvironment(args Args, found *mistakes) {
 		case misspelt(key) != "":
 			found.add("environment", "%s", misspelt(key))
 		case !variableAllowed.MatchString(key):
-			found.add("environment", "%q is not a name Lambda accepts; use letters, digits and _, at least two, starting with a letter", key)
+			found.add("environment",
+				"%q is not a name Lambda accepts; use letters, digits and _, at least two, starting with a letter", key)
 		}
 	}
 }
@@ -171,18 +176,23 @@ func checkEnvironmentSize(args Args, own map[string]variable, found *mistakes) {
 		size += len(name) + len(v.value)
 	}
 	if size > environmentSize {
-		found.add("environment", "the variables have %d bytes and Lambda takes %d; put large values into the image, or let the app read them from Parameter Store or S3",
+		found.add("environment",
+			"the variables have %d bytes and Lambda takes %d; put large values into the image, or let the app read them from Parameter Store or S3",
 			size, environmentSize)
 	}
 }
 
 func checkFunction(args Args, found *mistakes) {
-	if waits := args.apiTimeout(); args.Timeout > waits+1 && len(args.Schedules) == 0 { // a scheduled task has 15 minutes
-		found.add("timeout", "%d s is longer than API Gateway waits for an answer (%d s): callers would get 504 while the function runs on; "+
-			"use %d or less, or invokeMode response_stream, which lifts the limit to %d s", args.Timeout, waits, waits+1, streamTimeout)
+	if waits := args.apiTimeout(); args.Timeout > waits+1 &&
+		len(args.Schedules) == 0 { // a scheduled task has 15 minutes
+		found.add("timeout",
+			"%d s is longer than API Gateway waits for an answer (%d s): callers would get 504 while the function runs on; "+
+				"use %d or less, or invokeMode response_stream, which lifts the limit to %d s", args.Timeout, waits,
+			waits+1, streamTimeout)
 	}
 	if (len(args.SubnetIDs) == 0) != (len(args.SecurityGroupIDs) == 0) {
-		found.add("vpcSubnetIds", "subnets and security groups go together; set both vpcSubnetIds and vpcSecurityGroupIds, or neither")
+		found.add("vpcSubnetIds",
+			"subnets and security groups go together; set both vpcSubnetIds and vpcSecurityGroupIds, or neither")
 	}
 	checkIDs("vpcSubnetIds", "subnet-", args.SubnetIDs, found)
 	checkIDs("vpcSecurityGroupIds", "sg-", args.SecurityGroupIDs, found)
@@ -203,14 +213,17 @@ func checkStatement(number int, s Statement, found *mistakes) {
 	for _, action := range s.Actions {
 		switch service, name, _ := strings.Cut(action, ":"); {
 		case strings.Trim(service+name, "*") == "":
-			found.add("iamStatements", "number %d allows every action; name those the app needs, such as s3:GetObject", number)
+			found.add("iamStatements",
+				"number %d allows every action; name those the app needs, such as s3:GetObject", number)
 		case !actionAllowed.MatchString(action):
-			found.add("iamStatements", "number %d: %q is not an action; use a service and its action, such as s3:GetObject", number, action)
+			found.add("iamStatements",
+				"number %d: %q is not an action; use a service and its action, such as s3:GetObject", number, action)
 		}
 	}
 	for _, resource := range s.Resources {
 		if resource != "*" && !strings.HasPrefix(resource, "arn:") {
-			found.add("iamStatements", "number %d: %q is not a resource; use an ARN, such as arn:aws:s3:::my-bucket/*, or *", number, resource)
+			found.add("iamStatements",
+				"number %d: %q is not a resource; use an ARN, such as arn:aws:s3:::my-bucket/*, or *", number, resource)
 		}
 	}
 }
@@ -230,8 +243,10 @@ func checkARN(key, service, kind string, value pulumi.StringInput, found *mistak
 	if !known {
 		return
 	}
-	if !strings.HasPrefix(string(arn), "arn:") || cutARN(string(arn), arnService) != service || !strings.HasPrefix(cutARN(string(arn), arnResource), kind) {
-		found.add(key, "%q is not an ARN of the kind that is needed; use one such as arn:aws:%s:...:%s...", arn, service, kind)
+	if !strings.HasPrefix(string(arn), "arn:") || cutARN(string(arn), arnService) != service ||
+		!strings.HasPrefix(cutARN(string(arn), arnResource), kind) {
+		found.add(key, "%q is not an ARN of the kind that is needed; use one such as arn:aws:%s:...:%s...", arn,
+			service, kind)
 	} else if id := cutARN(string(arn), arnAccount); !accountAllowed.MatchString(id) && id != "aws" {
 		found.add(key, "%q has the account %q; an account id has 12 digits", arn, id)
 	}
@@ -240,45 +255,62 @@ func checkARN(key, service, kind string, value pulumi.StringInput, found *mistak
 func checkConcurrency(args Args, found *mistakes) {
 	low, high := args.ProvisionedConcurrency, args.ProvisionedConcurrencyMax
 	if high > 0 && high < low {
-		found.add("provisionedConcurrencyMax", "%d is less than provisionedConcurrency (%d); use more, or 0 for a fixed number", high, low)
+		found.add("provisionedConcurrencyMax",
+			"%d is less than provisionedConcurrency (%d); use more, or 0 for a fixed number", high, low)
 	}
 	if (high > 0 || len(args.ProvisionedSchedule) > 0) && low == 0 {
-		found.add("provisionedConcurrency", "0 leaves nothing to scale from; use 1 or more, or leave provisionedConcurrencyMax and provisionedSchedule out")
+		found.add("provisionedConcurrency",
+			"0 leaves nothing to scale from; use 1 or more, or leave provisionedConcurrencyMax and provisionedSchedule out")
 	}
 	if can := args.availableConcurrency(); args.ReservedConcurrency > can {
-		found.add("reservedConcurrency", "%d is more than the account can set aside: of its %d (accountConcurrency) Lambda keeps %d for other functions; use %d, or less",
+		found.add("reservedConcurrency",
+			"%d is more than the account can set aside: of its %d (accountConcurrency) Lambda keeps %d for other functions; use %d, or less",
 			args.ReservedConcurrency, args.AccountConcurrency, keptConcurrency, can)
 	} else if needed := max(low, high) + low; args.ReservedConcurrency == 0 && needed > can {
-		found.add("provisionedConcurrency", "the started environments of the old and the new version together (%d and %d) are more than the account can start during a deployment: "+
-			"of its %d (accountConcurrency) Lambda keeps %d for requests; use fewer", max(low, high), low, args.AccountConcurrency, keptConcurrency)
+		found.add("provisionedConcurrency",
+			"the started environments of the old and the new version together (%d and %d) are more than the account can start during a deployment: "+
+				"of its %d (accountConcurrency) Lambda keeps %d for requests; use fewer", max(low, high), low,
+			args.AccountConcurrency, keptConcurrency)
 	}
 	if needed := max(low, high) + low; args.ReservedConcurrency > 0 && needed > args.ReservedConcurrency {
-		found.add("reservedConcurrency", "%d is less than the old and the new version's started environments together (%d and %d), which are taken from it during a deployment; "+
-			"use %d or more, or 0", args.ReservedConcurrency, max(low, high), low, needed)
+		found.add("reservedConcurrency",
+			"%d is less than the old and the new version's started environments together (%d and %d), which are taken from it during a deployment; "+
+				"use %d or more, or 0", args.ReservedConcurrency, max(low, high), low, needed)
 	}
 	for i, s := range args.ProvisionedSchedule {
 		if !scheduleAllowed.MatchString(s.Schedule) {
-			found.add("provisionedSchedule", "number %d: %q is not a schedule; use cron(...) with six fields, rate(1 day) or at(2030-01-31T08:00:00)", i+1, s.Schedule)
+			found.add("provisionedSchedule",
+				"number %d: %q is not a schedule; use cron(...) with six fields, rate(1 day) or at(2030-01-31T08:00:00)", i+1, s.Schedule)
 		}
 		if _, err := time.LoadLocation(s.Timezone); err != nil || s.Timezone == "Local" {
-			found.add("provisionedSchedule", "number %d: %q is not a time zone; use a name such as Europe/Berlin, or leave it out for UTC", i+1, s.Timezone)
+			found.add("provisionedSchedule",
+				"number %d: %q is not a time zone; use a name such as Europe/Berlin, or leave it out for UTC", i+1,
+				s.Timezone)
 		}
 		if s.Min < 0 || s.Max < max(s.Min, 1) {
-			found.add("provisionedSchedule", "number %d: min %d and max %d are no bounds; use 0 <= min <= max and a max of 1 or more", i+1, s.Min, s.Max)
+			found.add("provisionedSchedule",
+				"number %d: min %d and max %d are no bounds; use 0 <= min <= max and a max of 1 or more", i+1, s.Min,
+				s.Max)
 		}
 		if s.Max < low {
-			found.add("provisionedSchedule", "number %d: max %d is less than provisionedConcurrency (%d), with which the started environments begin; use %d or more", i+1, s.Max, low, low)
+			found.add("provisionedSchedule",
+				"number %d: max %d is less than provisionedConcurrency (%d), with which the started environments begin; use %d or more", i+1, s.Max, low, low)
 		}
 		if args.ReservedConcurrency > 0 && s.Max+low > args.ReservedConcurrency {
-			found.add("provisionedSchedule", "number %d: max %d and the %d of a new version are more than reservedConcurrency (%d)", i+1, s.Max, low, args.ReservedConcurrency)
+			found.add("provisionedSchedule",
+				"number %d: max %d and the %d of a new version are more than reservedConcurrency (%d)", i+1, s.Max,
+				low, args.ReservedConcurrency)
 		}
 	}
 	if args.CanaryWeight > 0 && args.LiveVersion == 0 {
-		found.add("canaryWeight", "%d has no version to share the requests with; set liveVersion to the version that serves the rest", args.CanaryWeight)
+		found.add("canaryWeight",
+			"%d has no version to share the requests with; set liveVersion to the version that serves the rest",
+			args.CanaryWeight)
 	}
 	if 0 < args.CanaryWeight && args.CanaryWeight < 100 && low > 0 {
-		found.add("canaryWeight", "Lambda does not share requests by weight where there is provisioned concurrency; use 0 or 100, "+
-			"or set provisionedConcurrency to 0, deploy that, and then start the rollout")
+		found.add("canaryWeight",
+			"Lambda does not share requests by weight where there is provisioned concurrency; use 0 or 100, "+
+				"or set provisionedConcurrency to 0, deploy that, and then start the rollout")
 	}
 }
 
@@ -290,14 +322,18 @@ func checkAPI(args Args, found *mistakes) {
 		found.add("stage", "%q is not allowed; use 1 to 128 letters, digits, hyphens and underscores", args.Stage)
 	}
 	if args.Stage == testStage {
-		found.add("stage", "%q belongs to API Gateway, whose console calls methods under it; use another name", args.Stage)
+		found.add("stage", "%q belongs to API Gateway, whose console calls methods under it; use another name",
+			args.Stage)
 	}
 	if args.InvokeMode == Buffered && args.APITimeout > raisedTimeout {
-		found.add("apiTimeout", "%d s is more than API Gateway allows for buffered answers; use %d or less (more than %d needs a raised quota), or invokeMode response_stream",
+		found.add("apiTimeout",
+			"%d s is more than API Gateway allows for buffered answers; use %d or less (more than %d needs a raised quota), or invokeMode response_stream",
 			args.APITimeout, raisedTimeout, bufferedTimeout)
 	}
-	if _, compressed := args.Environment["AWS_LWA_ENABLE_COMPRESSION"]; compressed && args.InvokeMode == ResponseStream {
-		found.add("invokeMode", "the adapter does not compress streamed answers; leave AWS_LWA_ENABLE_COMPRESSION out of environment, or use buffered")
+	if _, compressed := args.Environment["AWS_LWA_ENABLE_COMPRESSION"]; compressed &&
+		args.InvokeMode == ResponseStream {
+		found.add("invokeMode",
+			"the adapter does not compress streamed answers; leave AWS_LWA_ENABLE_COMPRESSION out of environment, or use buffered")
 	}
 	if args.ThrottleBurst > 0 && args.ThrottleRate == 0 {
 		found.add("throttleBurst", "%d needs a rate; set throttleRate too", args.ThrottleBurst)
@@ -315,9 +351,12 @@ func checkCallers(args Args, found *mistakes) {
 	for _, p := range args.AllowedPrincipals {
 		switch {
 		case cutARN(p, arnService) == "sts" && strings.HasPrefix(cutARN(p, arnResource), "assumed-role/"):
-			found.add("allowedPrincipals", "%q is a session, and AWS compares the role it belongs to; use the role's ARN (arn:aws:iam::...:role/...)", p)
-		case strings.HasPrefix(p, "arn:") && cutARN(p, arnResource) != "" && !accountAllowed.MatchString(cutARN(p, arnAccount)):
-			found.add("allowedPrincipals", "%q has the account %q; an account id has 12 digits", p, cutARN(p, arnAccount))
+			found.add("allowedPrincipals",
+				"%q is a session, and AWS compares the role it belongs to; use the role's ARN (arn:aws:iam::...:role/...)", p)
+		case strings.HasPrefix(p, "arn:") && cutARN(p, arnResource) != "" && !accountAllowed.MatchString(cutARN(p,
+			arnAccount)):
+			found.add("allowedPrincipals", "%q has the account %q; an account id has 12 digits", p,
+				cutARN(p, arnAccount))
 		case !accountAllowed.MatchString(p) && !slices.Contains([]string{"iam", "sts"}, cutARN(p, arnService)):
 			found.add("allowedPrincipals", "%q is neither an account id (12 digits) nor the ARN of a role or a user", p)
 		}
@@ -338,20 +377,24 @@ func checkCallersSize(args Args, found *mistakes) {
 	if !args.guarded() {
 		return
 	}
-	text, err := document(callers("arn:aws-us-gov:lambda:ap-southeast-1:123456789012:function:name:live", args).Statement...)
+	text, err := document(callers("arn:aws-us-gov:lambda:ap-southeast-1:123456789012:function:name:live",
+		args).Statement...)
 	if err == nil && len(text) > callersSize {
 		found.add("allowedSourceRanges", "who may call makes a policy of %d characters and API Gateway takes %d; "+
-			"use fewer and wider ranges and principals, or a web ACL with an IP set (webAclArn)", len(text), callersSize)
+			"use fewer and wider ranges and principals, or a web ACL with an IP set (webAclArn)", len(text),
+			callersSize)
 	}
 }
 
 func checkDomain(args Args, found *mistakes) {
 	if args.DomainName == "" {
 		if args.DomainCertificate != nil || args.DomainHostedZone != nil || args.DomainBasePath != "" {
-			found.add("domainName", "is not set, but a certificate, a hosted zone or a base path is; set it, or leave those out")
+			found.add("domainName",
+				"is not set, but a certificate, a hosted zone or a base path is; set it, or leave those out")
 		}
 		if args.DisableExecuteAPI {
-			found.add("disableExecuteApiEndpoint", "true leaves no way to the app without a domain; set domainName, or leave this out")
+			found.add("disableExecuteApiEndpoint",
+				"true leaves no way to the app without a domain; set domainName, or leave this out")
 		}
 		return
 	}
@@ -359,14 +402,18 @@ func checkDomain(args Args, found *mistakes) {
 		found.add("domainName", "%q is not a domain name; use one such as api.example.com", args.DomainName)
 	}
 	if args.DomainCertificate == nil {
-		found.add("domainCertificateArn", "is not set; a domain needs the ARN of its ACM certificate in the API's region")
+		found.add("domainCertificateArn",
+			"is not set; a domain needs the ARN of its ACM certificate in the API's region")
 	}
 	checkARN("domainCertificateArn", "acm", "certificate/", args.DomainCertificate, found)
 	if zone, known := args.DomainHostedZone.(pulumi.String); known && !zoneAllowed.MatchString(string(zone)) {
-		found.add("domainHostedZoneId", "%q is not a zone's id; use the one Route 53 gave it, such as Z0123456789ABCDEFGHIJ", zone)
+		found.add("domainHostedZoneId",
+			"%q is not a zone's id; use the one Route 53 gave it, such as Z0123456789ABCDEFGHIJ", zone)
 	}
 	if args.DomainBasePath != "" && !basePathAllowed.MatchString(args.DomainBasePath) {
-		found.add("domainBasePath", "%q is not allowed; use one segment of letters, digits and $-_.+!*'(), without slashes", args.DomainBasePath)
+		found.add("domainBasePath",
+			"%q is not allowed; use one segment of letters, digits and $-_.+!*'(), without slashes",
+			args.DomainBasePath)
 	}
 }
 
@@ -377,10 +424,13 @@ func checkOperations(args Args, found *mistakes) {
 		found.add("alarmEmail", "%q is not an e-mail address", args.AlarmEmail)
 	}
 	if reserved := args.ReservedConcurrency; reserved > 0 && args.AlarmConcurrency >= reserved {
-		found.add("alarmConcurrency", "%d is never exceeded, as reservedConcurrency ends at %d; use less, or 0 for four fifths of it", args.AlarmConcurrency, reserved)
+		found.add("alarmConcurrency",
+			"%d is never exceeded, as reservedConcurrency ends at %d; use less, or 0 for four fifths of it",
+			args.AlarmConcurrency, reserved)
 	}
 	if args.AlarmEmail != "" && args.AlarmTopic != nil {
-		found.add("alarmEmail", "alarms go to one place; subscribe the address to the topic of alarmTopicArn, or leave that out")
+		found.add("alarmEmail",
+			"alarms go to one place; subscribe the address to the topic of alarmTopicArn, or leave that out")
 	}
 }
 
@@ -393,7 +443,8 @@ func checkPlace(s Settings, found *mistakes) {
 	fields(reflect.ValueOf(s.Args), func(field reflect.StructField, value reflect.Value) {
 		arn, known := value.Interface().(pulumi.String)
 		if there := cutARN(string(arn), arnRegion); known && there != "" && there != s.Region {
-			found.add(field.Tag.Get("config"), "%q is in %s, and the web app goes to %s (aws:region); use one of that region", arn, there, s.Region)
+			found.add(field.Tag.Get("config"),
+				"%q is in %s, and the web app goes to %s (aws:region); use one of that region", arn, there, s.Region)
 		}
 	})
 	checkStackTags(s.Tags, found)
@@ -412,14 +463,18 @@ func checkStackTags(tags map[string]string, found *mistakes) {
 	}
 	for _, key := range sortedKeys(tags) {
 		if key == "" || len(key) > 128 || strings.HasPrefix(strings.ToLower(key), "aws:") || len(tags[key]) > 256 {
-			found.add("tags", "%q is not allowed; a name has 1 to 128 characters and does not start with aws:, a value has at most 256", cmp.Or(key, "(empty)"))
+			found.add("tags",
+				"%q is not allowed; a name has 1 to 128 characters and does not start with aws:, a value has at most 256", cmp.Or(key, "(empty)"))
 		}
 		if other, taken := seen[strings.ToLower(key)]; taken && other != key {
-			found.add("tags", "%q and %q are one name to IAM, which does not tell capitals from small letters; use one of them", other, key)
+			found.add("tags",
+				"%q and %q are one name to IAM, which does not tell capitals from small letters; use one of them",
+				other, key)
 		}
 		seen[strings.ToLower(key)] = key
 	}
 	if len(seen) > mostTags {
-		found.add("tags", "with %s there are %d, and AWS takes %d on a resource; use %d or fewer", strings.Join(ownTags, " and "), len(seen), mostTags, mostTags-len(ownTags))
+		found.add("tags", "with %s there are %d, and AWS takes %d on a resource; use %d or fewer",
+			strings.Join(ownTags, " and "), len(seen), mostTags, mostTags-len(ownTags))
 	}
 }

@@ -127,7 +127,8 @@ func (b builder) schedulerRole(name string, fn *appFunction, failed *queue) (*ia
 			return document(statement{
 				Effect: "Allow", Action: []string{"sts:AssumeRole"},
 				Principal: map[string]string{"Service": "scheduler.amazonaws.com"},
-				Condition: map[string]map[string][]string{"StringEquals": {"aws:SourceAccount": {cutARN(near, arnAccount)}}},
+				Condition: map[string]map[string][]string{"StringEquals": {"aws:SourceAccount": {cutARN(near,
+					arnAccount)}}},
 			})
 		}).(pulumi.StringOutput),
 		PermissionsBoundary: optional(b.args.PermissionsBoundary),
@@ -139,7 +140,8 @@ func (b builder) schedulerRole(name string, fn *appFunction, failed *queue) (*ia
 		Role: role.Name,
 		Policy: pulumi.All(fn.alias.Arn, failed.ARN).ApplyT(func(v []any) (string, error) {
 			return document(
-				statement{Effect: "Allow", Action: []string{"lambda:InvokeFunction"}, Resource: []string{v[0].(string)}},
+				statement{Effect: "Allow", Action: []string{"lambda:InvokeFunction"},
+					Resource: []string{v[0].(string)}},
 				statement{Effect: "Allow", Action: []string{"sqs:SendMessage"}, Resource: []string{v[1].(string)}})
 		}).(pulumi.StringOutput),
 	}, b.parent)

@@ -22,7 +22,8 @@ const repositoryRoot = "../.."
 func TestSchemaAndStructAgree(t *testing.T) {
 	schema, err := workspace.LoadProject(filepath.Join(repositoryRoot, "Pulumi.yaml"))
 	must(t, err)
-	types := map[reflect.Kind]string{reflect.String: "string", reflect.Int: "integer", reflect.Bool: "boolean", reflect.Map: "object", reflect.Slice: "array",
+	types := map[reflect.Kind]string{reflect.String: "string", reflect.Int: "integer", reflect.Bool: "boolean",
+		reflect.Map: "object", reflect.Slice: "array",
 		reflect.Interface: "string", reflect.Struct: "object"}
 	inCode := map[string]bool{}
 	compare := func(field reflect.StructField, _ reflect.Value) {
@@ -84,7 +85,8 @@ func TestTagsAreSound(t *testing.T) {
 					t.Errorf("%s: the number %q", field.Name, word)
 				}
 			}
-			if low, high := limits(allowed); allowed != "" && len(words) == 1 && (allowed != fmt.Sprintf("%d..%d", low, high) || low >= high) {
+			if low, high := limits(allowed); allowed != "" && len(words) == 1 && (allowed != fmt.Sprintf("%d..%d",
+				low, high) || low >= high) {
 				t.Errorf("%s: the range %q", field.Name, allowed)
 			}
 			if _, err := strconv.Atoi(given); given != "" && err != nil {
@@ -95,7 +97,8 @@ func TestTagsAreSound(t *testing.T) {
 				t.Errorf("%s: the words %q", field.Name, allowed)
 			}
 		default:
-			if slices.Contains([]reflect.Kind{reflect.Slice, reflect.Struct}, field.Type.Kind()) && field.Tag.Get("shape") == "" {
+			if slices.Contains([]reflect.Kind{reflect.Slice, reflect.Struct}, field.Type.Kind()) &&
+				field.Tag.Get("shape") == "" {
 				t.Errorf("%s: no words for its shape", field.Name)
 			}
 			if allowed != "" || given != "" {
@@ -116,8 +119,10 @@ func TestEnvironmentsOfTheRepository(t *testing.T) {
 		stack string
 		want  map[string]any // token and path to value
 	}{
-		{"dev", map[string]any{typeFunction + " memorySize": 512.0, typeLogs + " retentionInDays": 7.0, typeFunction + " environment.variables.APP_ENV": "dev"}},
-		{"prod", map[string]any{typeFunction + " architectures": []any{"arm64"}, typeProvisioned + " provisionedConcurrentExecutions": 2.0,
+		{"dev", map[string]any{typeFunction + " memorySize": 512.0, typeLogs + " retentionInDays": 7.0, typeFunction +
+			" environment.variables.APP_ENV": "dev"}},
+		{"prod", map[string]any{typeFunction + " architectures": []any{"arm64"}, typeProvisioned +
+			" provisionedConcurrentExecutions": 2.0,
 			typeProvider + " defaultTags.tags.Environment": "prod"}},
 	}
 	for _, tt := range tests {

@@ -31,7 +31,8 @@ func checkSecrets(args Args, found *mistakes) {
 		case twice:
 			found.add("secrets", "%s is in environment too; leave it out of one", name)
 		case own, slices.Contains(reserved, name), strings.HasPrefix(name, "AWS_L"), !variableAllowed.MatchString(name):
-			found.add("secrets", "%q is not a name a secret can have; use letters, digits and _, at least two, starting with a letter, and none of AWS's and lambda-web's own", name)
+			found.add("secrets",
+				"%q is not a name a secret can have; use letters, digits and _, at least two, starting with a letter, and none of AWS's and lambda-web's own", name)
 		}
 	}
 	if args.SecretsKMSKey != nil && len(args.Secrets) == 0 {
@@ -62,10 +63,12 @@ func (a Args) secretStatements(near, key string) []statement {
 	}
 	var statements []statement
 	for _, action := range sortedKeys(resources) {
-		statements = append(statements, statement{Effect: "Allow", Action: []string{action}, Resource: resources[action]})
+		statements = append(statements, statement{Effect: "Allow", Action: []string{action},
+			Resource: resources[action]})
 	}
 	if key != "" {
-		statements = append(statements, statement{Effect: "Allow", Action: []string{"kms:Decrypt"}, Resource: []string{key}})
+		statements = append(statements, statement{Effect: "Allow", Action: []string{"kms:Decrypt"},
+			Resource: []string{key}})
 	}
 	return statements
 }

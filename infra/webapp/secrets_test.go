@@ -19,9 +19,12 @@ func TestSecretRights(t *testing.T) {
 	})
 	want := policy{Version: "2012-10-17", Statement: []statement{
 		{Effect: "Allow", Action: []string{"secretsmanager:GetSecretValue"}, Resource: []string{
-			"arn:aws:secretsmanager:us-east-1:210987654321:secret:mail-AbC123", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop/db-??????"}},
-		{Effect: "Allow", Action: []string{"ssm:GetParameter"}, Resource: []string{"arn:aws:ssm:eu-central-1:123456789012:parameter/shop/key"}},
-		{Effect: "Allow", Action: []string{"kms:Decrypt"}, Resource: []string{"arn:aws:kms:eu-central-1:123456789012:key/1"}},
+			"arn:aws:secretsmanager:us-east-1:210987654321:secret:mail-AbC123",
+			"arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop/db-??????"}},
+		{Effect: "Allow", Action: []string{"ssm:GetParameter"},
+			Resource: []string{"arn:aws:ssm:eu-central-1:123456789012:parameter/shop/key"}},
+		{Effect: "Allow", Action: []string{"kms:Decrypt"},
+			Resource: []string{"arn:aws:kms:eu-central-1:123456789012:key/1"}},
 	}}
 	if got := policies(t, c)[typeRolePolicy+" lambda-web-dev-secrets"]; !reflect.DeepEqual(got, want) {
 		t.Errorf("the policy is\n%v\nwant\n%v", got, want)
@@ -38,15 +41,18 @@ func TestSecretRights(t *testing.T) {
 	}
 }
 
-// TestOneSecretOfMany: an encrypted value in environment is a secret, and what stands beside it in clear stays readable. Where the
-// file does not say so, all are secrets.
+// TestOneSecretOfMany: an encrypted value in environment is a secret, and what stands beside it in clear stays
+// readable. Where the file does not say so, all are secrets.
 func TestOneSecretOfMany(t *testing.T) {
 	for _, c := range []struct {
 		name, file string
 		secret     []string
 	}{
-		{"one of three", "config:\n  lambda-web:environment:\n    LEVEL: debug\n    COUNT: 3\n    TOKEN: {secure: v1:abc}\n", []string{"TOKEN"}},
-		{"another value in the file", "config:\n  lambda-web:environment:\n    LEVEL: info\n    COUNT: 3\n", []string{"LEVEL", "TOKEN"}},
+		{"one of three",
+			"config:\n  lambda-web:environment:\n    LEVEL: debug\n    COUNT: 3\n    TOKEN: {secure: v1:abc}\n",
+			[]string{"TOKEN"}},
+		{"another value in the file", "config:\n  lambda-web:environment:\n    LEVEL: info\n    COUNT: 3\n",
+			[]string{"LEVEL", "TOKEN"}},
 		{"no file", "", []string{"COUNT", "LEVEL", "TOKEN"}},
 		{"no map", "config:\n  lambda-web:environment: {secure: v1:abc}\n", []string{"COUNT", "LEVEL", "TOKEN"}},
 		{"no YAML", "config: [", []string{"COUNT", "LEVEL", "TOKEN"}},
@@ -58,7 +64,10 @@ func TestOneSecretOfMany(t *testing.T) {
 			}
 			made := &cloud{}
 			config := map[string]string{"environment": `{"LEVEL":"debug","COUNT":3,"TOKEN":"hidden"}`}
-			must(t, p.run(made, config, []string{"environment"}, func(ctx *pulumi.Context) error { return deploy(ctx, stubCompile("")) }))
+			must(t, p.run(made, config, []string{"environment"}, func(ctx *pulumi.Context) error {
+				return deploy(ctx,
+					stubCompile(""))
+			}))
 			variables := made.one(t, typeFunction).Inputs["environment"]
 			if variables.IsSecret() {
 				t.Fatal("the whole environment is a secret")

@@ -58,7 +58,8 @@ func (r reader) read(field reflect.StructField, value reflect.Value) {
 	into := value.Addr().Interface()
 	secret := r.ctx.IsConfigSecret(full)
 	if _, keeps := into.(*pulumi.StringMap); secret && !keeps {
-		r.found.add(key, "is secret in the configuration but would be in clear in the state; only environment keeps secrets")
+		r.found.add(key,
+			"is secret in the configuration but would be in clear in the state; only environment keeps secrets")
 		return
 	}
 	shown := strconv.Quote(text)
@@ -156,7 +157,8 @@ func (r reader) unknown(known []string) {
 		case space == r.ctx.Project():
 			r.found.add(name, "there is no such setting; %s", suggestion(name, known, space))
 		case space == "aws":
-			r.found.add(key, "is not handed on to AWS; of the provider's settings use aws:region, aws:profile and aws:allowedAccountIds")
+			r.found.add(key,
+				"is not handed on to AWS; of the provider's settings use aws:region, aws:profile and aws:allowedAccountIds")
 		}
 	}
 }

@@ -24,8 +24,10 @@ func TestSecretsElsewhereAreRefused(t *testing.T) {
 		{"alarmEmail", "hunter2@example.com", "would be in clear in the state"},
 	}
 	for _, tt := range tests {
-		err := p.run(&cloud{}, map[string]string{tt.key: tt.value}, []string{tt.key}, func(ctx *pulumi.Context) error { return deploy(ctx, stubCompile("")) })
-		if err == nil || !strings.Contains(err.Error(), tt.key+": ") || !strings.Contains(err.Error(), tt.want) || strings.Contains(err.Error(), "hunter2") {
+		err := p.run(&cloud{}, map[string]string{tt.key: tt.value}, []string{tt.key},
+			func(ctx *pulumi.Context) error { return deploy(ctx, stubCompile("")) })
+		if err == nil || !strings.Contains(err.Error(), tt.key+": ") || !strings.Contains(err.Error(), tt.want) ||
+			strings.Contains(err.Error(), "hunter2") {
 			t.Errorf("%s=%s: got %v", tt.key, tt.value, err)
 		}
 	}
@@ -42,7 +44,8 @@ func TestUnknownKeys(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.key, func(t *testing.T) {
-			t.Setenv(pulumi.EnvConfig, fmt.Sprintf(`{"aws:region":"eu-central-1","lambda-web:memory":"512","other:key":"x",%q:"1"}`, tt.key))
+			t.Setenv(pulumi.EnvConfig,
+				fmt.Sprintf(`{"aws:region":"eu-central-1","lambda-web:memory":"512","other:key":"x",%q:"1"}`, tt.key))
 			err := p.refused(t, nil)
 			if len(err.Mistakes) != 1 || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("got %q, want %q", err, tt.want)
@@ -69,7 +72,8 @@ func TestRegionFallsBackToTheEnvironment(t *testing.T) {
 	t.Setenv("AWS_REGION", "")
 	t.Setenv("AWS_DEFAULT_REGION", "")
 	os.RemoveAll(filepath.Join(p.root, ".lambda-web"))
-	if err := p.refused(t, map[string]string{"aws:region": ""}); !strings.Contains(err.Error(), "pulumi config set aws:region") {
+	if err := p.refused(t, map[string]string{"aws:region": ""}); !strings.Contains(err.Error(),
+		"pulumi config set aws:region") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -77,8 +81,10 @@ func TestRegionFallsBackToTheEnvironment(t *testing.T) {
 // Whatever the configuration holds: a value is taken as it stands or named as a mistake.
 func FuzzSettings(f *testing.F) {
 	for _, seed := range [][2]string{
-		{"memory", "512"}, {"memory", "0x10"}, {"environment", `{"A1":"b"}`}, {"environment", `{"A1":null}`}, {"environment", "[]"},
-		{"tags", `{"a":1e9}`}, {"asyncInit", "TRUE"}, {"stage", "\x00"}, {"readinessPath", "/%zz"}, {"buildArgs", "null"},
+		{"memory", "512"}, {"memory", "0x10"}, {"environment", `{"A1":"b"}`}, {"environment", `{"A1":null}`},
+		{"environment", "[]"},
+		{"tags", `{"a":1e9}`}, {"asyncInit", "TRUE"}, {"stage", "\x00"}, {"readinessPath", "/%zz"}, {"buildArgs",
+			"null"},
 		{"dockerfile", "./././Dockerfile"}, {"auth", " NONE "},
 	} {
 		f.Add(seed[0], seed[1])

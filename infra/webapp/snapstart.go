@@ -13,8 +13,8 @@ import (
 // environment (https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html). Alias, permission and API are what they
 // are without it.
 
-// snapshotTimeout is how long the provider waits for a version: the app's init may take 15 minutes, and then there is the
-// snapshot. The provider's own limit is 10 minutes.
+// snapshotTimeout is how long the provider waits for a version: the app's init may take 15 minutes, and then there is
+// the snapshot. The provider's own limit is 10 minutes.
 const snapshotTimeout = "20m"
 
 // snapshotStorage is the only size of /tmp that Lambda takes snapshots with.

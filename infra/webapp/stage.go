@@ -152,8 +152,9 @@ func (b builder) accountLogRole(partition pulumi.StringOutput) (*apigateway.Acco
 		return nil, err
 	}
 	push, err := iam.NewRolePolicyAttachment(b.ctx, b.name+"-apigateway", &iam.RolePolicyAttachmentArgs{
-		Role:      role.Name,
-		PolicyArn: pulumi.Sprintf("arn:%s:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs", partition),
+		Role: role.Name,
+		PolicyArn: pulumi.Sprintf("arn:%s:iam::aws:policy/service-role/AmazonAPIGatewayPushToCloudWatchLogs",
+			partition),
 	}, b.parent, pulumi.RetainOnDelete(true))
 	if err != nil {
 		return nil, err

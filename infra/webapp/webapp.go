@@ -76,7 +76,8 @@ func New(ctx *pulumi.Context, name string, args Args, opts ...pulumi.ResourceOpt
 	return newWebApp(ctx, name, args, buildcontext.Compile, opts...)
 }
 
-func newWebApp(ctx *pulumi.Context, name string, args Args, compile compileProgram, opts ...pulumi.ResourceOption) (*WebApp, error) {
+func newWebApp(ctx *pulumi.Context, name string, args Args, compile compileProgram,
+	opts ...pulumi.ResourceOption) (*WebApp, error) {
 	args = args.withDefaults()
 	places, err := locate(ctx)
 	if err != nil {
@@ -99,7 +100,8 @@ func newWebApp(ctx *pulumi.Context, name string, args Args, compile compileProgr
 	if err := ctx.Log.Info("The app's port is "+port.String(), &pulumi.LogArgs{Resource: w}); err != nil {
 		return nil, fmt.Errorf("say the port of %s: %w", name, err)
 	}
-	if err := w.register(builder{ctx: ctx, name: name, args: args, parent: pulumi.Parent(w), port: port}, staged); err != nil {
+	if err := w.register(builder{ctx: ctx, name: name, args: args, parent: pulumi.Parent(w), port: port},
+		staged); err != nil {
 		return nil, err
 	}
 	return w, ctx.RegisterResourceOutputs(w, w.Outputs())

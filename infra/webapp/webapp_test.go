@@ -39,9 +39,12 @@ func TestDefaultGraph(t *testing.T) {
 	}
 	slices.Sort(got)
 	want := []string{
-		typeDeployment + " lambda-web-dev", typeAPI + " lambda-web-dev", typeStage + " lambda-web-dev", typeLogs + " lambda-web-dev",
-		typePull + " lambda-web-dev", typeRole + " lambda-web-dev", typeRolePolicy + " lambda-web-dev-logs", typeAlias + " lambda-web-dev-live",
-		typeFunction + " lambda-web-dev", typePermission + " lambda-web-dev", typeRepository + " lambda-web-dev", typeImage + " lambda-web-dev",
+		typeDeployment + " lambda-web-dev", typeAPI + " lambda-web-dev", typeStage + " lambda-web-dev", typeLogs +
+			" lambda-web-dev",
+		typePull + " lambda-web-dev", typeRole + " lambda-web-dev", typeRolePolicy + " lambda-web-dev-logs",
+		typeAlias + " lambda-web-dev-live",
+		typeFunction + " lambda-web-dev", typePermission + " lambda-web-dev", typeRepository + " lambda-web-dev",
+		typeImage + " lambda-web-dev",
 		Type + " lambda-web-dev", typeProvider + " aws",
 	}
 	slices.Sort(want)
@@ -97,25 +100,29 @@ func TestInputs(t *testing.T) {
 	}{
 		{"region", nil, typeProvider, "region", region},
 		{"profile", map[string]string{"aws:profile": "shop"}, typeProvider, "profile", "shop"},
-		{"allowed accounts", map[string]string{"aws:allowedAccountIds": `["123456789012"]`}, typeProvider, "allowedAccountIds", []any{account}},
+		{"allowed accounts", map[string]string{"aws:allowedAccountIds": `["123456789012"]`}, typeProvider,
+			"allowedAccountIds", []any{account}},
 		{"tags", map[string]string{"tags": `{"Team":"shop","Stack":"mine"}`}, typeProvider, "defaultTags.tags",
 			map[string]any{"Project": "lambda-web", "Stack": "mine", "Team": "shop"}},
 
 		{"images are scanned", nil, typeRepository, "imageScanningConfiguration.scanOnPush", true},
 		{"old images go", nil, typeRepository, "lifecyclePolicy.rules", []any{map[string]any{
 			"description": "Keep the newest 10 images", "tagStatus": "any", "maximumNumberOfImages": 10.0}}},
-		{"image retention", map[string]string{"imageRetention": "3"}, typeRepository, "lifecyclePolicy.rules", []any{map[string]any{
-			"description": "Keep the newest 3 images", "tagStatus": "any", "maximumNumberOfImages": 3.0}}},
+		{"image retention", map[string]string{"imageRetention": "3"}, typeRepository, "lifecyclePolicy.rules",
+			[]any{map[string]any{
+				"description": "Keep the newest 3 images", "tagStatus": "any", "maximumNumberOfImages": 3.0}}},
 		{"destroy removes images", nil, typeRepository, "forceDelete", true},
 
 		{"context relative to the program", nil, typeImage, "build.context", "../.lambda-web/build/dev/lambda-web-dev"},
-		{"Dockerfile relative to the program", nil, typeImage, "build.dockerfile", "../.lambda-web/build/dev/lambda-web-dev/.lambda-web/Dockerfile"},
+		{"Dockerfile relative to the program", nil, typeImage, "build.dockerfile",
+			"../.lambda-web/build/dev/lambda-web-dev/.lambda-web/Dockerfile"},
 		{"platform of x86_64", nil, typeImage, "build.platform", "linux/amd64"},
 		{"platform of arm64", arm, typeImage, "build.platform", "linux/arm64"},
 		{"build arguments", map[string]string{"buildArgs": `{"BASE":"python","N":3,"B":true}`}, typeImage, "build.args",
 			map[string]any{"BASE": "python", "N": "3", "B": "true"}},
 		{"pushed as", nil, typeImage, "registry.username", "AWS"},
-		{"pushed to", nil, typeImage, "registry.server", "123456789012.dkr.ecr.eu-central-1.amazonaws.com/lambda-web-dev"},
+		{"pushed to", nil, typeImage, "registry.server",
+			"123456789012.dkr.ecr.eu-central-1.amazonaws.com/lambda-web-dev"},
 
 		{"log group", nil, typeLogs, "name", "/aws/lambda/lambda-web-dev"},
 		{"retention", nil, typeLogs, "retentionInDays", 14.0},
@@ -131,16 +138,21 @@ func TestInputs(t *testing.T) {
 		{"shorter timeout", map[string]string{"timeout": "1"}, typeFunction, "timeout", 1.0},
 		{"storage", map[string]string{"ephemeralStorage": "1024"}, typeFunction, "ephemeralStorage.size", 1024.0},
 		{"version", nil, typeFunction, "publish", true},
-		{"logs go to the log group", nil, typeFunction, "loggingConfig", map[string]any{"logFormat": "Text", "logGroup": "/aws/lambda/lambda-web-dev"}},
+		{"logs go to the log group", nil, typeFunction, "loggingConfig", map[string]any{"logFormat": "Text",
+			"logGroup": "/aws/lambda/lambda-web-dev"}},
 		{"JSON logs", map[string]string{"logFormat": "JSON"}, typeFunction, "loggingConfig.logFormat", "JSON"},
 
 		{"alias", nil, typeAlias, "name", "live"},
 		{"alias of the function", nil, typeAlias, "functionName", "lambda-web-dev-1a2b3c4"},
 		{"alias of the published version", nil, typeAlias, "functionVersion", "7"},
-		{"provisioned concurrency", map[string]string{"provisionedConcurrency": "5"}, typeProvisioned, "provisionedConcurrentExecutions", 5.0},
-		{"provisioned concurrency on the version", map[string]string{"provisionedConcurrency": "5"}, typeProvisioned, "qualifier", "7"},
-		{"provisioned concurrency on an older version", map[string]string{"provisionedConcurrency": "5", "liveVersion": "3"}, typeProvisioned, "qualifier", "3"},
-		{"provisioned concurrency that scales on the alias", map[string]string{"provisionedConcurrency": "5", "provisionedConcurrencyMax": "9"}, typeProvisioned, "qualifier", "live"},
+		{"provisioned concurrency", map[string]string{"provisionedConcurrency": "5"}, typeProvisioned,
+			"provisionedConcurrentExecutions", 5.0},
+		{"provisioned concurrency on the version", map[string]string{"provisionedConcurrency": "5"}, typeProvisioned,
+			"qualifier", "7"},
+		{"provisioned concurrency on an older version", map[string]string{"provisionedConcurrency": "5",
+			"liveVersion": "3"}, typeProvisioned, "qualifier", "3"},
+		{"provisioned concurrency that scales on the alias", map[string]string{"provisionedConcurrency": "5",
+			"provisionedConcurrencyMax": "9"}, typeProvisioned, "qualifier", "live"},
 
 		{"regional", nil, typeAPI, "endpointConfiguration.types", "REGIONAL"},
 		{"API name", nil, typeAPI, "name", "lambda-web-dev"},
@@ -152,11 +164,13 @@ func TestInputs(t *testing.T) {
 		{"permission for API Gateway", nil, typePermission, "principal", "apigateway.amazonaws.com"},
 		{"permission on the function", nil, typePermission, "function", "lambda-web-dev-1a2b3c4"},
 		{"permission on the alias", nil, typePermission, "qualifier", "live"},
-		{"permission for this API and stage", nil, typePermission, "sourceArn", "arn:aws:execute-api:eu-central-1:123456789012:id-lambda-web-dev/v1/*/*"},
+		{"permission for this API and stage", nil, typePermission, "sourceArn",
+			"arn:aws:execute-api:eu-central-1:123456789012:id-lambda-web-dev/v1/*/*"},
 		{"permission for the other stage", map[string]string{"stage": "live"}, typePermission, "sourceArn",
 			"arn:aws:execute-api:eu-central-1:123456789012:id-lambda-web-dev/live/*/*"},
-		{"integration", nil, typeAPI, "body", documentWith(t, `{"type":"aws_proxy","httpMethod":"POST","uri":"arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/`+
-			aliasARN+`/invocations","passthroughBehavior":"when_no_match","timeoutInMillis":29000}`)},
+		{"integration", nil, typeAPI, "body", documentWith(t,
+			`{"type":"aws_proxy","httpMethod":"POST","uri":"arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/`+
+				aliasARN+`/invocations","passthroughBehavior":"when_no_match","timeoutInMillis":29000}`)},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -171,7 +185,8 @@ func TestInputs(t *testing.T) {
 // documentWith is the whole OpenAPI document of an open API with this integration.
 func documentWith(t *testing.T, integration string) string {
 	t.Helper()
-	operation := `"responses":{"default":{"description":"What the app answers"}},"x-amazon-apigateway-integration":` + integration
+	operation := `"responses":{"default":{"description":"What the app answers"}},"x-amazon-apigateway-integration":` +
+		integration
 	text := `{"openapi":"3.0.1","info":{"title":"lambda-web-dev","version":"1"},"paths":{` +
 		`"/":{"x-amazon-apigateway-any-method":{` + operation + `}},` +
 		`"/{proxy+}":{"x-amazon-apigateway-any-method":{"parameters":[{"name":"proxy","in":"path","required":true,"schema":{"type":"string"}}],` + operation + `}}},` +
@@ -187,7 +202,8 @@ func TestImageIsPinnedByDigest(t *testing.T) {
 	c := p.deployed(t, nil)
 	name := c.one(t, typeImage).input("imageName").(string)
 	repository, tag, _ := strings.Cut(name, ":")
-	if repository != "123456789012.dkr.ecr.eu-central-1.amazonaws.com/lambda-web-dev" || !strings.HasPrefix(tag, "amd64-") || len(tag) != len("amd64-")+16 {
+	if repository != "123456789012.dkr.ecr.eu-central-1.amazonaws.com/lambda-web-dev" || !strings.HasPrefix(tag,
+		"amd64-") || len(tag) != len("amd64-")+16 {
 		t.Errorf("the image is %q, want the repository and a tag of architecture and content", name)
 	}
 	if got, want := c.one(t, typeFunction).input("imageUri"), repository+"@sha256:"+sha256Hex(name); got != want {
@@ -224,7 +240,8 @@ func TestRegistryPasswordIsSecret(t *testing.T) {
 
 func TestEnvironment(t *testing.T) {
 	p := newProject(t)
-	adapter := map[string]any{"PORT": "8080", "AWS_LWA_PORT": "8080", "AWS_LWA_PORT_DISCOVERY": "true", "AWS_LWA_READINESS_CHECK_PATH": "/",
+	adapter := map[string]any{"PORT": "8080", "AWS_LWA_PORT": "8080", "AWS_LWA_PORT_DISCOVERY": "true",
+		"AWS_LWA_READINESS_CHECK_PATH":     "/",
 		"AWS_LWA_READINESS_CHECK_PROTOCOL": "http", "AWS_LWA_ASYNC_INIT": "false", "AWS_LWA_INVOKE_MODE": "buffered",
 		"AWS_LWA_FORWARDED_PREFIX": "auto"}
 	with := func(change map[string]any) map[string]any {
@@ -238,13 +255,16 @@ func TestEnvironment(t *testing.T) {
 		want   map[string]any
 	}{
 		{"defaults", nil, adapter},
-		{"port", map[string]string{"port": "3000"}, with(map[string]any{"PORT": "3000", "AWS_LWA_PORT": "3000", "AWS_LWA_PORT_DISCOVERY": "false"})},
+		{"port", map[string]string{"port": "3000"}, with(map[string]any{"PORT": "3000", "AWS_LWA_PORT": "3000",
+			"AWS_LWA_PORT_DISCOVERY": "false"})},
 		{"readiness", map[string]string{"readinessPath": "/health?full=1", "readinessProtocol": "tcp"},
-			with(map[string]any{"AWS_LWA_READINESS_CHECK_PATH": "/health?full=1", "AWS_LWA_READINESS_CHECK_PROTOCOL": "tcp"})},
+			with(map[string]any{"AWS_LWA_READINESS_CHECK_PATH": "/health?full=1",
+				"AWS_LWA_READINESS_CHECK_PROTOCOL": "tcp"})},
 		{"async init", map[string]string{"asyncInit": "true"}, with(map[string]any{"AWS_LWA_ASYNC_INIT": "true"})},
 		{"the user's", map[string]string{"environment": `{"DEBUG":true,"WORKERS":2,"RATE":0.10,"NAME":"ü","EMPTY":""}`},
 			with(map[string]any{"DEBUG": "true", "WORKERS": "2", "RATE": "0.10", "NAME": "ü", "EMPTY": ""})},
-		{"an adapter variable without a setting", map[string]string{"environment": `{"AWS_LWA_ENABLE_COMPRESSION":"true"}`},
+		{"an adapter variable without a setting",
+			map[string]string{"environment": `{"AWS_LWA_ENABLE_COMPRESSION":"true"}`},
 			with(map[string]any{"AWS_LWA_ENABLE_COMPRESSION": "true"})},
 	}
 	for _, tt := range tests {
@@ -261,7 +281,10 @@ func TestSecretEnvironmentStaysSecret(t *testing.T) {
 	p := newProject(t)
 	c := &cloud{}
 	config := map[string]string{"environment": `{"TOKEN":"hunter2","NAME":"x"}`}
-	must(t, p.run(c, config, []string{"environment"}, func(ctx *pulumi.Context) error { return deploy(ctx, stubCompile("")) }))
+	must(t, p.run(c, config, []string{"environment"}, func(ctx *pulumi.Context) error {
+		return deploy(ctx,
+			stubCompile(""))
+	}))
 	environment := c.one(t, typeFunction).Inputs["environment"]
 	if !environment.ContainsSecrets() {
 		t.Fatal("the environment is in clear")
@@ -274,7 +297,8 @@ func TestSecretEnvironmentStaysSecret(t *testing.T) {
 			t.Errorf("%s holds the secret", r)
 		}
 	}
-	must(t, filepath.WalkDir(filepath.Join(p.root, ".lambda-web"), func(path string, entry os.DirEntry, err error) error {
+	must(t, filepath.WalkDir(filepath.Join(p.root, ".lambda-web"), func(path string, entry os.DirEntry,
+		err error) error {
 		if err != nil || entry.IsDir() {
 			return err
 		}

@@ -43,8 +43,8 @@ func main() {
 	}
 }
 
-// download fetches the modules of a package. What goes wrong is said by the build that needs them. The returned function
-// waits for the end.
+// download fetches the modules of a package. What goes wrong is said by the build that needs them. The returned
+// function waits for the end.
 func download(pkg string) (wait func()) {
 	list := exec.Command("go", "list", "-deps", pkg)
 	if list.Start() != nil {
@@ -66,7 +66,8 @@ func build(output, pkg string, static, silent bool) error {
 	if err := command.Start(); err != nil {
 		return fmt.Errorf("start go: %w", err)
 	}
-	p := &progress{out: os.Stderr, silent: silent, terminal: isTerminal(os.Stderr), target: strings.TrimPrefix(pkg, "./"), start: time.Now()}
+	p := &progress{out: os.Stderr, silent: silent, terminal: isTerminal(os.Stderr), target: strings.TrimPrefix(pkg,
+		"./"), start: time.Now()}
 	p.follow(lines)
 	return command.Wait()
 }

@@ -91,7 +91,8 @@ func (p paste) eventFile() string {
 
 // browserHeaders say more about a browser than about the request.
 var browserHeaders = []string{
-	"user-agent", "accept-encoding", "accept-language", "upgrade-insecure-requests", "cache-control", "pragma", "dnt", "priority",
+	"user-agent", "accept-encoding", "accept-language", "upgrade-insecure-requests", "cache-control", "pragma", "dnt",
+	"priority",
 	"referer", "if-none-match", "if-modified-since",
 }
 

@@ -31,16 +31,19 @@ func TestExportsWork(t *testing.T) {
 	defer server.Close()
 	const body = `{"it's":"\"quoted\"","n":1,"ü":"\\"}` + "\n"
 	p := paste{
-		address: strings.TrimPrefix(server.URL, "http://"), method: "POST", target: "/v1/api/orders?x='1'&y=%2F", body: []byte(body), status: 201,
-		headers: []header{{Name: "Content-Type", Value: "application/json"}, {Name: "X-Quote", Value: `it's "$HOME" \n`}, {Name: "Cookie", Value: hidden, Hidden: true}},
-		answer:  []byte(`{"order": 1, "text": "\u00fc"}`),
+		address: strings.TrimPrefix(server.URL, "http://"), method: "POST", target: "/v1/api/orders?x='1'&y=%2F",
+		body: []byte(body), status: 201,
+		headers: []header{{Name: "Content-Type", Value: "application/json"}, {Name: "X-Quote",
+			Value: `it's "$HOME" \n`}, {Name: "Cookie", Value: hidden, Hidden: true}},
+		answer: []byte(`{"order": 1, "text": "\u00fc"}`),
 	}
 	for name, c := range map[string]struct {
 		file, text string
 		command    func(file string) *exec.Cmd
 	}{
-		"curl":   {"run.sh", p.curl(), func(file string) *exec.Cmd { return exec.Command("sh", file) }},
-		"pytest": {"test_x.py", p.pytest() + "\ntest_" + p.testName() + "()\n", func(file string) *exec.Cmd { return exec.Command("python3", file) }},
+		"curl": {"run.sh", p.curl(), func(file string) *exec.Cmd { return exec.Command("sh", file) }},
+		"pytest": {"test_x.py", p.pytest() + "\ntest_" + p.testName() + "()\n",
+			func(file string) *exec.Cmd { return exec.Command("python3", file) }},
 		"go": {"x_test.go", p.goTest(), func(file string) *exec.Cmd {
 			return exec.Command("go", "test", file)
 		}},
@@ -59,7 +62,8 @@ func TestExportsWork(t *testing.T) {
 				t.Fatalf("%v\n%s\n%s", err, out, c.text)
 			}
 			r := <-got
-			if r.Method != "POST" || r.RequestURI != p.target || r.Header.Get("X-Quote") != `it's "$HOME" \n` || r.Header.Get("Cookie") != "session=1" {
+			if r.Method != "POST" || r.RequestURI != p.target || r.Header.Get("X-Quote") != `it's "$HOME" \n` ||
+				r.Header.Get("Cookie") != "session=1" {
 				t.Errorf("sent %s %s %v", r.Method, r.RequestURI, r.Header)
 			}
 			if sent := <-bodies; sent != body {

@@ -41,7 +41,8 @@ func (c *Console) invoke(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	in := sandbox.Invocation{
-		Event: event, RequestID: newID(), TraceID: r.Header.Get("X-Amzn-Trace-Id"), Qualifier: r.URL.Query().Get("Qualifier"),
+		Event: event, RequestID: newID(), TraceID: r.Header.Get("X-Amzn-Trace-Id"),
+		Qualifier: r.URL.Query().Get("Qualifier"),
 	}
 	if context, err := base64.StdEncoding.DecodeString(r.Header.Get("X-Amz-Client-Context")); err == nil {
 		in.ClientContext = string(context)

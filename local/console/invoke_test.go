@@ -45,7 +45,8 @@ func TestInvokeByTheSDK(t *testing.T) {
 		t.Fatal(err)
 	}
 	log, _ := base64.StdEncoding.DecodeString(aws.ToString(out.LogResult))
-	if string(out.Payload) != `{"Records":[]}` || aws.ToString(out.ExecutedVersion) != "7" || string(log) != "handled\nEND\n" || out.FunctionError != nil {
+	if string(out.Payload) != `{"Records":[]}` || aws.ToString(out.ExecutedVersion) != "7" ||
+		string(log) != "handled\nEND\n" || out.FunctionError != nil {
 		t.Errorf("the answer is %s, version %s, log %q", out.Payload, aws.ToString(out.ExecutedVersion), log)
 	}
 	_, err = client.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("other")})

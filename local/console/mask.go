@@ -9,7 +9,8 @@ import (
 // What a page gets is without secrets until somebody asks for them with a click: the values of these headers, of the
 // JSON members of the same names, and of these query parameters are hidden.
 var secretNames = []string{
-	"authorization", "proxy-authorization", "cookie", "cookies", "set-cookie", "x-amz-security-token", "x-amz-signature",
+	"authorization", "proxy-authorization", "cookie", "cookies", "set-cookie", "x-amz-security-token",
+	"x-amz-signature",
 	"x-api-key", "apiKey", "x-csrf-token", "x-xsrf-token", "x-auth-token",
 }
 

@@ -9,16 +9,21 @@ import (
 
 func TestMaskJSON(t *testing.T) {
 	for name, c := range map[string]struct{ in, want string }{
-		"nothing secret":     {`{"headers":{"Accept":"*/*"},"body":"authorization"}`, `{"headers":{"Accept":"*/*"},"body":"authorization"}`},
-		"a header":           {`{"headers":{"Authorization":"Bearer x","A":"b"}}`, `{"headers":{"Authorization":"` + hidden + `","A":"b"}}`},
-		"a list":             {`{"Cookie": ["a=1", "b=\"2"], "n":1}`, `{"Cookie": ["` + hidden + `", "` + hidden + `"], "n":1}`},
-		"cookies of answers": {`{"cookies":["s=1"],"statusCode":200}`, `{"cookies":["` + hidden + `"],"statusCode":200}`},
-		"null":               {`{"cookie":null,"x":"y"}`, `{"cookie":null,"x":"y"}`},
-		"an object":          {`{"authorization":{"token":"t","list":["u"]},"x":"y"}`, `{"authorization":{"` + hidden + `":"` + hidden + `","` + hidden + `":["` + hidden + `"]},"x":"y"}`},
-		"an escaped name":    {`{"\u0063ookie":"s"}`, `{"\u0063ookie":"` + hidden + `"}`},
-		"cut off":            {`{"authorization":"Bear`, `{"authorization":"` + hidden},
-		"a value, no name":   {`["authorization","Bearer x"]`, `["authorization","Bearer x"]`},
-		"no JSON":            {`hello "authorization`, `hello "authorization`},
+		"nothing secret": {`{"headers":{"Accept":"*/*"},"body":"authorization"}`,
+			`{"headers":{"Accept":"*/*"},"body":"authorization"}`},
+		"a header": {`{"headers":{"Authorization":"Bearer x","A":"b"}}`, `{"headers":{"Authorization":"` +
+			hidden + `","A":"b"}}`},
+		"a list": {`{"Cookie": ["a=1", "b=\"2"], "n":1}`, `{"Cookie": ["` + hidden + `", "` + hidden +
+			`"], "n":1}`},
+		"cookies of answers": {`{"cookies":["s=1"],"statusCode":200}`, `{"cookies":["` + hidden +
+			`"],"statusCode":200}`},
+		"null": {`{"cookie":null,"x":"y"}`, `{"cookie":null,"x":"y"}`},
+		"an object": {`{"authorization":{"token":"t","list":["u"]},"x":"y"}`, `{"authorization":{"` +
+			hidden + `":"` + hidden + `","` + hidden + `":["` + hidden + `"]},"x":"y"}`},
+		"an escaped name":  {`{"\u0063ookie":"s"}`, `{"\u0063ookie":"` + hidden + `"}`},
+		"cut off":          {`{"authorization":"Bear`, `{"authorization":"` + hidden},
+		"a value, no name": {`["authorization","Bearer x"]`, `["authorization","Bearer x"]`},
+		"no JSON":          {`hello "authorization`, `hello "authorization`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if got := string(maskJSON([]byte(c.in))); got != c.want {
@@ -29,7 +34,8 @@ func TestMaskJSON(t *testing.T) {
 }
 
 func TestHeadersAreHidden(t *testing.T) {
-	h := http.Header{"Authorization": {"Basic YTpi"}, "X-Amzn-Remapped-Authorization": {"Basic YTpi"}, "Cookie": {"a=b"}, "Set-Cookie": {"c=d", "e=f"}, "Accept": {"*/*"}}
+	h := http.Header{"Authorization": {"Basic YTpi"}, "X-Amzn-Remapped-Authorization": {"Basic YTpi"},
+		"Cookie": {"a=b"}, "Set-Cookie": {"c=d", "e=f"}, "Accept": {"*/*"}}
 	for _, l := range headersOf(h, false) {
 		if secret := l.Name != "Accept"; l.Hidden != secret || secret && l.Value != hidden {
 			t.Errorf("%s is %q, hidden %v", l.Name, l.Value, l.Hidden)

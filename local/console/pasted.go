@@ -26,8 +26,9 @@ type test struct {
 func (p paste) test(comment string) test {
 	headers := p.sent(false)
 	return test{
-		Address: p.address, Name: p.testName(), Method: p.method, Target: p.target, Remark: p.remark(comment), Headers: headers,
-		Body: p.body, Status: p.status, JSON: p.jsonAnswer(),
+		Address: p.address, Name: p.testName(), Method: p.method, Target: p.target, Remark: p.remark(comment),
+		Headers: headers,
+		Body:    p.body, Status: p.status, JSON: p.jsonAnswer(),
 		Environment: slices.ContainsFunc(headers, func(h header) bool { return h.Hidden }),
 	}
 }

@@ -37,11 +37,13 @@ func (c *Console) record(w http.ResponseWriter, r *http.Request) {
 	err := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<10)).Decode(&wanted)
 	switch {
 	case r.Header.Get(ownHeader) == "":
-		complain(w, http.StatusForbidden, "This comes from the console's own page: the header "+ownHeader+" is missing.")
+		complain(w, http.StatusForbidden, "This comes from the console's own page: the header "+ownHeader+
+			" is missing.")
 	case err != nil:
 		complain(w, http.StatusBadRequest, `Send {"on":true} or {"on":false}.`)
 	case c.config.Record == nil:
-		complain(w, http.StatusConflict, "Sandboxes that are containers have a network of their own: nothing can be recorded there.")
+		complain(w, http.StatusConflict,
+			"Sandboxes that are containers have a network of their own: nothing can be recorded there.")
 	default:
 		c.config.Record(wanted.On)
 		answer(w, http.StatusOK, wanted)
@@ -205,7 +207,8 @@ func (s *store) markReplay(id, original string) bool {
 // perConnection are left out of a request that is sent again: they belong to the connection (RFC 9110 section
 // 7.6.1), or are written anew.
 var perConnection = []string{
-	"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length", "Host",
+	"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade", "Content-Length",
+	"Host",
 	"Expect",
 }
 

@@ -37,7 +37,8 @@ func gatewayStub(t *testing.T) (*Console, chan *http.Request, chan string) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		id := gateway.ID{RequestID: newID()}
-		c.Gateway(gateway.Request{ID: id, Method: r.Method, Target: r.RequestURI, RemoteAddr: r.RemoteAddr, Header: r.Header, Body: sandbox.BodyOf(body)})
+		c.Gateway(gateway.Request{ID: id, Method: r.Method, Target: r.RequestURI, RemoteAddr: r.RemoteAddr,
+			Header: r.Header, Body: sandbox.BodyOf(body)})
 		requests <- r
 		bodies <- string(body)
 	}))
@@ -49,8 +50,9 @@ func gatewayStub(t *testing.T) (*Console, chan *http.Request, chan string) {
 func TestReplay(t *testing.T) {
 	original := gateway.Request{
 		ID: gateway.ID{RequestID: "one"}, Method: "POST", Target: "/v1//a%2Fb?x=1&x=2", Host: "127.0.0.1:3000",
-		Header: http.Header{"Cookie": {"session=secret"}, "X-Many": {"a", "b"}, "Connection": {"keep-alive"}, "Content-Length": {"4"}},
-		Body:   sandbox.BodyOf([]byte("body")),
+		Header: http.Header{"Cookie": {"session=secret"}, "X-Many": {"a", "b"}, "Connection": {"keep-alive"},
+			"Content-Length": {"4"}},
+		Body: sandbox.BodyOf([]byte("body")),
 	}
 	for name, c := range map[string]struct {
 		edit   string
@@ -59,10 +61,13 @@ func TestReplay(t *testing.T) {
 		body   string
 		header http.Header
 	}{
-		"as it was": {"", "POST", "/v1//a%2Fb?x=1&x=2", "body", http.Header{"Cookie": {"session=secret"}, "X-Many": {"a", "b"}}},
-		"edited": {`{"method":"PUT","target":"/v1/c","headers":[{"name":"Cookie","value":"` + hidden + `"},{"name":"X-New","value":"1"}],"text":"other"}`,
+		"as it was": {"", "POST", "/v1//a%2Fb?x=1&x=2", "body", http.Header{"Cookie": {"session=secret"},
+			"X-Many": {"a", "b"}}},
+		"edited": {`{"method":"PUT","target":"/v1/c","headers":[{"name":"Cookie","value":"` + hidden +
+			`"},{"name":"X-New","value":"1"}],"text":"other"}`,
 			"PUT", "/v1/c", "other", http.Header{"Cookie": {"session=secret"}, "X-New": {"1"}}},
-		"another body": {`{"base64":"AAEC"}`, "POST", "/v1//a%2Fb?x=1&x=2", "\x00\x01\x02", http.Header{"Cookie": {"session=secret"}, "X-Many": {"a", "b"}}},
+		"another body": {`{"base64":"AAEC"}`, "POST", "/v1//a%2Fb?x=1&x=2", "\x00\x01\x02",
+			http.Header{"Cookie": {"session=secret"}, "X-Many": {"a", "b"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			console, requests, bodies := gatewayStub(t)
@@ -101,9 +106,10 @@ func TestReplayIsRefused(t *testing.T) {
 		"clipped":               {clipped, "", "1", 422, "262144 of the 262145 bytes"},
 		"a method with a space": {sandbox.Body{}, `{"method":"GET /"}`, "1", 422, "no HTTP method"},
 		"a path with a line":    {sandbox.Body{}, `{"target":"/x\r\nA: b"}`, "1", 422, "no spaces"},
-		"a header with a line":  {sandbox.Body{}, `{"headers":[{"name":"A","value":"b\r\nC: d"}]}`, "1", 422, "no line for"},
-		"no JSON":               {sandbox.Body{}, `{`, "1", 400, "no JSON"},
-		"no base64":             {sandbox.Body{}, `{"base64":"!"}`, "1", 422, "no base64"},
+		"a header with a line": {sandbox.Body{}, `{"headers":[{"name":"A","value":"b\r\nC: d"}]}`, "1", 422,
+			"no line for"},
+		"no JSON":   {sandbox.Body{}, `{`, "1", 400, "no JSON"},
+		"no base64": {sandbox.Body{}, `{"base64":"!"}`, "1", 422, "no base64"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			console, requests, _ := gatewayStub(t)
@@ -124,7 +130,8 @@ func FuzzCompose(f *testing.F) {
 	f.Add("GET", "/v1/x", "X-A", "b", []byte("body"))
 	f.Add("POST", "/v1/x y", "X A", "b\r\nc", []byte{})
 	f.Fuzz(func(t *testing.T, method, target, name, value string, body []byte) {
-		message, err := compose(gateway.Request{Host: "127.0.0.1"}, resend{Method: &method, Target: &target, Headers: &[]header{{Name: name, Value: value}}}, body)
+		message, err := compose(gateway.Request{Host: "127.0.0.1"}, resend{Method: &method, Target: &target,
+			Headers: &[]header{{Name: name, Value: value}}}, body)
 		if err != nil {
 			return
 		}
@@ -147,27 +154,35 @@ func TestInvoke(t *testing.T) {
 		status         int
 		answer, kind   string
 	}{
-		"an event":       {`{"a":1}`, "web", sandbox.Result{Payload: []byte(`{"ok":true}`), Version: "3"}, nil, 200, `{"ok":true}`, ""},
-		"no event":       {"", "-", sandbox.Result{Payload: []byte("null")}, nil, 200, "null", ""},
-		"function error": {`{}`, "web", sandbox.Result{Payload: []byte(`{"errorType":"X"}`), FunctionError: "Unhandled"}, nil, 200, `{"errorType":"X"}`, ""},
-		"no JSON":        {`{`, "web", sandbox.Result{}, nil, 400, "Could not parse", "InvalidRequestContentException"},
-		"no function":    {`{}`, "other", sandbox.Result{}, sandbox.ErrNotFound, 404, "no such function", "ResourceNotFoundException"},
-		"throttled":      {`{}`, "web", sandbox.Result{}, sandbox.ErrThrottled, 429, "every sandbox", "TooManyRequestsException"},
-		"too large":      {`{}`, "web", sandbox.Result{}, sandbox.ErrTooLarge, 413, "6291556", "RequestTooLargeException"},
-		"closing":        {`{}`, "web", sandbox.Result{}, errors.New("it ends"), 500, "It ends", "ServiceException"},
+		"an event": {`{"a":1}`, "web", sandbox.Result{Payload: []byte(`{"ok":true}`), Version: "3"}, nil, 200,
+			`{"ok":true}`, ""},
+		"no event": {"", "-", sandbox.Result{Payload: []byte("null")}, nil, 200, "null", ""},
+		"function error": {`{}`, "web", sandbox.Result{Payload: []byte(`{"errorType":"X"}`),
+			FunctionError: "Unhandled"}, nil, 200, `{"errorType":"X"}`, ""},
+		"no JSON": {`{`, "web", sandbox.Result{}, nil, 400, "Could not parse", "InvalidRequestContentException"},
+		"no function": {`{}`, "other", sandbox.Result{}, sandbox.ErrNotFound, 404, "no such function",
+			"ResourceNotFoundException"},
+		"throttled": {`{}`, "web", sandbox.Result{}, sandbox.ErrThrottled, 429, "every sandbox",
+			"TooManyRequestsException"},
+		"too large": {`{}`, "web", sandbox.Result{}, sandbox.ErrTooLarge, 413, "6291556",
+			"RequestTooLargeException"},
+		"closing": {`{}`, "web", sandbox.Result{}, errors.New("it ends"), 500, "It ends", "ServiceException"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var in sandbox.Invocation
 			var called string
-			console := New(Config{Invoke: func(_ context.Context, function string, i sandbox.Invocation) (sandbox.Result, error) {
+			console := New(Config{Invoke: func(_ context.Context, function string,
+				i sandbox.Invocation) (sandbox.Result, error) {
 				called, in = function, i
 				return c.result, c.err
 			}})
 			w := ask(t, console, "POST", "/@/2015-03-31/functions/"+c.function+"/invocations", c.body)
-			if w.Code != c.status || !strings.Contains(w.Body.String(), c.answer) || w.Header().Get("X-Amzn-Errortype") != c.kind {
+			if w.Code != c.status || !strings.Contains(w.Body.String(), c.answer) ||
+				w.Header().Get("X-Amzn-Errortype") != c.kind {
 				t.Errorf("status %d, %s, %s", w.Code, w.Header().Get("X-Amzn-Errortype"), w.Body)
 			}
-			if w.Code == 200 && (w.Header().Get("X-Amz-Function-Error") != c.result.FunctionError || w.Header().Get("X-Amzn-Requestid") != in.RequestID ||
+			if w.Code == 200 && (w.Header().Get("X-Amz-Function-Error") != c.result.FunctionError ||
+				w.Header().Get("X-Amzn-Requestid") != in.RequestID ||
 				called != strings.TrimPrefix(c.function, "-") || c.body != "" && string(in.Event) != c.body) {
 				t.Errorf("called %q with %s; the headers are %v", called, in.Event, w.Header())
 			}

@@ -22,12 +22,16 @@ func newConsole() *Console {
 func play(c *Console, id string, change func(*gateway.Request, *gateway.Response, *sandbox.Report)) {
 	began := time.Now()
 	request := gateway.Request{
-		ID: gateway.ID{RequestID: id, GatewayID: "g-" + id}, Began: began, Invoked: began, Method: "GET", Target: "/v1/api/hello",
-		Proto: "HTTP/1.1", Host: "127.0.0.1:3000", Header: http.Header{"Accept": {"*/*"}}, Stage: "v1",
-		TraceID: "Root=1-abc;Parent=def;Sampled=0", Event: sandbox.Body{Bytes: []byte(`{"path":"/api/hello"}`), Size: 21},
+		ID: gateway.ID{RequestID: id, GatewayID: "g-" + id}, Began: began, Invoked: began, Method: "GET",
+		Target: "/v1/api/hello",
+		Proto:  "HTTP/1.1", Host: "127.0.0.1:3000", Header: http.Header{"Accept": {"*/*"}}, Stage: "v1",
+		TraceID: "Root=1-abc;Parent=def;Sampled=0", Event: sandbox.Body{Bytes: []byte(`{"path":"/api/hello"}`),
+			Size: 21},
 	}
-	response := gateway.Response{ID: request.ID, Ended: began.Add(3 * time.Millisecond), Status: 200, Body: sandbox.BodyOf([]byte("hello"))}
-	report := sandbox.Report{Source: box, RequestID: id, Ended: began.Add(2 * time.Millisecond), Status: "success", Response: sandbox.BodyOf([]byte(`{"statusCode":200}`))}
+	response := gateway.Response{ID: request.ID, Ended: began.Add(3 * time.Millisecond), Status: 200,
+		Body: sandbox.BodyOf([]byte("hello"))}
+	report := sandbox.Report{Source: box, RequestID: id, Ended: began.Add(2 * time.Millisecond), Status: "success",
+		Response: sandbox.BodyOf([]byte(`{"statusCode":200}`))}
 	if change != nil {
 		change(&request, &response, &report)
 	}
@@ -43,9 +47,11 @@ func TestStates(t *testing.T) {
 		change              func(*gateway.Request, *gateway.Response, *sandbox.Report)
 		state, failure, why string
 	}{
-		"done":           {nil, done, "", ""},
-		"not found":      {func(_ *gateway.Request, a *gateway.Response, _ *sandbox.Report) { a.Status = 404 }, done, "", ""},
-		"the app failed": {func(_ *gateway.Request, a *gateway.Response, _ *sandbox.Report) { a.Status = 500 }, failed, "", ""},
+		"done": {nil, done, "", ""},
+		"not found": {func(_ *gateway.Request, a *gateway.Response, _ *sandbox.Report) { a.Status = 404 }, done,
+			"", ""},
+		"the app failed": {func(_ *gateway.Request, a *gateway.Response, _ *sandbox.Report) { a.Status = 500 },
+			failed, "", ""},
 		"crash": {func(_ *gateway.Request, a *gateway.Response, r *sandbox.Report) {
 			a.Status, a.ErrorType, a.Cause = 502, "DEFAULT_5XX", "the function failed"
 			r.Status, r.ErrorType, r.ErrorMessage = "error", "Runtime.ExitError", "exit status 3"
@@ -76,22 +82,27 @@ func TestRunning(t *testing.T) {
 	c := newConsole()
 	c.Sandbox(sandbox.Change{Source: box, Time: time.Now(), State: sandbox.Starting})
 	c.Sandbox(sandbox.Change{Source: box, Time: time.Now(), State: sandbox.Ready, AppPort: 8080})
-	c.Sandbox(sandbox.Start{Source: box, RequestID: "event", Event: sandbox.BodyOf([]byte(`{"Records":[{"eventSource":"aws:sqs"}]}`))})
+	c.Sandbox(sandbox.Start{Source: box, RequestID: "event",
+		Event: sandbox.BodyOf([]byte(`{"Records":[{"eventSource":"aws:sqs"}]}`))})
 	u, _ := c.update(0)
-	if len(u.Invocations) != 1 || u.Invocations[0].State != running || u.Invocations[0].Path != "aws:sqs" || u.Running != 1 || !u.Sandboxes[0].Busy {
+	if len(u.Invocations) != 1 || u.Invocations[0].State != running || u.Invocations[0].Path != "aws:sqs" ||
+		u.Running != 1 || !u.Sandboxes[0].Busy {
 		t.Errorf("the update is %+v", u)
 	}
 	c.Sandbox(sandbox.Report{Source: box, RequestID: "event", Status: "success", Ended: time.Now(), MaxMemory: 80})
 	u, clock := c.update(0)
-	if u.Invocations[0].State != done || u.Running != 0 || u.Sandboxes[0].Busy || u.Sandboxes[0].Memory != 80 || u.Sandboxes[0].Invocations != 1 {
+	if u.Invocations[0].State != done || u.Running != 0 || u.Sandboxes[0].Busy || u.Sandboxes[0].Memory != 80 ||
+		u.Sandboxes[0].Invocations != 1 {
 		t.Errorf("the update is %+v", u)
 	}
 	c.Sandbox(sandbox.Start{Source: box, RequestID: "broken"})
 	c.Sandbox(sandbox.Report{
-		Source: box, RequestID: "broken", Status: "error", ErrorType: "Function.Broken", ErrorMessage: "no tea", Ended: time.Now(),
+		Source: box, RequestID: "broken", Status: "error", ErrorType: "Function.Broken", ErrorMessage: "no tea",
+		Ended: time.Now(),
 	})
 	u, clock = c.update(clock)
-	if len(u.Invocations) != 1 || u.Invocations[0].State != failed || u.Invocations[0].Cause != "no tea" || u.Sandboxes[0].Failures != 1 {
+	if len(u.Invocations) != 1 || u.Invocations[0].State != failed || u.Invocations[0].Cause != "no tea" ||
+		u.Sandboxes[0].Failures != 1 {
 		t.Errorf("after a failure the update is %+v", u)
 	}
 	if u, _ = c.update(clock); len(u.Invocations)+len(u.Sandboxes)+len(u.Deployments) != 0 {
@@ -131,7 +142,8 @@ func TestBounds(t *testing.T) {
 		c.Sandbox(sandbox.Line{Source: box, RequestID: "9999", Text: fmt.Sprintf("%d %s", n, strings.Repeat("y", 100))})
 	}
 	l := c.store.find("9999").lines
-	if l.bytes+l.lastBytes > keptLines || l.dropped+len(l.first)+len(l.last) != 5001 || !strings.HasPrefix(l.last[len(l.last)-1].Text, "4999") {
+	if l.bytes+l.lastBytes > keptLines || l.dropped+len(l.first)+len(l.last) != 5001 ||
+		!strings.HasPrefix(l.last[len(l.last)-1].Text, "4999") {
 		t.Errorf("%d+%d bytes of lines, %d dropped", l.bytes, l.lastBytes, l.dropped)
 	}
 }
@@ -159,7 +171,8 @@ func TestSandboxes(t *testing.T) {
 	for range 200 {
 		c.Sandbox(sandbox.Change{Source: box, Time: time.Now(), State: sandbox.Starting})
 		c.Sandbox(sandbox.Line{Source: box, Text: "init"})
-		c.Sandbox(sandbox.Change{Source: box, Time: time.Now(), State: sandbox.Failed, ErrorType: "Runtime.ExitError", ErrorMessage: "exit status 1"})
+		c.Sandbox(sandbox.Change{Source: box, Time: time.Now(), State: sandbox.Failed, ErrorType: "Runtime.ExitError",
+			ErrorMessage: "exit status 1"})
 		c.Sandbox(sandbox.Change{Source: box, Time: time.Now(), State: sandbox.Ended})
 	}
 	u, _ := c.update(0)
@@ -196,9 +209,11 @@ func TestTimelineIsInOrder(t *testing.T) {
 	id := gateway.ID{RequestID: "x", GatewayID: "g"}
 	c.Gateway(gateway.Request{ID: id, Began: at(0), Invoked: at(1)})
 	c.Sandbox(sandbox.Start{Source: box, RequestID: "x", Arrived: at(1), Began: at(103), Cold: true})
-	c.Sandbox(sandbox.Traffic{Source: box, RequestID: "x", Asked: at(105), Answered: at(120), Ended: at(121), Sent: sandbox.BodyOf([]byte("GET / HTTP/1.1\r\n\r\n"))})
+	c.Sandbox(sandbox.Traffic{Source: box, RequestID: "x", Asked: at(105), Answered: at(120), Ended: at(121),
+		Sent: sandbox.BodyOf([]byte("GET / HTTP/1.1\r\n\r\n"))})
 	c.Sandbox(sandbox.Report{
-		Source: box, RequestID: "x", Ended: at(126), Delivered: at(104), Responded: at(123), Answered: at(124), InitBegan: at(3), InitEnded: at(102), Status: "success",
+		Source: box, RequestID: "x", Ended: at(126), Delivered: at(104), Responded: at(123), Answered: at(124),
+		InitBegan: at(3), InitEnded: at(102), Status: "success",
 	})
 	c.Gateway(gateway.Response{ID: id, Ended: at(125), FirstByte: at(124), Status: 200})
 	var words []string
@@ -215,8 +230,10 @@ func TestTimelineIsInOrder(t *testing.T) {
 func TestTimelineOfARestore(t *testing.T) {
 	c := newConsole()
 	at := func(ms int) time.Time { return time.Unix(100, 0).Add(time.Duration(ms) * time.Millisecond) }
-	c.Sandbox(sandbox.Start{Source: box, RequestID: "x", Arrived: at(0), Began: at(42), Cold: true, Restore: 40 * time.Millisecond})
-	c.Sandbox(sandbox.Report{Source: box, RequestID: "x", Delivered: at(43), Responded: at(50), Answered: at(50), Ended: at(51), Status: "success", RestoreDuration: 40})
+	c.Sandbox(sandbox.Start{Source: box, RequestID: "x", Arrived: at(0), Began: at(42), Cold: true,
+		Restore: 40 * time.Millisecond})
+	c.Sandbox(sandbox.Report{Source: box, RequestID: "x", Delivered: at(43), Responded: at(50), Answered: at(50),
+		Ended: at(51), Status: "success", RestoreDuration: 40})
 	d := c.describe(c.store.find("x"), false)
 	if got := fmt.Sprint(d.Timeline[:2]); got != "[{queue 0 2} {restore 2 42}]" || d.Restore != 40 || !d.Cold {
 		t.Errorf("the timeline begins with %s, the restore took %g", got, d.Restore)
@@ -247,7 +264,8 @@ func BenchmarkInvocation(b *testing.B) {
 				}()
 			}
 			began := time.Now()
-			request := gateway.Request{Began: began, Invoked: began, Method: "GET", Target: "/v1/api/hello", Event: sandbox.BodyOf(make([]byte, 2<<10))}
+			request := gateway.Request{Began: began, Invoked: began, Method: "GET", Target: "/v1/api/hello",
+				Event: sandbox.BodyOf(make([]byte, 2<<10))}
 			ids := make([]string, 1000)
 			for n := range ids {
 				ids[n] = fmt.Sprint(n)
@@ -259,7 +277,8 @@ func BenchmarkInvocation(b *testing.B) {
 				n++
 				request.ID = id
 				c.Gateway(request)
-				c.Sandbox(sandbox.Start{Source: box, RequestID: id.RequestID, Arrived: began, Began: began, Event: request.Event})
+				c.Sandbox(sandbox.Start{Source: box, RequestID: id.RequestID, Arrived: began, Began: began,
+					Event: request.Event})
 				c.Sandbox(sandbox.Line{Source: box, RequestID: id.RequestID, Text: "START"})
 				c.Sandbox(sandbox.Line{Source: box, RequestID: id.RequestID, Text: "END"})
 				c.Sandbox(sandbox.Line{Source: box, RequestID: id.RequestID, Text: "REPORT"})

@@ -206,7 +206,8 @@ type deploymentSummary struct {
 }
 
 func (d deployment) summary() deploymentSummary {
-	s := deploymentSummary{App: d.App, Time: d.Began.UnixMilli(), Took: milliseconds(d.Took), Changed: d.Changed, Result: d.Result}
+	s := deploymentSummary{App: d.App, Time: d.Began.UnixMilli(), Took: milliseconds(d.Took), Changed: d.Changed,
+		Result: d.Result}
 	if d.Err != nil {
 		s.Error = d.Err.Error()
 	}

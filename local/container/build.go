@@ -170,7 +170,8 @@ func (e *Engine) inspect(ctx context.Context, src Source) (*Image, error) {
 	if err != nil {
 		return nil, err
 	}
-	img.Launcher = Launcher{Command: e.command, Host: e.host, Engine: e.String(), Image: img.ID, Platform: src.Platform, Init: start, kind: e.kind}
+	img.Launcher = Launcher{Command: e.command, Host: e.host, Engine: e.String(), Image: img.ID,
+		Platform: src.Platform, Init: start, kind: e.kind}
 	return img, nil
 }
 
@@ -184,10 +185,12 @@ func readImage(inspected []byte) (*Image, error) {
 		}
 	}
 	if err := json.Unmarshal(inspected, &images); err != nil || len(images) != 1 {
-		return nil, fmt.Errorf("read the settings of the image: got %.100q: %w", inspected, cmp.Or(err, errors.New("one image was asked for")))
+		return nil, fmt.Errorf("read the settings of the image: got %.100q: %w", inspected,
+			cmp.Or(err, errors.New("one image was asked for")))
 	}
 	v := images[0]
-	img := &Image{ID: v.ID, Size: v.Size, Command: slices.Concat(v.Config.Entrypoint, v.Config.Cmd), Dir: v.Config.WorkingDir, Env: map[string]string{}}
+	img := &Image{ID: v.ID, Size: v.Size, Command: slices.Concat(v.Config.Entrypoint, v.Config.Cmd),
+		Dir: v.Config.WorkingDir, Env: map[string]string{}}
 	if len(img.Command) == 0 {
 		return nil, errors.New("the image has neither CMD nor ENTRYPOINT: add CMD with the line that starts the app to the Dockerfile, for example CMD [\"gunicorn\", \"app:app\"]")
 	}

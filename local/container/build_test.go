@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// TestABuildIsStopped: the end of the program ends a build and every process of it within two seconds, also one that does not
-// listen.
+// TestABuildIsStopped: the end of the program ends a build and every process of it within two seconds, also one that
+// does not listen.
 func TestABuildIsStopped(t *testing.T) {
 	for name, script := range map[string]string{
 		"one that listens":         "sleep 1000 & echo $! > PID; wait",
@@ -24,7 +24,8 @@ func TestABuildIsStopped(t *testing.T) {
 			m := newMachine(t)
 			engine(t, usualSocket, isDocker)
 			pidFile := filepath.Join(t.TempDir(), "pid")
-			m.command(t, "docker", `[ "$1" = build ] || exit 1; PATH=/bin:/usr/bin; `+strings.ReplaceAll(script, "PID", pidFile))
+			m.command(t, "docker", `[ "$1" = build ] || exit 1; PATH=/bin:/usr/bin; `+strings.ReplaceAll(script,
+				"PID", pidFile))
 			e, err := Find(context.Background(), ".", t.TempDir())
 			if err != nil {
 				t.Fatal(err)
@@ -33,7 +34,8 @@ func TestABuildIsStopped(t *testing.T) {
 			ctx, cancel := context.WithCancel(context.Background())
 			ended := make(chan error, 1)
 			go func() {
-				_, err := e.Build(ctx, Source{Context: folder, Dockerfile: filepath.Join(folder, "Dockerfile"), Platform: "linux/amd64", Name: "a:1"})
+				_, err := e.Build(ctx, Source{Context: folder, Dockerfile: filepath.Join(folder, "Dockerfile"),
+					Platform: "linux/amd64", Name: "a:1"})
 				ended <- err
 			}()
 			var pid int

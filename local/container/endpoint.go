@@ -68,13 +68,15 @@ func readContext(folder, name string) (*endpoint, error) {
 	from := fmt.Sprintf("the Docker context %q", name)
 	text, err := os.ReadFile(filepath.Join(folder, "contexts", "meta", id, "meta.json"))
 	if err != nil {
-		return nil, &UnavailableError{from + " does not exist", "choose another one (docker context ls, docker context use default)"}
+		return nil, &UnavailableError{from + " does not exist",
+			"choose another one (docker context ls, docker context use default)"}
 	}
 	var meta struct {
 		Endpoints map[string]struct{ Host string }
 	}
 	if err := json.Unmarshal(text, &meta); err != nil || meta.Endpoints["docker"].Host == "" {
-		return nil, &UnavailableError{from + " names no engine", "choose another one (docker context ls, docker context use default)"}
+		return nil, &UnavailableError{from + " names no engine",
+			"choose another one (docker context ls, docker context use default)"}
 	}
 	certificates, _ := os.ReadDir(filepath.Join(folder, "contexts", "tls", id, "docker"))
 	return &endpoint{host: meta.Endpoints["docker"].Host, from: from, tls: len(certificates) > 0}, nil

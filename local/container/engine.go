@@ -112,11 +112,13 @@ func (e *Engine) init(ctx context.Context, architecture string) (string, error) 
 	path := filepath.Join(e.cache, "init-"+architecture)
 	fresh := path + "." + strconv.Itoa(os.Getpid())
 	defer os.Remove(fresh)
-	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", fresh, "lambda-web/local/container/init")
+	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o",
+		fresh, "lambda-web/local/container/init")
 	command.Dir = e.root
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture, "GOFLAGS=")
 	if out, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("compile the containers' init for linux/%s: %w\n%s", architecture, err, bytes.TrimSpace(out))
+		return "", fmt.Errorf("compile the containers' init for linux/%s: %w\n%s", architecture, err,
+			bytes.TrimSpace(out))
 	}
 	// Containers that run have the old file open: it is replaced, not changed.
 	if err := errors.Join(os.Chmod(fresh, 0o755), os.Rename(fresh, path)); err != nil {

@@ -97,7 +97,8 @@ func sockets() []string {
 		filepath.Join(home, ".orbstack/run/docker.sock"),
 		filepath.Join(home, ".colima/default/docker.sock"),
 		filepath.Join(home, ".rd/docker.sock"),
-		filepath.Join(run, "podman/podman.sock"), // https://docs.podman.io/en/stable/markdown/podman-system-service.1.html
+		filepath.Join(run,
+			"podman/podman.sock"), // https://docs.podman.io/en/stable/markdown/podman-system-service.1.html
 		podmanSocket,
 	}
 }
@@ -145,7 +146,8 @@ func findSocket(ctx context.Context, command string) (client, error) {
 	if first != nil {
 		return client{}, first
 	}
-	return client{}, &UnavailableError{"no container engine answers", "start Docker Desktop, or the service (sudo systemctl start docker), or Podman's (systemctl --user start podman.socket)"}
+	return client{}, &UnavailableError{"no container engine answers",
+		"start Docker Desktop, or the service (sudo systemctl start docker), or Podman's (systemctl --user start podman.socket)"}
 }
 
 // findPodman takes the podman command where the docker command is missing.
@@ -154,12 +156,14 @@ func findPodman(ctx context.Context) (client, error) {
 	defer cancel()
 	command, err := exec.LookPath("podman")
 	if err != nil {
-		return client{}, &UnavailableError{"neither the docker command nor podman is on this machine", "install Docker (https://docs.docker.com/get-docker/) or Podman (https://podman.io)"}
+		return client{}, &UnavailableError{"neither the docker command nor podman is on this machine",
+			"install Docker (https://docs.docker.com/get-docker/) or Podman (https://podman.io)"}
 	}
 	version := exec.CommandContext(ctx, command, "version", "--format", "{{.Client.Version}}")
 	version.WaitDelay = Patience
 	if out, err := version.CombinedOutput(); err != nil {
-		return client{}, &UnavailableError{"podman does not answer (" + sentence(string(out), err) + ")", "start its machine (podman machine start) or see podman info"}
+		return client{}, &UnavailableError{"podman does not answer (" + sentence(string(out), err) + ")",
+			"start its machine (podman machine start) or see podman info"}
 	}
 	return client{command, podman, ""}, nil
 }
@@ -250,19 +254,25 @@ func unavailable(host string, err error) error {
 	path := strings.TrimPrefix(host, "unix://")
 	switch {
 	case errors.Is(err, fs.ErrPermission), strings.Contains(err.Error(), "permission denied"):
-		return &UnavailableError{"this user may not use the container engine at " + host, "add the user to the group " + groupOf(path) + " (sudo usermod -aG " + groupOf(path) + " $USER) and log in again, or use a rootless engine"}
+		return &UnavailableError{"this user may not use the container engine at " + host,
+			"add the user to the group " + groupOf(path) + " (sudo usermod -aG " + groupOf(path) +
+				" $USER) and log in again, or use a rootless engine"}
 	case errors.As(err, &system):
-		return &UnavailableError{"the container engine at " + host + " " + err.Error(), "switch Docker to Linux containers"}
+		return &UnavailableError{"the container engine at " + host + " " + err.Error(),
+			"switch Docker to Linux containers"}
 	case errors.Is(err, context.DeadlineExceeded):
-		return &UnavailableError{fmt.Sprintf("the container engine at %s has not answered within %s", host, Patience), "see whether it hangs (docker version) and start it again"}
+		return &UnavailableError{fmt.Sprintf("the container engine at %s has not answered within %s", host, Patience),
+			"see whether it hangs (docker version) and start it again"}
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, syscall.ECONNREFUSED):
-		return &UnavailableError{"no container engine listens at " + host, "start Docker Desktop, or the service (sudo systemctl start docker)"}
+		return &UnavailableError{"no container engine listens at " + host,
+			"start Docker Desktop, or the service (sudo systemctl start docker)"}
 	}
 	reason := err.Error()
 	if op := (*url.Error)(nil); errors.As(err, &op) {
 		reason = op.Err.Error()
 	}
-	return &UnavailableError{"the container engine at " + host + " does not answer (" + strings.TrimSuffix(reason, ".") + ")", "start Docker Desktop, or the service (sudo systemctl start docker)"}
+	return &UnavailableError{"the container engine at " + host + " does not answer (" + strings.TrimSuffix(reason,
+		".") + ")", "start Docker Desktop, or the service (sudo systemctl start docker)"}
 }
 
 // sentence is what a command wrote, on one line, or how it ended.

@@ -96,8 +96,10 @@ func serve(t *testing.T, path string, handler http.HandlerFunc) {
 func (m machine) context(t *testing.T, name, host string) {
 	t.Helper()
 	sum := sha256.Sum256([]byte(name))
-	meta, _ := json.Marshal(map[string]any{"Name": name, "Endpoints": map[string]any{"docker": map[string]any{"Host": host}}})
-	write(t, filepath.Join(m.home, ".docker/contexts/meta", hex.EncodeToString(sum[:]), "meta.json"), string(meta), 0o644)
+	meta, _ := json.Marshal(map[string]any{"Name": name,
+		"Endpoints": map[string]any{"docker": map[string]any{"Host": host}}})
+	write(t, filepath.Join(m.home, ".docker/contexts/meta", hex.EncodeToString(sum[:]), "meta.json"), string(meta),
+		0o644)
 }
 
 func (m machine) current(t *testing.T, name string) {
@@ -118,12 +120,18 @@ func TestFind(t *testing.T) {
 		host string // the command is told; empty: it finds it by itself
 		kind kind
 	}{
-		{"a Docker daemon of the system", func(t *testing.T, m machine) { engine(t, usualSocket, isDocker) }, "", docker},
-		{"rootless Docker", func(t *testing.T, m machine) { engine(t, m.run+"/docker.sock", isDocker) }, "RUN/docker.sock", docker},
-		{"Docker Desktop", func(t *testing.T, m machine) { engine(t, m.home+"/.docker/run/docker.sock", isDocker) }, "HOME/.docker/run/docker.sock", docker},
-		{"rootless Podman", func(t *testing.T, m machine) { engine(t, m.run+"/podman/podman.sock", isPodman) }, "RUN/podman/podman.sock", podmanHost},
-		{"Podman of the system", func(t *testing.T, m machine) { engine(t, podmanSocket, isPodman) }, "RUN/podman.sock", podmanHost},
-		{"Podman in Docker's place", func(t *testing.T, m machine) { engine(t, usualSocket, isPodman) }, "", podmanHost},
+		{"a Docker daemon of the system", func(t *testing.T, m machine) { engine(t, usualSocket, isDocker) }, "",
+			docker},
+		{"rootless Docker", func(t *testing.T, m machine) { engine(t, m.run+"/docker.sock", isDocker) },
+			"RUN/docker.sock", docker},
+		{"Docker Desktop", func(t *testing.T, m machine) { engine(t, m.home+"/.docker/run/docker.sock", isDocker) },
+			"HOME/.docker/run/docker.sock", docker},
+		{"rootless Podman", func(t *testing.T, m machine) { engine(t, m.run+"/podman/podman.sock", isPodman) },
+			"RUN/podman/podman.sock", podmanHost},
+		{"Podman of the system", func(t *testing.T, m machine) { engine(t, podmanSocket, isPodman) },
+			"RUN/podman.sock", podmanHost},
+		{"Podman in Docker's place", func(t *testing.T, m machine) { engine(t, usualSocket, isPodman) }, "",
+			podmanHost},
 		{"the usual one first", func(t *testing.T, m machine) {
 			engine(t, m.run+"/podman/podman.sock", isPodman)
 			engine(t, usualSocket, isDocker)
@@ -193,17 +201,27 @@ func TestNoEngine(t *testing.T) {
 		make func(*testing.T, machine)
 		want []string
 	}{
-		{"no command", func(t *testing.T, m machine) { os.Remove(m.bin + "/docker") }, []string{"neither the docker command nor podman is on this machine: install Docker (https://docs.docker.com/get-docker/) or Podman"}},
-		{"no socket", func(t *testing.T, m machine) {}, []string{"no container engine answers: start Docker Desktop, or the service"}},
+		{"no command", func(t *testing.T, m machine) { os.Remove(m.bin + "/docker") },
+			[]string{"neither the docker command nor podman is on this machine: install Docker (https://docs.docker.com/get-docker/) or Podman"}},
+		{"no socket", func(t *testing.T, m machine) {},
+			[]string{"no container engine answers: start Docker Desktop, or the service"}},
 		{"one that hangs", func(t *testing.T, m machine) {
 			serve(t, usualSocket, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 		}, []string{"has not answered within 1s: see whether it hangs"}},
-		{"one of Windows", func(t *testing.T, m machine) { engine(t, usualSocket, map[string]string{"OSType": "windows"}) }, []string{"runs containers of windows; Lambda's are Linux: switch Docker to Linux containers"}},
+		{"one of Windows", func(t *testing.T, m machine) {
+			engine(t, usualSocket,
+				map[string]string{"OSType": "windows"})
+		}, []string{"runs containers of windows; Lambda's are Linux: switch Docker to Linux containers"}},
 		{"one that fails", func(t *testing.T, m machine) {
 			serve(t, usualSocket, func(w http.ResponseWriter, r *http.Request) { w.WriteHeader(503) })
 		}, []string{"does not answer (it answers 503 Service Unavailable)"}},
-		{"DOCKER_HOST without one", func(t *testing.T, m machine) { t.Setenv("DOCKER_HOST", "unix:///nowhere/x.sock") }, []string{"no container engine listens at unix:///nowhere/x.sock, which DOCKER_HOST names: start", "or change DOCKER_HOST"}},
-		{"a context that is not there", func(t *testing.T, m machine) { m.current(t, "gone") }, []string{`the Docker context "gone" does not exist: choose another one (docker context ls`}},
+		{"DOCKER_HOST without one", func(t *testing.T, m machine) {
+			t.Setenv("DOCKER_HOST",
+				"unix:///nowhere/x.sock")
+		}, []string{"no container engine listens at unix:///nowhere/x.sock, which DOCKER_HOST names: start",
+			"or change DOCKER_HOST"}},
+		{"a context that is not there", func(t *testing.T, m machine) { m.current(t, "gone") },
+			[]string{`the Docker context "gone" does not exist: choose another one (docker context ls`}},
 		{"a context without an engine", func(t *testing.T, m machine) {
 			m.context(t, "kube", "")
 			m.current(t, "kube")
@@ -229,7 +247,8 @@ func TestNoEngine(t *testing.T) {
 
 func checkUnavailable(t *testing.T, err error, want []string) {
 	t.Helper()
-	if unavailable := (*UnavailableError)(nil); !errors.As(err, &unavailable) || !strings.HasSuffix(err.Error(), "MODE=process") || strings.Contains(err.Error(), "\n") {
+	if unavailable := (*UnavailableError)(nil); !errors.As(err, &unavailable) || !strings.HasSuffix(err.Error(),
+		"MODE=process") || strings.Contains(err.Error(), "\n") {
 		t.Fatalf("got %v, want one sentence that ends in the other way to run the app", err)
 	}
 	for _, part := range want {
@@ -274,7 +293,8 @@ func TestNoRightsToTheSocket(t *testing.T) {
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 	command.Dir = "/"
 	out, err := command.CombinedOutput()
-	if want := "this user may not use the container engine at unix://" + m.run + "/docker.sock: add the user to the group docker (sudo usermod -aG docker $USER) and log in again"; err != nil || !strings.Contains(string(out), want) {
+	if want := "this user may not use the container engine at unix://" + m.run +
+		"/docker.sock: add the user to the group docker (sudo usermod -aG docker $USER) and log in again"; err != nil || !strings.Contains(string(out), want) {
 		t.Errorf("got %v, %s\nwant %s", err, out, want)
 	}
 }
@@ -304,11 +324,13 @@ func TestBuilders(t *testing.T) {
 	} {
 		m := newMachine(t)
 		engine(t, usualSocket, c.headers)
-		m.command(t, "docker", fmt.Sprintf("if [ \"$1\" = buildx ]; then exit %d; fi\necho %s", map[bool]int{true: 0, false: 1}[c.buildx], c.version))
+		m.command(t, "docker", fmt.Sprintf("if [ \"$1\" = buildx ]; then exit %d; fi\necho %s", map[bool]int{true: 0,
+			false: 1}[c.buildx], c.version))
 		t.Setenv("DOCKER_BUILDKIT", c.kit)
 		e, err := Find(context.Background(), ".", t.TempDir())
 		if err != nil || e.builder() != c.want {
-			t.Errorf("version %s, buildx %t, %v: got %v, %v, want builder %d", c.version, c.buildx, c.headers, e, err, c.want)
+			t.Errorf("version %s, buildx %t, %v: got %v, %v, want builder %d", c.version, c.buildx, c.headers, e, err,
+				c.want)
 		}
 	}
 }

@@ -76,7 +76,8 @@ func playRuntime() {
 				}
 			}
 		}
-		answer, err := http.Post(base+next.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", "application/json", bytes.NewReader(event))
+		answer, err := http.Post(base+next.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response",
+			"application/json", bytes.NewReader(event))
 		if err != nil || answer.StatusCode != http.StatusAccepted {
 			os.Exit(8)
 		}
@@ -201,7 +202,8 @@ func invoke(t *testing.T, f *sandbox.Function, event string) sandbox.Result {
 func echo(t *testing.T, f *sandbox.Function, event string) {
 	t.Helper()
 	if r := invoke(t, f, event); string(r.Payload) != event || r.FunctionError != "" {
-		t.Fatalf("sent %d bytes, got %d bytes %.200q with function error %q", len(event), len(r.Payload), r.Payload, r.FunctionError)
+		t.Fatalf("sent %d bytes, got %d bytes %.200q with function error %q", len(event), len(r.Payload), r.Payload,
+			r.FunctionError)
 	}
 }
 
@@ -212,7 +214,8 @@ func TestLifeOverTheWire(t *testing.T) {
 			f, log := newFunction(t, bareLauncher(t), func(c *sandbox.Config) { c.Freeze = freeze })
 			echo(t, f, `"hello"`)
 			echo(t, f, `"`+strings.Repeat("x", 5<<20)+`"`)
-			if r := invoke(t, f, `"exit 3"`); !strings.Contains(string(r.Payload), "Runtime exited with error: exit status 3") {
+			if r := invoke(t, f, `"exit 3"`); !strings.Contains(string(r.Payload),
+				"Runtime exited with error: exit status 3") {
 				t.Errorf("the caller of a runtime that exits gets %s", r.Payload)
 			}
 			echo(t, f, `"spawn"`)
@@ -222,8 +225,10 @@ func TestLifeOverTheWire(t *testing.T) {
 			}
 			want := []string{
 				`EXTENSION\tName: watcher\tState: Ready\tEvents: \[SHUTDOWN\]`, `START`, `runtime: 7 bytes`, `END`,
-				`START`, `runtime: 5242882 bytes`, `END`, `START`, `runtime: 8 bytes`, `exit status 3`, `END`, `watcher: SHUTDOWN`,
-				`START`, `child pid`, `child pid`, `END`, `Max Memory Used: [1-9]`, `runtime: SIGTERM`, `watcher: SHUTDOWN`,
+				`START`, `runtime: 5242882 bytes`, `END`, `START`, `runtime: 8 bytes`, `exit status 3`, `END`,
+				`watcher: SHUTDOWN`,
+				`START`, `child pid`, `child pid`, `END`, `Max Memory Used: [1-9]`, `runtime: SIGTERM`,
+				`watcher: SHUTDOWN`,
 			}
 			text := log.String()
 			for _, pattern := range want {
@@ -290,7 +295,10 @@ func TestContainerIsKilled(t *testing.T) {
 	echo(t, f, `1`)
 	eventually(t, "an idle sandbox", func() bool { return f.Stats().Idle == 1 })
 	made[0].command.Process.Kill()
-	eventually(t, "a word about the lost sandbox", func() bool { return strings.Contains(log.String(), "between invocations") })
+	eventually(t, "a word about the lost sandbox", func() bool {
+		return strings.Contains(log.String(),
+			"between invocations")
+	})
 	echo(t, f, `2`)
 	if len(made) != 2 {
 		t.Errorf("%d containers were made, want 2", len(made))
@@ -307,18 +315,24 @@ func (l launcherFunc) Launch(cfg *sandbox.Config, number int) (sandbox.Host, err
 func TestContainerDoesNotStart(t *testing.T) {
 	for _, c := range []struct{ says, want string }{
 		{"docker: Error response from daemon: No such image: sha256:0.", "is not in Docker any more"},
-		{"exec /var/rapid/init: exec format error", "this machine cannot run linux/arm64 images: give the stack this machine's processor (pulumi config set architecture)"},
-		{"docker: Error response from daemon: mkdir /var/lib/docker/overlay2/1-init: no space left on device.", "no space left on device. The disk of the container engine is full: make room (docker system df"},
-		{"docker: Error response from daemon: invalid mount config for type: bind source path does not exist: /x.", "does not see this machine's files"},
-		{"docker: Error response from daemon: something new.", "start a container: docker: Error response from daemon: something new."},
+		{"exec /var/rapid/init: exec format error",
+			"this machine cannot run linux/arm64 images: give the stack this machine's processor (pulumi config set architecture)"},
+		{"docker: Error response from daemon: mkdir /var/lib/docker/overlay2/1-init: no space left on device.",
+			"no space left on device. The disk of the container engine is full: make room (docker system df"},
+		{"docker: Error response from daemon: invalid mount config for type: bind source path does not exist: /x.",
+			"does not see this machine's files"},
+		{"docker: Error response from daemon: something new.",
+			"start a container: docker: Error response from daemon: something new."},
 		{"", "start a container: "},
 	} {
 		docker := filepath.Join(t.TempDir(), "docker")
 		if err := os.WriteFile(docker, []byte("#!/bin/sh\necho '"+c.says+"' >&2\nexit 125\n"), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		f, _ := newFunction(t, Launcher{Command: docker, Engine: "Docker", Image: "sha256:0", Platform: "linux/arm64", Init: "/init"}, nil)
-		if r := invoke(t, f, `1`); !strings.Contains(string(r.Payload), c.want) || !strings.Contains(string(r.Payload), "Sandbox.InitError") {
+		f, _ := newFunction(t, Launcher{Command: docker, Engine: "Docker", Image: "sha256:0", Platform: "linux/arm64",
+			Init: "/init"}, nil)
+		if r := invoke(t, f, `1`); !strings.Contains(string(r.Payload), c.want) ||
+			!strings.Contains(string(r.Payload), "Sandbox.InitError") {
 			t.Errorf("docker says %q: the caller gets %s, want %q", c.says, r.Payload, c.want)
 		}
 	}
@@ -348,13 +362,15 @@ func TestReadImage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !slices.Equal(img.Command, []string{"/entry.sh", "gunicorn", "app:app"}) || img.Dir != "/srv" || img.Env["X"] != "1=2" || img.Env["PATH"] != "/a:/b" || len(img.Env) != 3 {
+	if !slices.Equal(img.Command, []string{"/entry.sh", "gunicorn", "app:app"}) || img.Dir != "/srv" ||
+		img.Env["X"] != "1=2" || img.Env["PATH"] != "/a:/b" || len(img.Env) != 3 {
 		t.Errorf("got %+v", img)
 	}
 	if img, err = readImage([]byte(`[{"Config":{"Cmd":["x"]}}]`)); err != nil || img.Dir != "/" {
 		t.Errorf("without WORKDIR: got %+v, %v", img, err)
 	}
-	if _, err := readImage([]byte(`[{"Config":{"Cmd":null}}]`)); err == nil || !strings.Contains(err.Error(), "neither CMD nor ENTRYPOINT") {
+	if _, err := readImage([]byte(`[{"Config":{"Cmd":null}}]`)); err == nil || !strings.Contains(err.Error(),
+		"neither CMD nor ENTRYPOINT") {
 		t.Errorf("without a command: got %v", err)
 	}
 }

@@ -42,7 +42,8 @@ func (l Launcher) restrictions() []string {
 	return []string{
 		"--platform", l.Platform,
 		"--user", "0:0",
-		"--cap-drop", "ALL", "--cap-add", "SYS_ADMIN", "--cap-add", "SETUID", "--cap-add", "SETGID", "--cap-add", "SETPCAP",
+		"--cap-drop", "ALL", "--cap-add", "SYS_ADMIN", "--cap-add", "SETUID", "--cap-add", "SETGID", "--cap-add",
+		"SETPCAP",
 		"--security-opt", "apparmor=unconfined", // Docker's profile would not let the init mount
 		"--security-opt", "no-new-privileges",
 		"--read-only",
@@ -70,8 +71,8 @@ func (l Launcher) Launch(cfg *sandbox.Config, number int) (sandbox.Host, error) 
 	return l.run(name, args, cfg.AppPort)
 }
 
-// hostName makes this machine host.docker.internal. Podman does so by itself, and its command knows no host-gateway in its
-// older versions.
+// hostName makes this machine host.docker.internal. Podman does so by itself, and its command knows no host-gateway
+// in its older versions.
 func (l Launcher) hostName() []string {
 	if l.kind == podman {
 		return nil
@@ -86,7 +87,8 @@ func (l Launcher) startError(message string, err error) error {
 		return errors.New(otherProcessorError(l.Platform))
 	case noSpace.MatchString(message):
 		return fmt.Errorf("start a container: %s. The %s", strings.TrimSuffix(message, "."), fullDisk)
-	case strings.Contains(message, "No such image"), strings.Contains(message, "Unable to find image"), strings.Contains(message, "image not known"):
+	case strings.Contains(message, "No such image"), strings.Contains(message, "Unable to find image"),
+		strings.Contains(message, "image not known"):
 		return fmt.Errorf("the image %s is not in %s any more: start make local again to build it", l.Image, l.Engine)
 	case strings.Contains(message, "bind source path does not exist"):
 		return fmt.Errorf("the container engine does not see this machine's files (%s): use an engine of this machine, or share the project's folder with it", message)

@@ -87,7 +87,8 @@ var (
 
 // otherProcessorError says that this machine's processor is not the image's.
 func otherProcessorError(platform string) string {
-	return "this machine cannot run " + platform + " images: give the stack this machine's processor (pulumi config set architecture), or let the engine emulate the other one (https://docs.docker.com/build/building/multi-platform/#qemu)"
+	return "this machine cannot run " + platform +
+		" images: give the stack this machine's processor (pulumi config set architecture), or let the engine emulate the other one (https://docs.docker.com/build/building/multi-platform/#qemu)"
 }
 
 // transcript follows what a builder writes, step by step: the plain progress of BuildKit, or the words of
@@ -265,9 +266,11 @@ func (t *transcript) failure(err error) *BuildError {
 	}
 	if t.failed == nil {
 		reason, _ := cutLast(t.rest)
-		return &BuildError{Reason: cmp.Or(strings.TrimPrefix(reason, "ERROR: "), err.Error()), platform: t.platform, classic: t.lines}
+		return &BuildError{Reason: cmp.Or(strings.TrimPrefix(reason, "ERROR: "), err.Error()), platform: t.platform,
+			classic: t.lines}
 	}
-	e := &BuildError{Step: t.failed.name, Reason: cmp.Or(t.failed.reason, err.Error()), Output: t.failed.output, platform: t.platform, classic: t.lines}
+	e := &BuildError{Step: t.failed.name, Reason: cmp.Or(t.failed.reason, err.Error()), Output: t.failed.output,
+		platform: t.platform, classic: t.lines}
 	if t.talking && len(e.Output) > keepRest { // the rest has been shown
 		e.Output = e.Output[len(e.Output)-keepRest:]
 	}

@@ -12,17 +12,27 @@ import (
 func TestBuildFailures(t *testing.T) {
 	const command = `echo one && echo two >&2 && exit 3`
 	for _, c := range []struct{ file, want string }{
-		{"base.buildkit", "the base image nope.invalid/nothing:1 is not on this machine and could not be fetched (failed to do request: Head"},
-		{"base.classic", "the base image nope.invalid/nothing:1 is not on this machine and could not be fetched (Get \"https://nope.invalid/v2/\": dial tcp"},
-		{"run.buildkit", "build the image: the step [2/2] RUN " + command + " failed: executor failed running [/bin/sh -c " + command + "]: exit code: 3\n    one\n    two"},
-		{"run.buildx", "build the image: the step [2/2] RUN " + command + " failed: process \"/bin/sh -c " + command + "\" did not complete successfully: exit code: 3\n    one\n    two"},
-		{"run.classic", "build the image: the step [3/4] RUN " + command + " failed: The command '/bin/sh -c " + command + "' returned a non-zero code: 3\n    two\n    one"},
+		{"base.buildkit",
+			"the base image nope.invalid/nothing:1 is not on this machine and could not be fetched (failed to do request: Head"},
+		{"base.classic",
+			"the base image nope.invalid/nothing:1 is not on this machine and could not be fetched (Get \"https://nope.invalid/v2/\": dial tcp"},
+		{"run.buildkit", "build the image: the step [2/2] RUN " + command +
+			" failed: executor failed running [/bin/sh -c " + command + "]: exit code: 3\n    one\n    two"},
+		{"run.buildx", "build the image: the step [2/2] RUN " + command + " failed: process \"/bin/sh -c " + command +
+			"\" did not complete successfully: exit code: 3\n    one\n    two"},
+		{"run.classic", "build the image: the step [3/4] RUN " + command + " failed: The command '/bin/sh -c " +
+			command + "' returned a non-zero code: 3\n    two\n    one"},
 		{"copy.buildkit", "build the image: the step [2/2] COPY nothing /x failed: \"/nothing\" not found: not found"},
-		{"copy.classic", "build the image: the step [2/2] COPY nothing /x failed: COPY failed: file not found in build context"},
-		{"parse.buildkit", "build the image: failed to solve with frontend dockerfile.v0: failed to create LLB definition: dockerfile parse error line 2: unknown instruction: RUNN"},
-		{"parse.classic", "build the image: Error response from daemon: dockerfile parse error line 2: unknown instruction: RUNN\nThis docker command builds without BuildKit"},
-		{"cgroups.podman", "build the image: the step [5/10] RUN pip install --no-cache-dir -r requirements.txt failed: building at STEP \"RUN pip install --no-cache-dir -r requirements.txt\": while running runtime: exit status 1\n    error running container: from /usr/bin/crun creating container for [/bin/sh -c pip install --no-cache-dir -r requirements.txt]: cgroups in hybrid mode not supported, drop all controllers from cgroupv2\n    : exit status 1\nThe engine's runtime does not take this machine's control groups: set runtime = \"runc\""},
-		{"mount.classic", "build the image: the step [2/2] RUN --mount=type=cache,target=/x true failed: the --mount option requires BuildKit."},
+		{"copy.classic",
+			"build the image: the step [2/2] COPY nothing /x failed: COPY failed: file not found in build context"},
+		{"parse.buildkit",
+			"build the image: failed to solve with frontend dockerfile.v0: failed to create LLB definition: dockerfile parse error line 2: unknown instruction: RUNN"},
+		{"parse.classic",
+			"build the image: Error response from daemon: dockerfile parse error line 2: unknown instruction: RUNN\nThis docker command builds without BuildKit"},
+		{"cgroups.podman",
+			"build the image: the step [5/10] RUN pip install --no-cache-dir -r requirements.txt failed: building at STEP \"RUN pip install --no-cache-dir -r requirements.txt\": while running runtime: exit status 1\n    error running container: from /usr/bin/crun creating container for [/bin/sh -c pip install --no-cache-dir -r requirements.txt]: cgroups in hybrid mode not supported, drop all controllers from cgroupv2\n    : exit status 1\nThe engine's runtime does not take this machine's control groups: set runtime = \"runc\""},
+		{"mount.classic",
+			"build the image: the step [2/2] RUN --mount=type=cache,target=/x true failed: the --mount option requires BuildKit."},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			text, err := os.ReadFile("testdata/" + c.file + ".txt")
@@ -44,7 +54,8 @@ func TestBuildFailures(t *testing.T) {
 }
 
 func builderOf(file string) builder {
-	return map[string]builder{"buildx": buildx, "buildkit": buildKit, "classic": classic, "podman": buildah}[file[strings.IndexByte(file, '.')+1:]]
+	return map[string]builder{"buildx": buildx, "buildkit": buildKit, "classic": classic,
+		"podman": buildah}[file[strings.IndexByte(file, '.')+1:]]
 }
 
 // TestBuildArgumentsNameTheBaseImage: the classic builder shows variables unexpanded.
@@ -64,17 +75,31 @@ func TestWhatToDo(t *testing.T) {
 		name, text, want string
 		builder          builder
 	}{
-		{"a full disk in a step", "#5 [2/2] RUN pip install x\n#5 0.2 OSError: [Errno 28] No space left on device\n#5 ERROR: exit code: 1\n", full, buildx},
-		{"a full disk by the classic builder", "Step 1/2 : FROM x\n ---> 1\nStep 2/2 : COPY . .\nError processing tar file(exit status 1): write /big: no space left on device\n", full, classic},
+		{"a full disk in a step",
+			"#5 [2/2] RUN pip install x\n#5 0.2 OSError: [Errno 28] No space left on device\n#5 ERROR: exit code: 1\n", full, buildx},
+		{"a full disk by the classic builder",
+			"Step 1/2 : FROM x\n ---> 1\nStep 2/2 : COPY . .\nError processing tar file(exit status 1): write /big: no space left on device\n", full, classic},
 		{"a full disk before any step", "write /var/lib/docker/tmp/x: no space left on device\n", full, classic},
-		{"a full disk while the base image is fetched", "#4 [1/2] FROM docker.io/library/x:1\n#4 ERROR: failed to register layer: write /y: no space left on device\n", full, buildx},
-		{"a step of another processor", "#5 [2/2] RUN true\n#5 0.2 exec /bin/sh: exec format error\n#5 ERROR: exit code: 1\n", "this machine cannot run linux/arm64 images: give the stack this machine's processor (pulumi config set architecture)", buildx},
-		{"a base image that does not exist for a processor", "#3 [internal] load metadata for docker.io/library/x:1\n#3 ERROR: no match for platform in manifest: not found\n", "the base image x:1 does not exist for linux/arm64 (no match for platform in manifest: not found): take one that does", buildx},
-		{"the same by the classic builder", "Step 1/2 : FROM x:1\nno matching manifest for linux/arm64 in the manifest list entries\n", "the base image x:1 does not exist for linux/arm64", classic},
-		{"a flag that an old BuildKit does not know", "failed to solve: dockerfile parse error line 53: Unknown flag: start-interval\n", "this engine is too old for it: update it, or make \"# syntax=docker/dockerfile:1\" the first line", buildx},
-		{"a private base image", "#3 [internal] load metadata for r.example/x:1\n#3 ERROR: pull access denied, repository does not exist or may require authorization\n", "if it is a private one, log in to its registry: docker login", buildx},
-		{"too many pulls", "#3 [internal] load metadata for docker.io/library/x:1\n#3 ERROR: 429 Too Many Requests - toomanyrequests: You have reached your unauthenticated pull rate limit\n", "docker login, or wait", buildx},
-		{"a registry that is not reached, by Podman", "STEP 1/2: FROM x:1\nError: creating build container: initializing source docker://x:1: pinging container registry: no such host\n", "the base image x:1 is not on this machine and could not be fetched", buildah},
+		{"a full disk while the base image is fetched",
+			"#4 [1/2] FROM docker.io/library/x:1\n#4 ERROR: failed to register layer: write /y: no space left on device\n", full, buildx},
+		{"a step of another processor",
+			"#5 [2/2] RUN true\n#5 0.2 exec /bin/sh: exec format error\n#5 ERROR: exit code: 1\n",
+			"this machine cannot run linux/arm64 images: give the stack this machine's processor (pulumi config set architecture)", buildx},
+		{"a base image that does not exist for a processor",
+			"#3 [internal] load metadata for docker.io/library/x:1\n#3 ERROR: no match for platform in manifest: not found\n", "the base image x:1 does not exist for linux/arm64 (no match for platform in manifest: not found): take one that does", buildx},
+		{"the same by the classic builder",
+			"Step 1/2 : FROM x:1\nno matching manifest for linux/arm64 in the manifest list entries\n",
+			"the base image x:1 does not exist for linux/arm64", classic},
+		{"a flag that an old BuildKit does not know",
+			"failed to solve: dockerfile parse error line 53: Unknown flag: start-interval\n",
+			"this engine is too old for it: update it, or make \"# syntax=docker/dockerfile:1\" the first line",
+			buildx},
+		{"a private base image",
+			"#3 [internal] load metadata for r.example/x:1\n#3 ERROR: pull access denied, repository does not exist or may require authorization\n", "if it is a private one, log in to its registry: docker login", buildx},
+		{"too many pulls",
+			"#3 [internal] load metadata for docker.io/library/x:1\n#3 ERROR: 429 Too Many Requests - toomanyrequests: You have reached your unauthenticated pull rate limit\n", "docker login, or wait", buildx},
+		{"a registry that is not reached, by Podman",
+			"STEP 1/2: FROM x:1\nError: creating build container: initializing source docker://x:1: pinging container registry: no such host\n", "the base image x:1 is not on this machine and could not be fetched", buildah},
 	} {
 		tr := newTranscript(c.builder, Source{Platform: "linux/arm64"})
 		tr.Write([]byte(c.text))
@@ -85,13 +110,14 @@ func TestWhatToDo(t *testing.T) {
 	}
 }
 
-// TestWholeStep: all that the builder said of a step is in the error, but for the middle of very much; what has been told
-// as it came is not told again.
+// TestWholeStep: all that the builder said of a step is in the error, but for the middle of very much; what has been
+// told as it came is not told again.
 func TestWholeStep(t *testing.T) {
 	for _, c := range []struct {
 		lines, want int
 		told        bool
-	}{{40, 40, false}, {keepFirst + keepLast, keepFirst + keepLast, false}, {5000, keepFirst + keepLast, false}, {40, keepRest, true}, {3, 3, true}} {
+	}{{40, 40, false}, {keepFirst + keepLast, keepFirst + keepLast, false}, {5000, keepFirst + keepLast, false},
+		{40, keepRest, true}, {3, 3, true}} {
 		var log strings.Builder
 		tr := newTranscript(buildx, Source{Log: &log})
 		tr.close()
@@ -104,7 +130,8 @@ func TestWholeStep(t *testing.T) {
 		}
 		fmt.Fprintln(tr, "#5 ERROR: exit code: 2")
 		output := tr.failure(errors.New("exit status 1")).Output
-		if len(output) != c.want || output[len(output)-1] != fmt.Sprintf("line %d", c.lines-1) || !c.told && output[0] != "line 0" {
+		if len(output) != c.want || output[len(output)-1] != fmt.Sprintf("line %d", c.lines-1) || !c.told &&
+			output[0] != "line 0" {
 			t.Errorf("%d lines, told %t: %d lines are in the error, want %d", c.lines, c.told, len(output), c.want)
 		}
 		if got := strings.Contains(log.String(), "    #5 0.0 line 0\n"); got != c.told {

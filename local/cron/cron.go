@@ -51,7 +51,8 @@ func Parse(text, timezone string) (*Schedule, error) {
 	}
 	fields := strings.Fields(parts[2])
 	if len(fields) != 6 {
-		return nil, fmt.Errorf("%q has %d fields, not the six of minutes, hours, day, month, weekday and year", text, len(fields))
+		return nil, fmt.Errorf("%q has %d fields, not the six of minutes, hours, day, month, weekday and year", text,
+			len(fields))
 	}
 	s := &Schedule{zone: zone}
 	var mistakes [5]error
@@ -66,7 +67,8 @@ func Parse(text, timezone string) (*Schedule, error) {
 func rate(text string) (time.Duration, error) {
 	number, unit, _ := strings.Cut(text, " ")
 	n, err := strconv.Atoi(number)
-	size := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour, "day": 24 * time.Hour}[strings.TrimSuffix(unit, "s")]
+	size := map[string]time.Duration{"minute": time.Minute, "hour": time.Hour,
+		"day": 24 * time.Hour}[strings.TrimSuffix(unit, "s")]
 	if err != nil || n < 1 || n > 1<<20 || size == 0 {
 		return 0, fmt.Errorf("rate(%s) is not a rate such as rate(5 minutes)", text)
 	}
@@ -127,7 +129,8 @@ func value(text string, low, high int, names []string) (int, error) {
 	return n, nil
 }
 
-// days joins the fields of day and weekday, of which one says ?. L is the month's last day; other letters are not known here.
+// days joins the fields of day and weekday, of which one says ?. L is the month's last day; other letters are not
+// known here.
 func days(day, weekday string) (func(time.Time) bool, error) {
 	switch {
 	case (day == "?") == (weekday == "?"):
@@ -145,8 +148,8 @@ func days(day, weekday string) (func(time.Time) bool, error) {
 // ahead is how far Next looks: leap days on a given weekday come every 40 years at the latest.
 const ahead = 41 * 366
 
-// Next is the first time after another at which the schedule is due; false when there is none. A time that the clocks skip is no
-// time of that day.
+// Next is the first time after another at which the schedule is due; false when there is none. A time that the clocks
+// skip is no time of that day.
 func (s *Schedule) Next(after time.Time) (time.Time, bool) {
 	if s.every > 0 {
 		return after.Add(s.every), true

@@ -1,11 +1,11 @@
-// Command event sends an event file to a function of the running local cloud and prints its result, whatever the event is:
-// of a queue, a schedule, S3, or one that the console copied.
+// Command event sends an event file to a function of the running local cloud and prints its result, whatever the
+// event is: of a queue, a schedule, S3, or one that the console copied.
 //
 //	event [-address 127.0.0.1:3000] [-function NAME] FILE
 //	event [-address 127.0.0.1:3000] [-function NAME] -schedule NAME
 //
-// "make event FILE=event.json" runs it; FILE may be - for stdin. The result goes to stdout, the end of the log to stderr.
-// The exit code is 0 for a result, 1 for an error of the function, 2 where no function was called.
+// "make event FILE=event.json" runs it; FILE may be - for stdin. The result goes to stdout, the end of the log to
+// stderr. The exit code is 0 for a result, 1 for an error of the function, 2 where no function was called.
 package main
 
 import (

@@ -39,12 +39,15 @@ func TestEvent(t *testing.T) {
 		code        int
 		out, errors string
 	}{
-		"a file":      {[]string{"-address", address, file}, "", 0, "{\n  \"a\": 1\n}\n", "hello\n"},
-		"stdin":       {[]string{"-address", address, "-"}, "[1]", 0, "[\n  1\n]\n", "hello"},
-		"a schedule":  {[]string{"-address", address, "-schedule", "nightly", ""}, "", 0, "\"name\": \"nightly\"", "hello"},
-		"both":        {[]string{"-address", address, "-schedule", "nightly", file}, "", 2, "", "or a schedule"},
-		"an error":    {[]string{"-address", address, "-function", "broken", file}, "", 1, "errorType", "failed (Unhandled)"},
-		"no function": {[]string{"-address", address, "-function", "other", file}, "", 2, "", "ResourceNotFoundException: There is no such function."},
+		"a file": {[]string{"-address", address, file}, "", 0, "{\n  \"a\": 1\n}\n", "hello\n"},
+		"stdin":  {[]string{"-address", address, "-"}, "[1]", 0, "[\n  1\n]\n", "hello"},
+		"a schedule": {[]string{"-address", address, "-schedule", "nightly", ""}, "", 0, "\"name\": \"nightly\"",
+			"hello"},
+		"both": {[]string{"-address", address, "-schedule", "nightly", file}, "", 2, "", "or a schedule"},
+		"an error": {[]string{"-address", address, "-function", "broken", file}, "", 1, "errorType",
+			"failed (Unhandled)"},
+		"no function": {[]string{"-address", address, "-function", "other", file}, "", 2, "",
+			"ResourceNotFoundException: There is no such function."},
 		"no file":     {[]string{"-address", address, file + "x"}, "", 2, "", "no such file"},
 		"no argument": {[]string{""}, "", 2, "", "make event FILE=event.json"},
 		"no cloud":    {[]string{"-address", "127.0.0.1:1", file}, "", 2, "", "make local"},
@@ -54,7 +57,8 @@ func TestEvent(t *testing.T) {
 			if code := run(c.args, strings.NewReader(c.stdin), &out, &errors); code != c.code {
 				t.Errorf("exit code %d, want %d: %s", code, c.code, &errors)
 			}
-			if !strings.Contains(out.String(), c.out) || !strings.Contains(errors.String(), c.errors) || c.out == "" && out.Len() > 0 {
+			if !strings.Contains(out.String(), c.out) || !strings.Contains(errors.String(), c.errors) ||
+				c.out == "" && out.Len() > 0 {
 				t.Errorf("printed %q and %q, want %q and %q", &out, &errors, c.out, c.errors)
 			}
 		})

@@ -13,22 +13,26 @@ import (
 
 // failUnknownStage answers a path whose first segment is not the stage. Some sources have Missing Authentication Token.
 var failUnknownStage = failure{
-	status: http.StatusForbidden, errorType: "ForbiddenException", body: `{"message":"Forbidden"}`, responseType: "RESOURCE_NOT_FOUND",
+	status: http.StatusForbidden, errorType: "ForbiddenException", body: `{"message":"Forbidden"}`,
+	responseType: "RESOURCE_NOT_FOUND",
 }
 
 // failHeadersTooLarge answers headers above the limit. The text is recorded, the status is not.
 var failHeadersTooLarge = failure{
-	status: http.StatusRequestHeaderFieldsTooLarge, body: "HTTP header is larger than %d bytes.", bare: true, responseType: "BAD_REQUEST_PARAMETERS",
+	status: http.StatusRequestHeaderFieldsTooLarge, body: "HTTP header is larger than %d bytes.", bare: true,
+	responseType: "BAD_REQUEST_PARAMETERS",
 }
 
 // failURLTooLong answers a request target above the limit, and a method ARN above its own.
 var failURLTooLong = failure{
-	status: http.StatusRequestURITooLong, errorType: "RequestURITooLongException", body: `{"message":"Request-URI Too Long"}`, responseType: "BAD_REQUEST_PARAMETERS",
+	status: http.StatusRequestURITooLong, errorType: "RequestURITooLongException",
+	body: `{"message":"Request-URI Too Long"}`, responseType: "BAD_REQUEST_PARAMETERS",
 }
 
 // failBodyCutOff answers a body that ends early or is not well-formed chunked coding.
 var failBodyCutOff = failure{
-	status: http.StatusBadRequest, errorType: "BadRequestException", body: `{"message":"Bad Request"}`, responseType: "BAD_REQUEST_BODY",
+	status: http.StatusBadRequest, errorType: "BadRequestException", body: `{"message":"Bad Request"}`,
+	responseType: "BAD_REQUEST_BODY",
 }
 
 // timeoutErrorType is x-amzn-ErrorType of a 504.
@@ -36,14 +40,16 @@ const timeoutErrorType = "InternalServerErrorException"
 
 // failFunctionThrottled answers a request for which Lambda had no free sandbox.
 var failFunctionThrottled = failure{
-	status: http.StatusInternalServerError, errorType: "InternalServerErrorException", body: `{"message": "Internal server error"}`, responseType: "API_CONFIGURATION_ERROR",
+	status: http.StatusInternalServerError, errorType: "InternalServerErrorException",
+	body: `{"message": "Internal server error"}`, responseType: "API_CONFIGURATION_ERROR",
 }
 
 // failClientLeft is what the log and the access log have of a client that left before its answer, the status that nginx
 // and load balancers note. Nothing goes out.
 var failClientLeft = failure{status: 499, responseType: "CLIENT_LEFT", gone: true}
 
-// sourceARN is what a function's permission sees of a request: its method, and the resource's path as the API declares it.
+// sourceARN is what a function's permission sees of a request: its method, and the resource's path as the API
+// declares it.
 func sourceARN(api, stage, verb, resource string) string {
 	return api + "/" + stage + "/" + verb + resource
 }
@@ -117,10 +123,11 @@ const remapStreamedHeaders = true
 
 // presignedParameters are those of a presigned request that do not reach the function, as the Authorization header of a
 // signed one does not. X-Amz-Date and X-Amz-Security-Token do, as the headers of these names do.
-var presignedParameters = []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-SignedHeaders", "X-Amz-Signature", "X-Amz-Expires"}
+var presignedParameters = []string{"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-SignedHeaders", "X-Amz-Signature",
+	"X-Amz-Expires"}
 
-// acceptUnsignedPayload lets a request pass whose signature leaves the body out (x-amz-content-sha256: UNSIGNED-PAYLOAD), as
-// S3 does. Otherwise its signature does not match.
+// acceptUnsignedPayload lets a request pass whose signature leaves the body out (x-amz-content-sha256:
+// UNSIGNED-PAYLOAD), as S3 does. Otherwise its signature does not match.
 const acceptUnsignedPayload = false
 
 // hashedAuthorization chooses between two recorded wordings: newer deployments show a hash of the Authorization header,
@@ -152,8 +159,9 @@ func windowText(lifetime time.Duration) string {
 	return fmt.Sprintf("%d sec.", int(lifetime.Seconds()))
 }
 
-// namesAnonymousCallers chooses what is told to somebody who has not signed and whom the API's own policy does not let in:
-// who, what and where (recorded), or {"message":"Forbidden"} with ForbiddenException, which other sources have.
+// namesAnonymousCallers chooses what is told to somebody who has not signed and whom the API's own policy does not
+// let in: who, what and where (recorded), or {"message":"Forbidden"} with ForbiddenException, which other sources
+// have.
 const namesAnonymousCallers = true
 
 // accessRefusalReason ends the message about a refusal. The endings for signed callers are recorded; for anonymous ones

@@ -61,7 +61,8 @@ func newGuard(config guardConfig) (*guard, error) {
 	for _, p := range config.principals {
 		known := &principal{Principal: p}
 		if p.AccessKeyID == "" || p.SecretAccessKey == "" || g.byKey[p.AccessKeyID] != nil {
-			problems = append(problems, fmt.Errorf("credentials of %s: an access key id that nobody else has and a secret are needed", p.ARN))
+			problems = append(problems,
+				fmt.Errorf("credentials of %s: an access key id that nobody else has and a secret are needed", p.ARN))
 		}
 		if len(p.Policy) > 0 {
 			var err error
@@ -91,7 +92,8 @@ func (x *exchange) authorize(body []byte) *failure {
 	}
 	resource := x.api.guard.apiARN + "/" + config.Stage + "/" + x.verb + x.target.path
 	if len(resource) > config.Limits.MethodARNBytes {
-		return failURLTooLong.because("the method ARN has %d bytes, %d are allowed with authorization", len(resource), config.Limits.MethodARNBytes)
+		return failURLTooLong.because("the method ARN has %d bytes, %d are allowed with authorization", len(resource),
+			config.Limits.MethodARNBytes)
 	}
 	var caller *principal
 	if x.method.iam {
@@ -164,11 +166,13 @@ func refuseAccess(r permissionRequest, why decision) *failure {
 	case !namesAnonymousCallers:
 		return failForbidden.because("the API's policy does not let anonymous callers in")
 	}
-	message := "User: " + user + " is not authorized to perform: " + r.action + " on resource: " + maskAccount(r.resource) +
+	message := "User: " + user + " is not authorized to perform: " + r.action + " on resource: " +
+		maskAccount(r.resource) +
 		accessRefusalReason(r, why)
 	body := append(appendString([]byte(`{"Message":`), message), '}')
 	return failure{
-		status: http.StatusForbidden, errorType: "AccessDeniedException", body: string(body), responseType: "ACCESS_DENIED",
+		status: http.StatusForbidden, errorType: "AccessDeniedException", body: string(body),
+		responseType: "ACCESS_DENIED",
 	}.because("%s", message)
 }
 

@@ -16,9 +16,12 @@ import (
 func browserHeaders() http.Header {
 	return http.Header{
 		"Accept":          {"text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8"},
-		"Accept-Encoding": {"gzip, deflate, br, zstd"}, "Accept-Language": {"en-GB,en;q=0.9,de;q=0.8"}, "Cache-Control": {"max-age=0"},
-		"Cookie": {"session=eyJ1c2VyIjoxfQ.Zk3x.abcdefghijklmnop; theme=dark"}, "Sec-Fetch-Dest": {"document"}, "Sec-Fetch-Mode": {"navigate"},
-		"Upgrade-Insecure-Requests": {"1"}, "User-Agent": {"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},
+		"Accept-Encoding": {"gzip, deflate, br, zstd"}, "Accept-Language": {"en-GB,en;q=0.9,de;q=0.8"},
+		"Cache-Control": {"max-age=0"},
+		"Cookie":        {"session=eyJ1c2VyIjoxfQ.Zk3x.abcdefghijklmnop; theme=dark"}, "Sec-Fetch-Dest": {"document"},
+		"Sec-Fetch-Mode":            {"navigate"},
+		"Upgrade-Insecure-Requests": {"1"},
+		"User-Agent":                {"Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"},
 	}
 }
 
@@ -68,7 +71,8 @@ func BenchmarkEvent(b *testing.B) {
 
 // BenchmarkAnswer compares the reader with encoding/json.
 func BenchmarkAnswer(b *testing.B) {
-	large := `{"statusCode":200,"isBase64Encoded":true,"body":"` + base64.StdEncoding.EncodeToString(make([]byte, 4<<20)) + `"}`
+	large := `{"statusCode":200,"isBase64Encoded":true,"body":"` + base64.StdEncoding.EncodeToString(make([]byte,
+		4<<20)) + `"}`
 	for name, payload := range map[string][]byte{"hello": []byte(helloAnswer), "4MB": []byte(large)} {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(payload)))
@@ -104,7 +108,10 @@ func BenchmarkRoundTrip(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	bare := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, `{"message":"Hello, World!"}`) })
+	bare := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w,
+			`{"message":"Hello, World!"}`)
+	})
 	for name, handler := range map[string]http.Handler{"gateway": api, "net_http": bare} {
 		b.Run(name, func(b *testing.B) {
 			server := httptest.NewServer(handler)
@@ -135,7 +142,8 @@ func BenchmarkIdentify(b *testing.B) {
 	server := serve(b, config)
 	signed(b, server, "GET", "/v1/x//y?t=u+v&a=1", "", signing{after: func(r *http.Request) { request = r }})
 	request.Host, request.ContentLength = request.URL.Host, 0
-	g, err := newGuard(guardConfig{service: "execute-api", region: testRegion, account: testAccount, now: config.Now, principals: config.Principals})
+	g, err := newGuard(guardConfig{service: "execute-api", region: testRegion, account: testAccount, now: config.Now,
+		principals: config.Principals})
 	if err != nil {
 		b.Fatal(err)
 	}

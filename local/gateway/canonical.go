@@ -20,7 +20,8 @@ func canonicalRequests(s signature, r *http.Request, path, query, bodyHash strin
 	hosts := distinct(r.Host, withoutDefaultPort(r.Host))
 	var forms []string
 	for _, host := range hosts {
-		headers := canonicalHeaders(s.signedHeaders, r, host) + "\n" + strings.Join(s.signedHeaders, ";") + "\n" + bodyHash
+		headers := canonicalHeaders(s.signedHeaders, r, host) + "\n" + strings.Join(s.signedHeaders, ";") + "\n" +
+			bodyHash
 		for _, query := range queries {
 			for _, path := range paths {
 				forms = append(forms, r.Method+"\n"+path+"\n"+query+"\n"+headers)

@@ -32,7 +32,8 @@ var (
 		UserID: "AIDAEXAMPLE", ARN: "arn:aws:iam::123456789012:user/tester", Policy: []byte(allowAll),
 	}
 	testSession = Principal{
-		AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: "token/+=", Expires: testNow.Add(time.Hour), AccountID: testAccount,
+		AccessKeyID: "ASIAEXAMPLE", SecretAccessKey: "secret", SessionToken: "token/+=",
+		Expires: testNow.Add(time.Hour), AccountID: testAccount,
 		UserID: "AROAEXAMPLE:run", ARN: "arn:aws:sts::123456789012:assumed-role/deployer/run", Policy: []byte(allowAll),
 	}
 )
@@ -73,7 +74,8 @@ func signed(t testing.TB, server *httptest.Server, method, target, body string, 
 		s.at = testNow
 	}
 	r.Host = orElse(s.host, r.Host)
-	credentials := aws.Credentials{AccessKeyID: s.principal.AccessKeyID, SecretAccessKey: s.principal.SecretAccessKey, SessionToken: s.principal.SessionToken}
+	credentials := aws.Credentials{AccessKeyID: s.principal.AccessKeyID, SecretAccessKey: s.principal.SecretAccessKey,
+		SessionToken: s.principal.SessionToken}
 	sum := sha256.Sum256([]byte(body))
 	hash, region, service := hex.EncodeToString(sum[:]), orElse(s.region, testRegion), orElse(s.service, "execute-api")
 	if s.presign {
@@ -84,7 +86,8 @@ func signed(t testing.TB, server *httptest.Server, method, target, body string, 
 		if r, err = http.NewRequest(method, uri, strings.NewReader(body)); err != nil {
 			t.Fatal(err)
 		}
-	} else if err := v4.NewSigner().SignHTTP(context.Background(), credentials, r, hash, service, region, s.at); err != nil {
+	} else if err := v4.NewSigner().SignHTTP(context.Background(), credentials, r, hash, service, region,
+		s.at); err != nil {
 		t.Fatal(err)
 	}
 	if s.after != nil {
@@ -122,14 +125,17 @@ func (r reply) message(t testing.TB, key string) string {
 func TestCheck47_R_ForeignAuthorizationOnUnknownPath(t *testing.T) {
 	server := serve(t, withPaths(echo, `"/a":{"get":`+methodText("")+`}`))
 	for _, check := range []struct{ header, errorType, message string }{
-		{"Bearer x", "IncompleteSignatureException", "Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '" + authorizationHash("Bearer x") + "'."},
-		{"Bearer a=b", "IncompleteSignatureException", "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. " +
-			"Authorization header requires 'SignedHeaders' parameter. Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. " +
-			"(Hashed with SHA-256 and encoded with Base64) Authorization=" + authorizationHash("Bearer a=b")},
+		{"Bearer x", "IncompleteSignatureException",
+			"Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '" + authorizationHash("Bearer x") + "'."},
+		{"Bearer a=b", "IncompleteSignatureException",
+			"Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. " +
+				"Authorization header requires 'SignedHeaders' parameter. Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. " +
+				"(Hashed with SHA-256 and encoded with Base64) Authorization=" + authorizationHash("Bearer a=b")},
 		{"AWS4-HMAC-SHA256 Credential=a", "MissingAuthenticationTokenException", "Missing Authentication Token"},
 	} {
 		got := get(t, server, "/v1/b", "Authorization: "+check.header)
-		if got.status != 403 || got.header.Get("x-amzn-ErrorType") != check.errorType || got.message(t, "message") != check.message {
+		if got.status != 403 || got.header.Get("x-amzn-ErrorType") != check.errorType || got.message(t,
+			"message") != check.message {
 			t.Errorf("%s: %d %s %s", check.header, got.status, got.header.Get("x-amzn-ErrorType"), got.body)
 		}
 	}
@@ -137,10 +143,12 @@ func TestCheck47_R_ForeignAuthorizationOnUnknownPath(t *testing.T) {
 
 func TestCheck49_R_RoutingBeforeAuthorization(t *testing.T) {
 	config := iamConfig(echo)
-	config.Document = documentText(`"/admin":{"post":`+methodText(iamSecurity)+`},"/{proxy+}":{"x-amazon-apigateway-any-method":`+methodText("")+`}`, iamSchemes)
+	config.Document = documentText(`"/admin":{"post":`+methodText(iamSecurity)+
+		`},"/{proxy+}":{"x-amazon-apigateway-any-method":`+methodText("")+`}`, iamSchemes)
 	server := serve(t, config)
 	get(t, server, "/v1/admin").event(t).expect(t, map[string]string{"resource": `"/{proxy+}"`})
-	if got := exchangeRaw(t, server, requestText("POST", "/v1/admin", "")); got.status != 403 || got.body != missingTokenBody {
+	if got := exchangeRaw(t, server, requestText("POST", "/v1/admin", "")); got.status != 403 ||
+		got.body != missingTokenBody {
 		t.Errorf("POST: %d %s", got.status, got.body)
 	}
 }
@@ -148,11 +156,13 @@ func TestCheck49_R_RoutingBeforeAuthorization(t *testing.T) {
 func TestCheck53_D_Preflight(t *testing.T) {
 	preflight := requestText("OPTIONS", "/v1/x", "", "Origin: https://a.example", "Access-Control-Request-Method: GET")
 	got := exchangeRaw(t, serve(t, iamConfig(echo)), preflight)
-	if got.status != 403 || got.body != missingTokenBody || strings.Contains(strings.ToLower(got.head), "access-control") {
+	if got.status != 403 || got.body != missingTokenBody || strings.Contains(strings.ToLower(got.head),
+		"access-control") {
 		t.Errorf("%d %s", got.status, got.head)
 	}
 	config := iamConfig(echo)
-	config.Document = bytes.Replace(config.Document, []byte(`"/{proxy+}":{`), []byte(`"/{proxy+}":{"options":`+methodText("")+`,`), 1)
+	config.Document = bytes.Replace(config.Document, []byte(`"/{proxy+}":{`), []byte(`"/{proxy+}":{"options":`+
+		methodText("")+`,`), 1)
 	exchangeRaw(t, serve(t, config), preflight).event(t).expect(t, map[string]string{"httpMethod": `"OPTIONS"`})
 }
 
@@ -164,7 +174,8 @@ func TestCheck54_E_SignedByTheGoSDK(t *testing.T) {
 		"path": `"/x%2By/a//b"`, "multiValueQueryStringParameters": `{"t":["1","u v"]}`,
 		"requestContext/identity/accessKey": `"AKIDEXAMPLE"`, "requestContext/identity/accountId": `"123456789012"`,
 		"requestContext/identity/caller": `"AIDAEXAMPLE"`, "requestContext/identity/user": `"AIDAEXAMPLE"`,
-		"requestContext/identity/userArn": `"arn:aws:iam::123456789012:user/tester"`, "requestContext/identity/sourceIp": `"127.0.0.1"`,
+		"requestContext/identity/userArn":  `"arn:aws:iam::123456789012:user/tester"`,
+		"requestContext/identity/sourceIp": `"127.0.0.1"`,
 	})
 	if _, there := e.raw["headers"].(map[string]any)["Authorization"]; there {
 		t.Error("the event has Authorization")
@@ -182,7 +193,8 @@ func TestCheck54_E_SignedByTheGoSDK(t *testing.T) {
 	if got := signed(t, server, "GET", "/v1", "", otherPort); got.status != 403 {
 		t.Errorf("with another port than the one signed: %d %s", got.status, got.body)
 	}
-	for _, path := range []string{"/v1", "/v1/", "//v1/x", "/v1/./a/../b", "/v1/%CE%BB/%252F", "/v1/x?b=2&a=1&a=%2F&~=-&e"} {
+	for _, path := range []string{"/v1", "/v1/", "//v1/x", "/v1/./a/../b", "/v1/%CE%BB/%252F",
+		"/v1/x?b=2&a=1&a=%2F&~=-&e"} {
 		if got := signed(t, server, "GET", path, "", signing{}); got.status != 200 {
 			t.Errorf("%s: %d %s", path, got.status, got.body)
 		}
@@ -207,9 +219,11 @@ func TestCheck56_R_ChangedAfterSigning(t *testing.T) {
 		}
 		message := signed.message(t, "message")
 		if signed.status != 403 || signed.header.Get("x-amzn-ErrorType") != "InvalidSignatureException" ||
-			!strings.HasPrefix(message, "The request signature we calculated does not match the signature you provided. Check your AWS Secret "+
-				"Access Key and signing method. Consult the service documentation for details.\n\nThe Canonical String for this request should have been\n'P") ||
-			!strings.Contains(message, "'\n\nThe String-to-Sign should have been\n'AWS4-HMAC-SHA256\n20260710T191904Z\n20260710/eu-central-1/execute-api/aws4_request\n") ||
+			!strings.HasPrefix(message,
+				"The request signature we calculated does not match the signature you provided. Check your AWS Secret "+
+					"Access Key and signing method. Consult the service documentation for details.\n\nThe Canonical String for this request should have been\n'P") ||
+			!strings.Contains(message,
+				"'\n\nThe String-to-Sign should have been\n'AWS4-HMAC-SHA256\n20260710T191904Z\n20260710/eu-central-1/execute-api/aws4_request\n") ||
 			!strings.HasSuffix(message, "'\n") {
 			t.Errorf("%s: %d %s", name, signed.status, signed.body)
 		}
@@ -225,7 +239,8 @@ func TestUnsignedPayload(t *testing.T) {
 	const hash = "UNSIGNED-PAYLOAD"
 	r.Header.Set("X-Amz-Content-Sha256", hash)
 	credentials := aws.Credentials{AccessKeyID: testUser.AccessKeyID, SecretAccessKey: testUser.SecretAccessKey}
-	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, r, hash, "execute-api", testRegion, testNow); err != nil {
+	if err := v4.NewSigner().SignHTTP(context.Background(), credentials, r, hash, "execute-api", testRegion,
+		testNow); err != nil {
 		t.Fatal(err)
 	}
 	response, err := http.DefaultClient.Do(r)
@@ -250,10 +265,12 @@ func TestCheck57_R_Clock(t *testing.T) {
 			offset  time.Duration
 			message string
 		}{
-			{-window - time.Second, "Signature expired: 20260710T191403Z is now earlier than 20260710T191404Z (20260710T191904Z - 5 min.)"},
+			{-window - time.Second,
+				"Signature expired: 20260710T191403Z is now earlier than 20260710T191404Z (20260710T191904Z - 5 min.)"},
 			{-window + time.Second, ""},
 			{window - time.Second, ""},
-			{window + time.Second, "Signature not yet current: 20260710T192405Z is still later than 20260710T192404Z (20260710T191904Z + 5 min.)"},
+			{window + time.Second,
+				"Signature not yet current: 20260710T192405Z is still later than 20260710T192404Z (20260710T191904Z + 5 min.)"},
 		} {
 			got := signed(t, server, "GET", "/v1", "", signing{at: testNow.Add(check.offset), presign: presign})
 			if check.message == "" && got.status != 200 {
@@ -278,19 +295,27 @@ func TestCheck58_R_Credentials(t *testing.T) {
 		signing            signing
 		errorType, message string
 	}{
-		{"unknown_key", signing{principal: with(func(p *Principal) { p.AccessKeyID = "AKIDOTHER" }, testUser)}, "UnrecognizedClientException", invalid},
-		{"no_session_token", signing{principal: with(func(p *Principal) { p.SessionToken = "" }, testSession)}, "UnrecognizedClientException", invalid},
-		{"wrong_session_token", signing{principal: with(func(p *Principal) { p.SessionToken = "x" }, testSession)}, "UnrecognizedClientException", invalid},
-		{"session_token_of_a_user", signing{principal: with(func(p *Principal) { p.SessionToken = "x" }, testUser)}, "UnrecognizedClientException", invalid},
-		{"wrong_secret", signing{principal: with(func(p *Principal) { p.SecretAccessKey = "x" }, testUser)}, "InvalidSignatureException", "The request signature we"},
-		{"wrong_region", signing{region: "us-east-1"}, "InvalidSignatureException", "Credential should be scoped to a valid region"},
-		{"wrong_service", signing{service: "lambda"}, "InvalidSignatureException", "Credential should be scoped to correct service: 'execute-api'."},
+		{"unknown_key", signing{principal: with(func(p *Principal) { p.AccessKeyID = "AKIDOTHER" }, testUser)},
+			"UnrecognizedClientException", invalid},
+		{"no_session_token", signing{principal: with(func(p *Principal) { p.SessionToken = "" }, testSession)},
+			"UnrecognizedClientException", invalid},
+		{"wrong_session_token", signing{principal: with(func(p *Principal) { p.SessionToken = "x" }, testSession)},
+			"UnrecognizedClientException", invalid},
+		{"session_token_of_a_user", signing{principal: with(func(p *Principal) { p.SessionToken = "x" }, testUser)},
+			"UnrecognizedClientException", invalid},
+		{"wrong_secret", signing{principal: with(func(p *Principal) { p.SecretAccessKey = "x" }, testUser)},
+			"InvalidSignatureException", "The request signature we"},
+		{"wrong_region", signing{region: "us-east-1"}, "InvalidSignatureException",
+			"Credential should be scoped to a valid region"},
+		{"wrong_service", signing{service: "lambda"}, "InvalidSignatureException",
+			"Credential should be scoped to correct service: 'execute-api'."},
 	} {
 		for _, presign := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s presigned %v", check.name, presign), func(t *testing.T) {
 				check.signing.presign = presign
 				got := signed(t, serve(t, iamConfig(echo)), "GET", "/v1/x", "", check.signing)
-				if got.status != 403 || got.header.Get("x-amzn-ErrorType") != check.errorType || !strings.HasPrefix(got.message(t, "message"), check.message) {
+				if got.status != 403 || got.header.Get("x-amzn-ErrorType") != check.errorType ||
+					!strings.HasPrefix(got.message(t, "message"), check.message) {
 					t.Errorf("%d %s %s", got.status, got.header.Get("x-amzn-ErrorType"), got.body)
 				}
 			})
@@ -299,7 +324,8 @@ func TestCheck58_R_Credentials(t *testing.T) {
 	config := iamConfig(echo)
 	config.Now = func() time.Time { return testSession.Expires }
 	got := signed(t, serve(t, config), "GET", "/v1", "", signing{principal: testSession, at: testSession.Expires})
-	if got.status != 403 || got.body != `{"message":"The security token included in the request is expired"}` || got.header.Get("x-amzn-ErrorType") != "ExpiredTokenException" {
+	if got.status != 403 || got.body != `{"message":"The security token included in the request is expired"}` ||
+		got.header.Get("x-amzn-ErrorType") != "ExpiredTokenException" {
 		t.Errorf("stale session: %d %s", got.status, got.body)
 	}
 }
@@ -307,8 +333,10 @@ func TestCheck58_R_Credentials(t *testing.T) {
 func TestCheck59_D_Presigned(t *testing.T) {
 	server := serve(t, iamConfig(echo))
 	for _, principal := range []Principal{testUser, testSession} {
-		e := signed(t, server, "GET", "/v1/x%2By//b?t=u+v&a=1", "", signing{presign: true, principal: principal}).event(t)
-		e.expect(t, map[string]string{"requestContext/identity/userArn": `"` + principal.ARN + `"`, "queryStringParameters/t": `"u v"`})
+		e := signed(t, server, "GET", "/v1/x%2By//b?t=u+v&a=1", "", signing{presign: true,
+			principal: principal}).event(t)
+		e.expect(t, map[string]string{"requestContext/identity/userArn": `"` + principal.ARN + `"`,
+			"queryStringParameters/t": `"u v"`})
 		for _, name := range presignedParameters {
 			if _, there := e.raw["queryStringParameters"].(map[string]any)[name]; there {
 				t.Errorf("the event has %s", name)
@@ -319,10 +347,12 @@ func TestCheck59_D_Presigned(t *testing.T) {
 	if got := signed(t, server, "GET", "/v1?X-Amz-Expires=3600", "", late); got.status != 200 {
 		t.Errorf("an hour old, valid for an hour: %d %s", got.status, got.body)
 	}
-	if got := signed(t, server, "GET", "/v1?X-Amz-Expires=3599", "", late); got.status != 403 || !strings.HasPrefix(got.message(t, "message"), "Signature expired: ") {
+	if got := signed(t, server, "GET", "/v1?X-Amz-Expires=3599", "", late); got.status != 403 ||
+		!strings.HasPrefix(got.message(t, "message"), "Signature expired: ") {
 		t.Errorf("an hour old, valid for less: %d %s", got.status, got.body)
 	}
-	if got := signed(t, server, "GET", "/v1?a=1", "", signing{presign: true, after: func(r *http.Request) { r.URL.RawQuery += "&b=2" }}); got.status != 403 {
+	if got := signed(t, server, "GET", "/v1?a=1", "", signing{presign: true,
+		after: func(r *http.Request) { r.URL.RawQuery += "&b=2" }}); got.status != 403 {
 		t.Errorf("a parameter added: %d %s", got.status, got.body)
 	}
 }
@@ -339,7 +369,8 @@ func TestCheck60_R_IdentityPolicy(t *testing.T) {
 		}
 	}
 	got := signed(t, server, "POST", "/v1/a", "", signing{})
-	if got.status != 403 || got.header.Get("x-amzn-ErrorType") != "AccessDeniedException" || got.message(t, "Message") !=
+	if got.status != 403 || got.header.Get("x-amzn-ErrorType") != "AccessDeniedException" || got.message(t,
+		"Message") !=
 		"User: arn:aws:iam::123456789012:user/tester is not authorized to perform: execute-api:Invoke on resource: "+
 			"arn:aws:execute-api:eu-central-1:********9012:a1b2c3d4e5/v1/POST/a because no identity-based policy allows the execute-api:Invoke action" {
 		t.Errorf("POST: %d %s", got.status, got.body)
@@ -355,15 +386,26 @@ func TestRefusedSignatures(t *testing.T) {
 	const credential = "Credential=AKIDEXAMPLE/20260710/eu-central-1/execute-api/aws4_request"
 	for _, check := range []struct{ name, authorization, date, errorType, message string }{
 		{"bearer", "Bearer x", "", "IncompleteSignatureException", "Invalid key=value pair"},
-		{"nothing_behind_the_algorithm", "AWS4-HMAC-SHA256", "20260710T191904Z", "IncompleteSignatureException", "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature'"},
-		{"no_date", "AWS4-HMAC-SHA256 " + credential + ", SignedHeaders=host, Signature=a", "", "IncompleteSignatureException", "Authorization header requires existence of either"},
-		{"date_not_ISO", "AWS4-HMAC-SHA256 " + credential + ", SignedHeaders=host, Signature=a", "yesterday", "IncompleteSignatureException", "Date must be in ISO-8601 'basic format'. Got 'yesterday'"},
-		{"short_credential", "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=a", "20260710T191904Z", "IncompleteSignatureException", "Credential must have exactly 5"},
-		{"other_day_in_scope", "AWS4-HMAC-SHA256 " + strings.Replace(credential, "0710", "0711", 1) + ", SignedHeaders=host, Signature=a", "20260710T191904Z", "InvalidSignatureException", "Date in Credential scope does not match"},
-		{"other_terminator", "AWS4-HMAC-SHA256 " + strings.Replace(credential, "aws4_", "aws5_", 1) + ", SignedHeaders=host, Signature=a", "20260710T191904Z", "InvalidSignatureException", "Credential should be scoped with a valid terminator"},
-		{"host_not_signed", "AWS4-HMAC-SHA256 " + credential + ", SignedHeaders=x-amz-date, Signature=a", "20260710T191904Z", "InvalidSignatureException", "'Host' or ':authority' must be"},
-		{"SigV4a", "AWS4-ECDSA-P256-SHA256 Credential=a, SignedHeaders=host, Signature=a", "20260710T191904Z", "IncompleteSignatureException", "Unsupported AWS 'algorithm'"},
-		{"no_space_behind_commas", "AWS4-HMAC-SHA256 " + credential + ",SignedHeaders=host,Signature=a", "20260710T191904Z", "InvalidSignatureException", "The request signature we calculated"},
+		{"nothing_behind_the_algorithm", "AWS4-HMAC-SHA256", "20260710T191904Z", "IncompleteSignatureException",
+			"Authorization header requires 'Credential' parameter. Authorization header requires 'Signature'"},
+		{"no_date", "AWS4-HMAC-SHA256 " + credential + ", SignedHeaders=host, Signature=a", "",
+			"IncompleteSignatureException", "Authorization header requires existence of either"},
+		{"date_not_ISO", "AWS4-HMAC-SHA256 " + credential + ", SignedHeaders=host, Signature=a", "yesterday",
+			"IncompleteSignatureException", "Date must be in ISO-8601 'basic format'. Got 'yesterday'"},
+		{"short_credential", "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=a", "20260710T191904Z",
+			"IncompleteSignatureException", "Credential must have exactly 5"},
+		{"other_day_in_scope", "AWS4-HMAC-SHA256 " + strings.Replace(credential, "0710", "0711", 1) +
+			", SignedHeaders=host, Signature=a", "20260710T191904Z", "InvalidSignatureException",
+			"Date in Credential scope does not match"},
+		{"other_terminator", "AWS4-HMAC-SHA256 " + strings.Replace(credential, "aws4_", "aws5_", 1) +
+			", SignedHeaders=host, Signature=a", "20260710T191904Z", "InvalidSignatureException",
+			"Credential should be scoped with a valid terminator"},
+		{"host_not_signed", "AWS4-HMAC-SHA256 " + credential + ", SignedHeaders=x-amz-date, Signature=a",
+			"20260710T191904Z", "InvalidSignatureException", "'Host' or ':authority' must be"},
+		{"SigV4a", "AWS4-ECDSA-P256-SHA256 Credential=a, SignedHeaders=host, Signature=a", "20260710T191904Z",
+			"IncompleteSignatureException", "Unsupported AWS 'algorithm'"},
+		{"no_space_behind_commas", "AWS4-HMAC-SHA256 " + credential + ",SignedHeaders=host,Signature=a",
+			"20260710T191904Z", "InvalidSignatureException", "The request signature we calculated"},
 	} {
 		t.Run(check.name, func(t *testing.T) {
 			headers := []string{"Authorization: " + check.authorization}
@@ -371,7 +413,8 @@ func TestRefusedSignatures(t *testing.T) {
 				headers = append(headers, "X-Amz-Date: "+check.date)
 			}
 			got := get(t, server, "/v1/x", headers...)
-			if got.status != 403 || got.header.Get("x-amzn-ErrorType") != check.errorType || !strings.HasPrefix(got.message(t, "message"), check.message) {
+			if got.status != 403 || got.header.Get("x-amzn-ErrorType") != check.errorType ||
+				!strings.HasPrefix(got.message(t, "message"), check.message) {
 				t.Errorf("%d %s %s", got.status, got.header.Get("x-amzn-ErrorType"), got.body)
 			}
 		})

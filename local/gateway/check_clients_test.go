@@ -36,7 +36,8 @@ func pythonWith(t *testing.T, requirement string) (bin string) {
 		{filepath.Join(bin, "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", requirement},
 	} {
 		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
-			t.Skipf("%s is not here and cannot be installed (%v: %s): the check of its signatures is left out", requirement, err, clip(out))
+			t.Skipf("%s is not here and cannot be installed (%v: %s): the check of its signatures is left out",
+				requirement, err, clip(out))
 		}
 	}
 	if err := os.WriteFile(ready, nil, 0o644); err != nil {
@@ -56,7 +57,8 @@ func TestCheck55_E_SignedByBotocore(t *testing.T) {
 	config.Principals[1].Expires = testNow.AddDate(100, 0, 0)
 	server := serve(t, config)
 	for _, principal := range config.Principals {
-		out, err := exec.Command(python, "testdata/sign_with_botocore.py", server.URL, principal.AccessKeyID, principal.SecretAccessKey,
+		out, err := exec.Command(python, "testdata/sign_with_botocore.py", server.URL, principal.AccessKeyID,
+			principal.SecretAccessKey,
 			principal.SessionToken, testRegion).Output()
 		if err != nil {
 			t.Fatalf("%v: %s", err, out)
@@ -121,8 +123,10 @@ func TestSignedByCurl(t *testing.T) {
 	for _, arguments := range [][]string{
 		{"/v1/x"}, {"/v1/a/b?a=1&b=2"}, {"/v1/x", "--data", `{"a":1}`, "-H", "Content-Type: application/json"},
 	} {
-		command := exec.Command(curl, append([]string{"--silent", "--aws-sigv4", "aws:amz:" + testRegion + ":execute-api",
-			"--user", testUser.AccessKeyID + ":" + testUser.SecretAccessKey, "--write-out", "\n%{http_code}", server.URL + arguments[0]}, arguments[1:]...)...)
+		command := exec.Command(curl, append([]string{"--silent", "--aws-sigv4", "aws:amz:" + testRegion +
+			":execute-api",
+			"--user", testUser.AccessKeyID + ":" + testUser.SecretAccessKey, "--write-out", "\n%{http_code}",
+			server.URL + arguments[0]}, arguments[1:]...)...)
 		out, err := command.Output()
 		if err != nil {
 			t.Fatal(err)

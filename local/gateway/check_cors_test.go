@@ -20,7 +20,8 @@ const corsTemplate = "#set($origin = $input.params(\"Origin\"))\n#if($origin == 
 func corsConfig(t testing.TB, origin string, calls *atomic.Int32) Config {
 	t.Helper()
 	answer := map[string]any{"statusCode": "204", "responseParameters": map[string]string{
-		"method.response.header.Access-Control-Allow-Methods": "'GET,POST'", "method.response.header.Access-Control-Max-Age": "'600'"}}
+		"method.response.header.Access-Control-Allow-Methods": "'GET,POST'",
+		"method.response.header.Access-Control-Max-Age":       "'600'"}}
 	errors := "method.request.header.Origin"
 	if origin == "" {
 		answer["responseTemplates"] = map[string]string{"application/json": corsTemplate}
@@ -65,11 +66,13 @@ func TestCORS(t *testing.T) {
 			for _, path := range []string{"/v1", "/v1/api/echo"} {
 				answer := ask(t, http.MethodOptions, server.URL+path, check.asks)
 				h := answer.Header
-				if answer.StatusCode != 204 || h.Get("Access-Control-Allow-Origin") != check.preflight || h.Get("Access-Control-Allow-Methods") != "GET,POST" {
+				if answer.StatusCode != 204 || h.Get("Access-Control-Allow-Origin") != check.preflight ||
+					h.Get("Access-Control-Allow-Methods") != "GET,POST" {
 					t.Errorf("OPTIONS %s: %d %v", path, answer.StatusCode, h)
 				}
 				answer = ask(t, http.MethodGet, server.URL+path, check.asks)
-				if answer.StatusCode != 403 || answer.Header.Get("Access-Control-Allow-Origin") != check.failure || answer.Header.Get("Vary") != "Origin" {
+				if answer.StatusCode != 403 || answer.Header.Get("Access-Control-Allow-Origin") != check.failure ||
+					answer.Header.Get("Vary") != "Origin" {
 					t.Errorf("GET %s: %d %v", path, answer.StatusCode, answer.Header)
 				}
 			}
@@ -102,7 +105,8 @@ func TestGatewayResponses(t *testing.T) {
 	response := func(value string) string {
 		return `{"responseParameters":{"gatewayresponse.header.X-Kind":"'` + value + `'"}}`
 	}
-	extra := anyBinary + `,"x-amazon-apigateway-gateway-responses":{"DEFAULT_4XX":` + response("caller") + `,"DEFAULT_5XX":` + response("api") + `}`
+	extra := anyBinary + `,"x-amazon-apigateway-gateway-responses":{"DEFAULT_4XX":` + response("caller") +
+		`,"DEFAULT_5XX":` + response("api") + `}`
 	for _, check := range []struct {
 		name, path, payload string
 		status              int

@@ -26,13 +26,15 @@ func TestCheck46_R_UnknownPath(t *testing.T) {
 	if got := get(t, server, "/v1/a"); got.status != 200 {
 		t.Errorf("GET /a: status %d", got.status)
 	}
-	for _, request := range []string{requestText("GET", "/v1/b", ""), requestText("POST", "/v1/a", ""), requestText("GET", "/v1", ""),
+	for _, request := range []string{requestText("GET", "/v1/b", ""), requestText("POST", "/v1/a", ""),
+		requestText("GET", "/v1", ""),
 		requestText("GET", "/v1/a/b", "")} {
 		got := exchangeRaw(t, server, request)
 		if got.status != 403 || got.body != missingTokenBody || len(got.body) != 42 {
 			t.Errorf("%q: %d %q", request, got.status, got.body)
 		}
-		if lines := got.lines("x-amzn-ErrorType"); !slices.Equal(lines, []string{"x-amzn-ErrorType: MissingAuthenticationTokenException"}) {
+		if lines := got.lines("x-amzn-ErrorType"); !slices.Equal(lines,
+			[]string{"x-amzn-ErrorType: MissingAuthenticationTokenException"}) {
 			t.Errorf("%q", lines)
 		}
 	}
@@ -55,10 +57,12 @@ func TestCheck50_R_BodyLimit(t *testing.T) {
 	if got.status != 413 || got.body != "HTTP content length exceeded 10485760 bytes." {
 		t.Errorf("%d %q", got.status, got.body)
 	}
-	if lines := got.lines("Content-Type"); !slices.Equal(lines, []string{"Content-Type: text/plain"}) || strings.Contains(got.head, "x-amz") {
+	if lines := got.lines("Content-Type"); !slices.Equal(lines, []string{"Content-Type: text/plain"}) ||
+		strings.Contains(got.head, "x-amz") {
 		t.Errorf("head %q", got.head)
 	}
-	expecting := exchangeRaw(t, server, "POST /v1 HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 10485761\r\n\r\n")
+	expecting := exchangeRaw(t, server,
+		"POST /v1 HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 10485761\r\n\r\n")
 	if expecting.status != 413 {
 		t.Errorf("with Expect: status %d", expecting.status)
 	}
@@ -76,7 +80,8 @@ func TestCheck50_R_BodyLimit(t *testing.T) {
 func TestCheck51_R_EventLimit(t *testing.T) {
 	var calls counter
 	got := exchangeRaw(t, serve(t, testConfig(calls.of(echo))), requestText("POST", "/v1", strings.Repeat("a", 5<<20)))
-	if got.status != 413 || got.body != `{"message": "Request Too Long"}` || got.header.Get("x-amzn-ErrorType") != "BadRequestException" {
+	if got.status != 413 || got.body != `{"message": "Request Too Long"}` ||
+		got.header.Get("x-amzn-ErrorType") != "BadRequestException" {
 		t.Errorf("%d %q", got.status, got.body)
 	}
 	if calls.value() != 0 {
@@ -95,7 +100,8 @@ func TestCheck52_R_Throttle(t *testing.T) {
 		t.Fatalf("first: status %d", got.status)
 	}
 	got := get(t, server, "/v1")
-	if got.status != 429 || got.body != `{"message":"Too Many Requests"}` || got.header.Get("x-amzn-ErrorType") != "TooManyRequestsException" {
+	if got.status != 429 || got.body != `{"message":"Too Many Requests"}` ||
+		got.header.Get("x-amzn-ErrorType") != "TooManyRequestsException" {
 		t.Errorf("second: %d %q", got.status, got.head)
 	}
 	if calls.value() != 1 {
@@ -153,16 +159,22 @@ func TestRefusals(t *testing.T) {
 		{"headers_[?]_over_10240_bytes", echo, requestText("GET", "/v1", "", "A: "+strings.Repeat("a", 10240)), 431,
 			"HTTP header is larger than 10240 bytes.", ""},
 		{"headers_of_10200_bytes", echo, requestText("GET", "/v1", "", "A: "+strings.Repeat("a", 10200)), 200, "", ""},
-		{"target_[?]_over_10240_bytes", echo, requestText("GET", "/v1/"+strings.Repeat("a", 10240), ""), 414, failURLTooLong.body, failURLTooLong.errorType},
-		{"body_[?]_cut_off", echo, "POST /v1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400, failBodyCutOff.body, failBodyCutOff.errorType},
-		{"no_sandbox_[?]_free", failing(sandbox.ErrThrottled), requestText("GET", "/v1", ""), failFunctionThrottled.status,
+		{"target_[?]_over_10240_bytes", echo, requestText("GET", "/v1/"+strings.Repeat("a", 10240), ""), 414,
+			failURLTooLong.body, failURLTooLong.errorType},
+		{"body_[?]_cut_off", echo, "POST /v1 HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400,
+			failBodyCutOff.body, failBodyCutOff.errorType},
+		{"no_sandbox_[?]_free", failing(sandbox.ErrThrottled), requestText("GET", "/v1", ""),
+			failFunctionThrottled.status,
 			failFunctionThrottled.body, failFunctionThrottled.errorType},
-		{"too_large_for_Lambda_[R]", failing(sandbox.ErrTooLarge), requestText("GET", "/v1", ""), 413, `{"message": "Request Too Long"}`, "BadRequestException"},
-		{"not_invocable_[R]", failing(io.ErrClosedPipe), requestText("GET", "/v1", ""), 500, malformedBody, "InternalServerErrorException"},
+		{"too_large_for_Lambda_[R]", failing(sandbox.ErrTooLarge), requestText("GET", "/v1", ""), 413,
+			`{"message": "Request Too Long"}`, "BadRequestException"},
+		{"not_invocable_[R]", failing(io.ErrClosedPipe), requestText("GET", "/v1", ""), 500, malformedBody,
+			"InternalServerErrorException"},
 	} {
 		t.Run(check.name, func(t *testing.T) {
 			got := exchangeRaw(t, serve(t, testConfig(check.function)), check.request)
-			if got.status != check.status || check.body != "" && got.body != check.body || got.header.Get("x-amzn-ErrorType") != check.errorType {
+			if got.status != check.status || check.body != "" && got.body != check.body ||
+				got.header.Get("x-amzn-ErrorType") != check.errorType {
 				t.Errorf("%d %q %q", got.status, got.body, got.head)
 			}
 		})
@@ -221,7 +233,8 @@ func TestClientGoes(t *testing.T) {
 // TestPipelining answers requests of one connection in order.
 func TestPipelining(t *testing.T) {
 	conn := dial(t, serve(t, testConfig(echo)))
-	go io.WriteString(conn, requestText("GET", "/v1/1", "")+requestText("POST", "/v1/2", "b")+requestText("GET", "/v1/3", ""))
+	go io.WriteString(conn, requestText("GET", "/v1/1", "")+requestText("POST", "/v1/2", "b")+requestText("GET",
+		"/v1/3", ""))
 	from := bufio.NewReader(conn)
 	for _, path := range []string{`"/1"`, `"/2"`, `"/3"`} {
 		got := readReply(t, from, "GET")

@@ -29,12 +29,14 @@ func TestAnswers(t *testing.T) {
 		want          reply
 		lines         map[string][]string // of the head, by name; nil means that there are none
 	}{
-		{"Check28_[R]_status_and_body", `{"statusCode":418,"body":"t"}`, reply{status: 418, body: "t"}, map[string][]string{
-			"Content-Type": {"Content-Type: application/json"}, "Content-Length": {"Content-Length: 1"}}},
+		{"Check28_[R]_status_and_body", `{"statusCode":418,"body":"t"}`, reply{status: 418, body: "t"},
+			map[string][]string{
+				"Content-Type": {"Content-Type: application/json"}, "Content-Length": {"Content-Length: 1"}}},
 		{"Check29_[R]_empty_object", `{}`, reply{status: 200}, map[string][]string{
 			"Content-Type": {"Content-Type: application/json"}, "Content-Length": {"Content-Length: 0"}}},
 		{"Check30_[R]_status_as_text", `{"statusCode":"201"}`, reply{status: 201}, nil},
-		{"Check30_[R]_status_that_is_none", `{"statusCode":"x"}`, malformed, map[string][]string{"Content-Length": {"Content-Length: 36"}}},
+		{"Check30_[R]_status_that_is_none", `{"statusCode":"x"}`, malformed,
+			map[string][]string{"Content-Length": {"Content-Length: 36"}}},
 		{"Check31_[R]_unknown_member", `{"statusCode":200,"foo":1}`, malformed, nil},
 		{"Check31_[R]_cookies", `{"statusCode":200,"cookies":[]}`, malformed, nil},
 		{"Check31_[R]_string", `"hello"`, malformed, nil},
@@ -48,31 +50,45 @@ func TestAnswers(t *testing.T) {
 		{"Check31_[R]_header_is_an_object", `{"headers":{"a":{}}}`, malformed, nil},
 		{"Check31_[R]_no_JSON", `{"statusCode":200`, malformed, nil},
 		{"Check31_[R]_nothing", ``, malformed, nil},
-		{"Check32_[R]_both_maps", `{"headers":{"x-a":"1"},"multiValueHeaders":{"X-A":["2","3"],"Set-Cookie":["a=1","b=2"]}}`,
-			reply{status: 200}, map[string][]string{"x-a": {"X-A: 2", "X-A: 3", "X-A: 1"}, "Set-Cookie": {"Set-Cookie: a=1", "Set-Cookie: b=2"}}},
+		{"Check32_[R]_both_maps",
+			`{"headers":{"x-a":"1"},"multiValueHeaders":{"X-A":["2","3"],"Set-Cookie":["a=1","b=2"]}}`,
+			reply{status: 200}, map[string][]string{"x-a": {"X-A: 2", "X-A: 3", "X-A: 1"},
+				"Set-Cookie": {"Set-Cookie: a=1", "Set-Cookie: b=2"}}},
 		{"Check33_[D]_same_pair_in_both", `{"headers":{"x-a":"2"},"multiValueHeaders":{"X-A":["2","3"]}}`,
 			reply{status: 200}, map[string][]string{"X-A": {"X-A: 2", "X-A: 3"}}},
-		{"Check34_[R]_header_is_true", `{"headers":{"b":true}}`, reply{status: 200}, map[string][]string{"b": {"b: true"}}},
-		{"Check34_[?]_header_is_a_number", `{"headers":{"n":5}}`, reply{status: 200}, map[string][]string{"n": {"n: 5"}}},
+		{"Check34_[R]_header_is_true", `{"headers":{"b":true}}`, reply{status: 200},
+			map[string][]string{"b": {"b: true"}}},
+		{"Check34_[?]_header_is_a_number", `{"headers":{"n":5}}`, reply{status: 200},
+			map[string][]string{"n": {"n: 5"}}},
 		{"Check34_[?]_header_is_null", `{"headers":{"z":null}}`, reply{status: 200}, map[string][]string{"z": nil}},
 		{"Check34_[R]_headers_are_null", `{"headers":null,"multiValueHeaders":null}`, reply{status: 200}, nil},
-		{"Check35_[R]_one_Content-Type", `{"headers":{"content-type":"text/html"},"body":"<p>"}`, reply{status: 200, body: "<p>"},
+		{"Check35_[R]_one_Content-Type", `{"headers":{"content-type":"text/html"},"body":"<p>"}`, reply{status: 200,
+			body: "<p>"},
 			map[string][]string{"Content-Type": {"content-type: text/html"}}},
-		{"Check36_[R]_renamed_headers", `{"headers":{"Server":"gunicorn","Date":"d","Connection":"close","Content-Length":"99","WWW-Authenticate":"w","Host":"h"},"body":"b"}`,
+		{"Check36_[R]_renamed_headers",
+			`{"headers":{"Server":"gunicorn","Date":"d","Connection":"close","Content-Length":"99","WWW-Authenticate":"w","Host":"h"},"body":"b"}`,
 			reply{status: 200, body: "b"}, map[string][]string{
-				"x-amzn-Remapped-Server": {"x-amzn-Remapped-Server: gunicorn"}, "x-amzn-Remapped-Date": {"x-amzn-Remapped-Date: d"},
+				"x-amzn-Remapped-Server":           {"x-amzn-Remapped-Server: gunicorn"},
+				"x-amzn-Remapped-Date":             {"x-amzn-Remapped-Date: d"},
 				"x-amzn-Remapped-Connection":       {"x-amzn-Remapped-Connection: close"},
 				"x-amzn-Remapped-Content-Length":   {"x-amzn-Remapped-Content-Length: 99"},
 				"x-amzn-Remapped-WWW-Authenticate": {"x-amzn-Remapped-WWW-Authenticate: w"},
 				"x-amzn-Remapped-Host":             {"x-amzn-Remapped-Host: h"},
-				"Server":                           nil, "WWW-Authenticate": nil, "Host": nil, "Content-Length": {"Content-Length: 1"},
-				"Connection": {"Connection: keep-alive"}}},
-		{"Check37_[R]_transfer_coding_goes", `{"headers":{"Transfer-Encoding":"chunked","Content-Encoding":"gzip","Via":"v"},"body":"b"}`,
-			reply{status: 200, body: "b"}, map[string][]string{"Transfer-Encoding": nil, "Content-Encoding": {"Content-Encoding: gzip"}, "Via": {"Via: v"}}},
-		{"Check38_[R]_base64_without_Accept", `{"body":"AP8=","isBase64Encoded":true}`, reply{status: 200, body: "\x00\xff"}, nil},
-		{"Check38_[R]_the_flag's_twin", `{"body":"AP8=","base64Encoded":true}`, reply{status: 200, body: "\x00\xff"}, nil},
-		{"Check40_[R]_no_base64", `{"body":"%%%","isBase64Encoded":true}`, reply{status: 500, body: malformedBody}, nil},
-		{"Check68_[R]_prelude_to_a_buffered_integration", "{\"statusCode\":200}\x00\x00\x00\x00\x00\x00\x00\x00hi", malformed, nil},
+				"Server":                           nil, "WWW-Authenticate": nil, "Host": nil,
+				"Content-Length": {"Content-Length: 1"},
+				"Connection":     {"Connection: keep-alive"}}},
+		{"Check37_[R]_transfer_coding_goes",
+			`{"headers":{"Transfer-Encoding":"chunked","Content-Encoding":"gzip","Via":"v"},"body":"b"}`,
+			reply{status: 200, body: "b"}, map[string][]string{"Transfer-Encoding": nil,
+				"Content-Encoding": {"Content-Encoding: gzip"}, "Via": {"Via: v"}}},
+		{"Check38_[R]_base64_without_Accept", `{"body":"AP8=","isBase64Encoded":true}`, reply{status: 200,
+			body: "\x00\xff"}, nil},
+		{"Check38_[R]_the_flag's_twin", `{"body":"AP8=","base64Encoded":true}`, reply{status: 200, body: "\x00\xff"},
+			nil},
+		{"Check40_[R]_no_base64", `{"body":"%%%","isBase64Encoded":true}`, reply{status: 500, body: malformedBody},
+			nil},
+		{"Check68_[R]_prelude_to_a_buffered_integration", "{\"statusCode\":200}\x00\x00\x00\x00\x00\x00\x00\x00hi",
+			malformed, nil},
 		{"Status_[?]_out_of_range", `{"statusCode":1000}`, malformed, nil},
 		{"Status_[?]_informational", `{"statusCode":101}`, malformed, nil},
 		{"Status_[?]_negative", `{"statusCode":-1}`, malformed, nil},
@@ -125,7 +141,8 @@ func TestCheck39_R_BinaryByAccept(t *testing.T) {
 	} {
 		t.Run(check.list+" for "+check.accept, func(t *testing.T) {
 			config := testConfig(returns(`{"isBase64Encoded":true,"body":"AP8="}`))
-			config.Document = documentText(proxyPaths(), fmt.Sprintf(`,"x-amazon-apigateway-binary-media-types":[%q]`, check.list))
+			config.Document = documentText(proxyPaths(), fmt.Sprintf(`,"x-amazon-apigateway-binary-media-types":[%q]`,
+				check.list))
 			var headers []string
 			if check.accept != "" {
 				headers = []string{"Accept: " + check.accept}
@@ -144,7 +161,8 @@ func TestCheck39_R_BinaryByAccept(t *testing.T) {
 // TestCheck41_R_NoBody: what may have no body has none, and the connection takes the next request.
 func TestCheck41_R_NoBody(t *testing.T) {
 	for _, check := range []struct{ method, payload string }{
-		{"HEAD", `{"body":"abc"}`}, {"GET", `{"statusCode":204,"body":"abc"}`}, {"GET", `{"statusCode":304,"body":"abc"}`},
+		{"HEAD", `{"body":"abc"}`}, {"GET", `{"statusCode":204,"body":"abc"}`},
+		{"GET", `{"statusCode":304,"body":"abc"}`},
 	} {
 		t.Run(check.method+check.payload, func(t *testing.T) {
 			server := serve(t, testConfig(returns(check.payload)))
@@ -165,7 +183,8 @@ func TestCheck42_R_FunctionError(t *testing.T) {
 		return sandbox.Result{Payload: []byte(`{"errorType":"Runtime.ExitError"}`), FunctionError: "Unhandled"}, nil
 	})
 	got := get(t, serve(t, testConfig(failing)), "/v1")
-	if got.status != 502 || got.body != malformedBody || got.header.Get("x-amzn-ErrorType") != "InternalServerErrorException" {
+	if got.status != 502 || got.body != malformedBody ||
+		got.header.Get("x-amzn-ErrorType") != "InternalServerErrorException" {
 		t.Errorf("%d %q %q", got.status, got.body, got.head)
 	}
 	if got.header.Get("X-Amzn-Trace-Id") != "" || got.header.Get("X-Amzn-Requestid") == "" {
@@ -242,7 +261,8 @@ func TestLargeBodies(t *testing.T) {
 	mirror := function(func(_ context.Context, in sandbox.Invocation) (sandbox.Result, error) {
 		_, rest, _ := bytes.Cut(in.Event, []byte(`,"body":"`))
 		text, _, _ := bytes.Cut(rest, []byte(`"`))
-		return sandbox.Result{Payload: slices.Concat([]byte(`{"isBase64Encoded":true,"body":"`), text, []byte(`"}`))}, nil
+		return sandbox.Result{Payload: slices.Concat([]byte(`{"isBase64Encoded":true,"body":"`), text, []byte(`"}`))},
+			nil
 	})
 	got := exchangeRaw(t, serve(t, testConfig(mirror)), requestText("POST", "/v1", string(body)))
 	if got.status != 200 || got.body != string(body) {

@@ -55,7 +55,8 @@ func receive(t testing.TB, server *httptest.Server, method string) (*http.Respon
 func TestCheck67_D_PiecesComeAtOnce(t *testing.T) {
 	next := make(chan struct{})
 	server := serve(t, streamConfig(func(_ context.Context, in sandbox.Invocation) (sandbox.Result, error) {
-		io.WriteString(in.Stream, `{"statusCode":201,"headers":{"X-A":"1","Server":"gunicorn"},"cookies":["a=1","b=2"]}`+preludeZeros)
+		io.WriteString(in.Stream,
+			`{"statusCode":201,"headers":{"X-A":"1","Server":"gunicorn"},"cookies":["a=1","b=2"]}`+preludeZeros)
 		for i := range 3 {
 			<-next
 			io.WriteString(in.Stream, "chunk "+strconv.Itoa(i))
@@ -100,18 +101,26 @@ func TestStreamHeads(t *testing.T) {
 		status int
 		body   string
 	}{
-		{"Check68_[D]_metadata_ends_at_16_KB", streams(sandbox.Result{}, "{}"+long[:16<<10-10]+preludeZeros+"b"), 200, "b"},
-		{"Check68_[D]_metadata_ends_later", streams(sandbox.Result{}, "{}"+long[:16<<10-9]+preludeZeros+"b"), 502, malformedBody},
-		{"Check68_[D]_metadata_is_no_JSON", streams(sandbox.Result{}, "statusCode"+preludeZeros+"b"), 502, malformedBody},
+		{"Check68_[D]_metadata_ends_at_16_KB", streams(sandbox.Result{}, "{}"+long[:16<<10-10]+preludeZeros+"b"), 200,
+			"b"},
+		{"Check68_[D]_metadata_ends_later", streams(sandbox.Result{}, "{}"+long[:16<<10-9]+preludeZeros+"b"), 502,
+			malformedBody},
+		{"Check68_[D]_metadata_is_no_JSON", streams(sandbox.Result{}, "statusCode"+preludeZeros+"b"), 502,
+			malformedBody},
 		{"Check68_[D]_no_metadata", streams(sandbox.Result{}, `{"statusCode":200,"body":"b"}`), 502, malformedBody},
 		{"Check68_[D]_nothing_at_all", streams(sandbox.Result{}), 502, malformedBody},
-		{"Check68_[D]_body_in_the_metadata", streams(sandbox.Result{}, `{"body":"b"}`+preludeZeros), 502, malformedBody},
-		{"Check68_[?]_line_break_in_a_header", streams(sandbox.Result{}, `{"headers":{"a":"b\r\nc: d"}}`+preludeZeros), 502, malformedBody},
-		{"Check68_[?]_line_break_in_a_cookie", streams(sandbox.Result{}, `{"cookies":["a=b\r\nc: d"]}`+preludeZeros), 502, malformedBody},
+		{"Check68_[D]_body_in_the_metadata", streams(sandbox.Result{}, `{"body":"b"}`+preludeZeros), 502,
+			malformedBody},
+		{"Check68_[?]_line_break_in_a_header", streams(sandbox.Result{}, `{"headers":{"a":"b\r\nc: d"}}`+
+			preludeZeros), 502, malformedBody},
+		{"Check68_[?]_line_break_in_a_cookie", streams(sandbox.Result{}, `{"cookies":["a=b\r\nc: d"]}`+preludeZeros),
+			502, malformedBody},
 		{"statusCode_[D]_is_optional", streams(sandbox.Result{}, `{}`+preludeZeros), 200, ""},
-		{"pieces_[D]_of_one_byte", streams(sandbox.Result{}, strings.Split(`{"statusCode":203}`+preludeZeros+"abc", "")...), 203, "abc"},
+		{"pieces_[D]_of_one_byte", streams(sandbox.Result{}, strings.Split(`{"statusCode":203}`+preludeZeros+"abc",
+			"")...), 203, "abc"},
 		{"zeros_[D]_in_the_body", streams(sandbox.Result{}, `{}`+preludeZeros+preludeZeros), 200, preludeZeros},
-		{"lists_[E]_in_headers", streams(sandbox.Result{}, `{"headers":{"set-cookie":["a=1","b=2"]}}`+preludeZeros), 200, ""},
+		{"lists_[E]_in_headers", streams(sandbox.Result{}, `{"headers":{"set-cookie":["a=1","b=2"]}}`+preludeZeros),
+			200, ""},
 		{"error_[D]_before_the_metadata", streams(function502), 502, malformedBody},
 		{"no_sandbox", func(context.Context, sandbox.Invocation) (sandbox.Result, error) {
 			return sandbox.Result{}, sandbox.ErrThrottled
@@ -137,7 +146,8 @@ func TestCheck69_D_CutOff(t *testing.T) {
 }
 
 func TestStreamOfHead(t *testing.T) {
-	response, body, err := receive(t, serve(t, streamConfig(streams(sandbox.Result{}, "{}"+preludeZeros, "first"))), "HEAD")
+	response, body, err := receive(t, serve(t, streamConfig(streams(sandbox.Result{}, "{}"+preludeZeros, "first"))),
+		"HEAD")
 	if err != nil || response.StatusCode != 200 || body != "" {
 		t.Errorf("%v %q %v", response, body, err)
 	}
@@ -160,10 +170,17 @@ func TestStreamTimes(t *testing.T) {
 		status int
 		cut    bool
 	}{
-		{"idle_after_the_head", "{}" + preludeZeros, func(c *Config) { c.Limits.StreamIdle = 500 * time.Millisecond }, 200, true},
+		{"idle_after_the_head", "{}" + preludeZeros, func(c *Config) { c.Limits.StreamIdle = 500 * time.Millisecond },
+			200, true},
 		{"idle_before_the_head", "{", func(c *Config) { c.Limits.StreamIdle = 50 * time.Millisecond }, 504, false},
-		{"timeout_after_the_head", "{}" + preludeZeros, func(c *Config) { c.Document = bytes.ReplaceAll(c.Document, []byte("29000"), []byte("500")) }, 200, true},
-		{"timeout_before_the_head", "{", func(c *Config) { c.Document = bytes.ReplaceAll(c.Document, []byte("29000"), []byte("50")) }, 504, false},
+		{"timeout_after_the_head", "{}" + preludeZeros, func(c *Config) {
+			c.Document = bytes.ReplaceAll(c.Document,
+				[]byte("29000"), []byte("500"))
+		}, 200, true},
+		{"timeout_before_the_head", "{", func(c *Config) {
+			c.Document = bytes.ReplaceAll(c.Document, []byte("29000"),
+				[]byte("50"))
+		}, 504, false},
 	} {
 		t.Run(check.name, func(t *testing.T) {
 			config := streamConfig(waits(check.piece))
@@ -178,7 +195,8 @@ func TestStreamTimes(t *testing.T) {
 
 // TestStreamSlowsDown: the bytes above the free ones take their time.
 func TestStreamSlowsDown(t *testing.T) {
-	config := streamConfig(streams(sandbox.Result{}, "{}"+preludeZeros, strings.Repeat("a", 1000), strings.Repeat("b", 2000)))
+	config := streamConfig(streams(sandbox.Result{}, "{}"+preludeZeros, strings.Repeat("a", 1000), strings.Repeat("b",
+		2000)))
 	config.Limits.StreamFreeBytes, config.Limits.StreamBytesPerSecond = 1000, 20000
 	began := time.Now()
 	_, body, err := receive(t, serve(t, config), "GET")

@@ -30,14 +30,16 @@ var conditionOperators = map[string]func(value, actual string) bool{
 
 // negatedOperators are the "Not" forms.
 var negatedOperators = map[string]string{
-	"StringNotEquals": "StringEquals", "StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase", "StringNotLike": "StringLike",
-	"ArnNotEquals": "ArnEquals", "ArnNotLike": "ArnLike", "NotIpAddress": "IpAddress",
+	"StringNotEquals": "StringEquals", "StringNotEqualsIgnoreCase": "StringEqualsIgnoreCase",
+	"StringNotLike": "StringLike",
+	"ArnNotEquals":  "ArnEquals", "ArnNotLike": "ArnLike", "NotIpAddress": "IpAddress",
 }
 
 // conditionKeys are the keys the gateway can tell the value of. The second group never has one on this machine, as it
 // would not for a public API called over the internet.
 var conditionKeys = []string{
-	"aws:principalaccount", "aws:principalarn", "aws:referer", "aws:securetransport", "aws:sourceip", "aws:useragent", "aws:userid",
+	"aws:principalaccount", "aws:principalarn", "aws:referer", "aws:securetransport", "aws:sourceip", "aws:useragent",
+	"aws:userid",
 	"aws:principalorgid", "aws:sourcevpc", "aws:sourcevpce", "aws:vpcsourceip",
 }
 
@@ -57,7 +59,8 @@ func newCondition(operator, key string, values []string) (condition, error) {
 	if name == "IpAddress" {
 		for _, value := range values {
 			if _, err := parseNetwork(value); err != nil {
-				return condition{}, fmt.Errorf("condition %s %s: %q is not an address or a CIDR block", operator, key, value)
+				return condition{}, fmt.Errorf("condition %s %s: %q is not an address or a CIDR block", operator, key,
+					value)
 			}
 		}
 	}

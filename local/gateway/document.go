@@ -171,7 +171,8 @@ func (p *documentParser) securitySchemes(root *fields) {
 		if strings.EqualFold(kind, "awsSigv4") {
 			p.schemes[name] = true
 		} else {
-			p.problem(scheme.where, "authorization by this scheme (%sauthtype %q) is not realised: only awsSigv4 is", extension, kind)
+			p.problem(scheme.where, "authorization by this scheme (%sauthtype %q) is not realised: only awsSigv4 is",
+				extension, kind)
 		}
 	}
 }
@@ -241,9 +242,10 @@ func (p *documentParser) operation(path, verb string, f *fields) {
 	}
 }
 
-// integrationKeys are the members of an integration that the gateway follows. passthroughBehavior has no effect on proxy
-// integrations.
-var integrationKeys = []string{"type", "httpMethod", "uri", "passthroughBehavior", "timeoutInMillis", "responseTransferMode", "payloadFormatVersion"}
+// integrationKeys are the members of an integration that the gateway follows. passthroughBehavior has no effect on
+// proxy integrations.
+var integrationKeys = []string{"type", "httpMethod", "uri", "passthroughBehavior", "timeoutInMillis",
+	"responseTransferMode", "payloadFormatVersion"}
 
 // integration reads x-amazon-apigateway-integration.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-integration.html
@@ -264,7 +266,8 @@ func (p *documentParser) integration(f *fields) integration {
 	p.value(f, "payloadFormatVersion", &format)
 	p.value(f, "uri", &made.uri)
 	if !strings.EqualFold(kind, "aws_proxy") {
-		p.problem(f.at("type"), "integration type %q is not realised: aws_proxy with a Lambda function and mock are", kind)
+		p.problem(f.at("type"), "integration type %q is not realised: aws_proxy with a Lambda function and mock are",
+			kind)
 	}
 	if httpMethod != "POST" {
 		p.problem(f.at("httpMethod"), "%q does not invoke Lambda: POST does", httpMethod)
@@ -287,8 +290,11 @@ func (p *documentParser) integration(f *fields) integration {
 
 // uriForm checks arn:aws:apigateway:REGION:lambda:path/VERSION/functions/ARN/ACTION.
 func (p *documentParser) uriForm(f *fields, uri, version, action string) {
-	if !strings.HasPrefix(uri, "arn:") || !strings.Contains(uri, ":lambda:path/"+version+"/functions/") || !strings.HasSuffix(uri, action) {
-		p.problem(f.at("uri"), "%q is not of the form arn:aws:apigateway:<region>:lambda:path/%s/functions/<function arn>%s", uri, version, action)
+	if !strings.HasPrefix(uri, "arn:") || !strings.Contains(uri, ":lambda:path/"+version+"/functions/") ||
+		!strings.HasSuffix(uri, action) {
+		p.problem(f.at("uri"),
+			"%q is not of the form arn:aws:apigateway:<region>:lambda:path/%s/functions/<function arn>%s", uri,
+			version, action)
 	}
 }
 
@@ -304,8 +310,9 @@ func (p *documentParser) timeout(f *fields, stream bool) time.Duration {
 	case timeout < least || timeout > most:
 		p.problem(f.at("timeoutInMillis"), "%d is outside %d to %d", millis, least.Milliseconds(), most.Milliseconds())
 	case !stream && timeout > p.limits.IntegrationTimeout:
-		p.document.warnings = append(p.document.warnings, fmt.Sprintf("%s: %d is above %d, which AWS takes only for regional APIs of an account with a raised quota",
-			f.at("timeoutInMillis"), millis, p.limits.IntegrationTimeout.Milliseconds()))
+		p.document.warnings = append(p.document.warnings,
+			fmt.Sprintf("%s: %d is above %d, which AWS takes only for regional APIs of an account with a raised quota",
+				f.at("timeoutInMillis"), millis, p.limits.IntegrationTimeout.Milliseconds()))
 	}
 	return timeout
 }

@@ -209,7 +209,8 @@ func matchesMediaType(entries []string, kind string) bool {
 			return true
 		}
 		family, any := strings.CutSuffix(entry, "*")
-		return any && strings.HasSuffix(family, "/") && len(kind) > len(family) && strings.EqualFold(kind[:len(family)], family)
+		return any && strings.HasSuffix(family, "/") && len(kind) > len(family) &&
+			strings.EqualFold(kind[:len(family)], family)
 	})
 }
 

@@ -61,7 +61,8 @@ type exchange struct {
 }
 
 func (a *API) newExchange(w http.ResponseWriter, r *http.Request) *exchange {
-	return &exchange{request: newRequest(r, a.config.Now()), api: a, w: w, target: parseTarget(r.RequestURI), verb: r.Method}
+	return &exchange{request: newRequest(r, a.config.Now()), api: a, w: w, target: parseTarget(r.RequestURI),
+		verb: r.Method}
 }
 
 // serve is the way of a request. Routing comes before authorization: a path nobody serves is refused to everybody.
@@ -100,7 +101,8 @@ func (x *exchange) serve() *failure {
 func (x *exchange) checkSize() *failure {
 	limits := x.api.config.Limits
 	if x.r.ContentLength > limits.BodyBytes {
-		return failBodyTooLarge.formatted(limits.BodyBytes).because("the request announces a body of %d bytes", x.r.ContentLength)
+		return failBodyTooLarge.formatted(limits.BodyBytes).because("the request announces a body of %d bytes",
+			x.r.ContentLength)
 	}
 	if n := len(x.r.RequestURI); n > limits.URLBytes {
 		return failURLTooLong.because("the request target has %d bytes, %d are allowed", n, limits.URLBytes)
@@ -208,7 +210,8 @@ func newTrace(header string, now time.Time, random []byte) trace {
 	}
 	if t.root == "" {
 		seconds := uint32(now.Unix())
-		t.root = "1-" + hex.EncodeToString([]byte{byte(seconds >> 24), byte(seconds >> 16), byte(seconds >> 8), byte(seconds)}) +
+		t.root = "1-" + hex.EncodeToString([]byte{byte(seconds >> 24), byte(seconds >> 16), byte(seconds >> 8),
+			byte(seconds)}) +
 			"-" + hex.EncodeToString(random[:12])
 	}
 	return t

@@ -42,25 +42,32 @@ var (
 		body: `{"message":"Missing Authentication Token"}`, responseType: "MISSING_AUTHENTICATION_TOKEN",
 	}
 	failForbidden = failure{
-		status: http.StatusForbidden, errorType: "ForbiddenException", body: `{"message":"Forbidden"}`, responseType: "ACCESS_DENIED",
+		status: http.StatusForbidden, errorType: "ForbiddenException", body: `{"message":"Forbidden"}`,
+		responseType: "ACCESS_DENIED",
 	}
 	failBodyTooLarge = failure{
-		status: http.StatusRequestEntityTooLarge, body: "HTTP content length exceeded %d bytes.", bare: true, responseType: "REQUEST_TOO_LARGE",
+		status: http.StatusRequestEntityTooLarge, body: "HTTP content length exceeded %d bytes.", bare: true,
+		responseType: "REQUEST_TOO_LARGE",
 	}
 	failEventTooLarge = failure{
-		status: http.StatusRequestEntityTooLarge, errorType: "BadRequestException", body: `{"message": "Request Too Long"}`, responseType: "REQUEST_TOO_LARGE",
+		status: http.StatusRequestEntityTooLarge, errorType: "BadRequestException",
+		body: `{"message": "Request Too Long"}`, responseType: "REQUEST_TOO_LARGE",
 	}
 	failMalformed = failure{
-		status: http.StatusBadGateway, errorType: "InternalServerErrorException", body: `{"message": "Internal server error"}`, responseType: "DEFAULT_5XX",
+		status: http.StatusBadGateway, errorType: "InternalServerErrorException",
+		body: `{"message": "Internal server error"}`, responseType: "DEFAULT_5XX",
 	}
 	failIntegration = failure{
-		status: http.StatusInternalServerError, errorType: "InternalServerErrorException", body: `{"message": "Internal server error"}`, responseType: "API_CONFIGURATION_ERROR",
+		status: http.StatusInternalServerError, errorType: "InternalServerErrorException",
+		body: `{"message": "Internal server error"}`, responseType: "API_CONFIGURATION_ERROR",
 	}
 	failTimeout = failure{
-		status: http.StatusGatewayTimeout, errorType: timeoutErrorType, body: `{"message": "Endpoint request timed out"}`, responseType: "INTEGRATION_TIMEOUT",
+		status: http.StatusGatewayTimeout, errorType: timeoutErrorType,
+		body: `{"message": "Endpoint request timed out"}`, responseType: "INTEGRATION_TIMEOUT",
 	}
 	failTooManyRequests = failure{
-		status: http.StatusTooManyRequests, errorType: "TooManyRequestsException", body: `{"message":"Too Many Requests"}`, responseType: "THROTTLED",
+		status: http.StatusTooManyRequests, errorType: "TooManyRequestsException",
+		body: `{"message":"Too Many Requests"}`, responseType: "THROTTLED",
 	}
 )
 
@@ -69,7 +76,8 @@ func (x *exchange) refuse(f *failure) {
 	x.failed = f
 	if f.gone {
 		x.status = f.status
-		x.api.config.Log.Info(f.cause.Error(), "requestId", x.requestID, "method", x.r.Method, "path", x.target.contextPath)
+		x.api.config.Log.Info(f.cause.Error(), "requestId", x.requestID, "method", x.r.Method, "path",
+			x.target.contextPath)
 		return
 	}
 	x.api.config.Log.Warn("gateway answered in place of the function", "requestId", x.requestID,

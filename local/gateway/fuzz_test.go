@@ -18,7 +18,8 @@ import (
 
 // requestOf is a request as net/http would hand it over.
 func requestOf(method, target string, header http.Header) *http.Request {
-	return &http.Request{Method: method, RequestURI: target, Proto: "HTTP/1.1", Host: "api.example.com", RemoteAddr: "127.0.0.1:5", Header: header,
+	return &http.Request{Method: method, RequestURI: target, Proto: "HTTP/1.1", Host: "api.example.com",
+		RemoteAddr: "127.0.0.1:5", Header: header,
 		Body: http.NoBody}
 }
 
@@ -55,12 +56,14 @@ func FuzzEvent(f *testing.F) {
 			t.Fatalf("not JSON: %q", text)
 		}
 		want := strings.ToValidUTF8(path, "")
-		if want == path && (strings.Trim(e.Path, "/") != strings.Trim(path, "/") || e.RequestContext.Path != "/v1/"+path) {
+		if want == path && (strings.Trim(e.Path, "/") != strings.Trim(path, "/") || e.RequestContext.Path != "/v1/"+
+			path) {
 			t.Errorf("path %q and context path %q of %q", e.Path, e.RequestContext.Path, path)
 		}
 		for _, parameter := range parseQuery(query) {
 			if utf8.ValidString(parameter.name) && strings.ToValidUTF8(parameter.values[len(parameter.values)-1], "") ==
-				parameter.values[len(parameter.values)-1] && e.QueryStringParameters[parameter.name] != parameter.values[len(parameter.values)-1] {
+				parameter.values[len(parameter.values)-1] &&
+				e.QueryStringParameters[parameter.name] != parameter.values[len(parameter.values)-1] {
 				t.Errorf("parameter %q is %q", parameter.name, e.QueryStringParameters[parameter.name])
 			}
 		}
@@ -149,9 +152,11 @@ func FuzzString(f *testing.F) {
 // FuzzAuthorization: any header is refused with valid JSON or is whole.
 func FuzzAuthorization(f *testing.F) {
 	f.Add("AWS4-HMAC-SHA256 Credential=a/20260710/eu-central-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=abc", "20260710T191904Z", "")
-	f.Add("Bearer x", "", "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a/b/c/d/e&X-Amz-Signature=s&X-Amz-SignedHeaders=host&X-Amz-Date=d&X-Amz-Expires=x")
+	f.Add("Bearer x", "",
+		"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a/b/c/d/e&X-Amz-Signature=s&X-Amz-SignedHeaders=host&X-Amz-Date=d&X-Amz-Expires=x")
 	f.Add("AWS4-HMAC-SHA256 Credential=,,=", "x", "X-Amz-Algorithm=")
-	g, err := newGuard(guardConfig{service: "execute-api", region: testRegion, now: iamConfig(echo).Now, principals: []Principal{testUser}})
+	g, err := newGuard(guardConfig{service: "execute-api", region: testRegion, now: iamConfig(echo).Now,
+		principals: []Principal{testUser}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -180,11 +185,13 @@ func FuzzWildcard(f *testing.F) {
 	f.Add("**?*", "")
 	f.Add("arn:aws:execute-api:*:*:id/v?/GET/*", "arn:aws:execute-api:eu:1:id/v1/GET/a/b")
 	f.Fuzz(func(t *testing.T, pattern, name string) {
-		if !utf8.ValidString(pattern) || len(pattern) > 50 || strings.ContainsFunc(pattern+name, func(r rune) bool { return r > 127 }) {
+		if !utf8.ValidString(pattern) || len(pattern) > 50 || strings.ContainsFunc(pattern+name,
+			func(r rune) bool { return r > 127 }) {
 			return // ? is a byte here and a character there
 		}
 		quoted := regexp.QuoteMeta(pattern)
-		oracle := regexp.MustCompile(`(?s)^` + strings.ReplaceAll(strings.ReplaceAll(quoted, `\*`, `.*`), `\?`, `.`) + `$`)
+		oracle := regexp.MustCompile(`(?s)^` + strings.ReplaceAll(strings.ReplaceAll(quoted, `\*`, `.*`), `\?`, `.`) +
+			`$`)
 		if got, want := matchWildcard(pattern, name), oracle.MatchString(name); got != want {
 			t.Errorf("%q matches %q: %v, want %v", pattern, name, got, want)
 		}
@@ -201,7 +208,8 @@ func FuzzPolicy(f *testing.F) {
 		if err != nil {
 			return
 		}
-		r := permissionRequest{action: "execute-api:Invoke", resource: "arn:x", keys: map[string]string{"aws:sourceip": address}}
+		r := permissionRequest{action: "execute-api:Invoke", resource: "arn:x",
+			keys: map[string]string{"aws:sourceip": address}}
 		if got := p.decide(r, resourcePolicy); got != explicitDeny {
 			t.Errorf("decision %d", got)
 		}
@@ -224,7 +232,8 @@ func FuzzDocument(f *testing.F) {
 		}
 		w := httptest.NewRecorder()
 		api.ServeHTTP(w, requestOf("GET", "/v1/a/b", http.Header{}))
-		mocked := slices.ContainsFunc(api.document.operations, func(o operation) bool { return o.integration.mock != nil })
+		mocked := slices.ContainsFunc(api.document.operations,
+			func(o operation) bool { return o.integration.mock != nil })
 		if w.Code != 200 && w.Code != 403 && !mocked {
 			t.Errorf("status %d: %s", w.Code, w.Body)
 		}

@@ -55,8 +55,8 @@ type Config struct {
 	AccessLog AccessLog
 	// Limits are the quotas of the service; zero fields have the AWS defaults.
 	Limits Limits
-	// Log receives a sentence for every answer the gateway makes itself, with the cause that AWS only shows in execution
-	// logs. Nil discards it.
+	// Log receives a sentence for every answer the gateway makes itself, with the cause that AWS only shows in
+	// execution logs. Nil discards it.
 	Log *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
@@ -115,7 +115,8 @@ func New(config Config) (*API, error) {
 		problems = append(problems, err)
 	}
 	if document.usesIAM() && len(config.Principals) == 0 {
-		problems = append(problems, errors.New("the document asks for AWS_IAM but there are no credentials: nobody could call the API"))
+		problems = append(problems,
+			errors.New("the document asks for AWS_IAM but there are no credentials: nobody could call the API"))
 	}
 	if api.bucket, err = newBucket(config.Throttle, config.Now); err != nil {
 		problems = append(problems, err)
@@ -139,10 +140,12 @@ var stageName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,128}$`)
 func (c Config) check() []error {
 	var problems []error
 	if !stageName.MatchString(c.Stage) {
-		problems = append(problems, fmt.Errorf("stage name %q: letters, digits, _ and - are allowed, 1 to 128 of them", c.Stage))
+		problems = append(problems,
+			fmt.Errorf("stage name %q: letters, digits, _ and - are allowed, 1 to 128 of them", c.Stage))
 	}
 	if c.Integration == nil {
-		problems = append(problems, errors.New("there is no way from integration URIs to functions: Integration is nil"))
+		problems = append(problems,
+			errors.New("there is no way from integration URIs to functions: Integration is nil"))
 	}
 	return problems
 }
@@ -155,7 +158,8 @@ func (a *API) arn() string {
 // addMethod makes an operation of the document callable.
 func (a *API) addMethod(o operation) error {
 	if o.integration.mock != nil {
-		return a.routes.add(&method{verb: o.verb, iam: o.iam, mock: o.integration.mock, resource: o.path, resourceID: shortID([]byte(a.config.APIID + o.path))})
+		return a.routes.add(&method{verb: o.verb, iam: o.iam, mock: o.integration.mock, resource: o.path,
+			resourceID: shortID([]byte(a.config.APIID + o.path))})
 	}
 	where := o.verb + " " + o.path
 	uri, err := a.expandStageVariables(o.integration.uri)

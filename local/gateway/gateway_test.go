@@ -44,7 +44,8 @@ const (
 	testRegion   = "eu-central-1"
 	testFunction = "arn:aws:lambda:eu-central-1:123456789012:function:web:live"
 	testURI      = "arn:aws:apigateway:eu-central-1:lambda:path/2015-03-31/functions/" + testFunction + "/invocations"
-	testStream   = "arn:aws:apigateway:eu-central-1:lambda:path/2021-11-15/functions/" + testFunction + "/response-streaming-invocations"
+	testStream   = "arn:aws:apigateway:eu-central-1:lambda:path/2021-11-15/functions/" + testFunction +
+		"/response-streaming-invocations"
 )
 
 // methodText is a method of a document with its integration.
@@ -60,7 +61,8 @@ func documentText(paths, extra string) []byte {
 
 // proxyPaths are ANY / and ANY /{proxy+}.
 func proxyPaths() string {
-	return `"/":{"x-amazon-apigateway-any-method":` + methodText("") + `},"/{proxy+}":{"x-amazon-apigateway-any-method":` +
+	return `"/":{"x-amazon-apigateway-any-method":` + methodText("") +
+		`},"/{proxy+}":{"x-amazon-apigateway-any-method":` +
 		methodText(`"parameters":[{"name":"proxy","in":"path","required":true,"schema":{"type":"string"}}],`) + `}`
 }
 

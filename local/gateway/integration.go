@@ -44,7 +44,8 @@ func (x *exchange) invokeFailed(err error) *failure {
 	case errors.Is(x.r.Context().Err(), context.Canceled):
 		return failClientLeft.because("the client left before the function answered; the function goes on to its end")
 	case errors.Is(err, context.DeadlineExceeded):
-		return failTimeout.because("the function did not answer in %v%s", x.method.timeout, strings.TrimPrefix(err.Error(), context.DeadlineExceeded.Error()))
+		return failTimeout.because("the function did not answer in %v%s", x.method.timeout,
+			strings.TrimPrefix(err.Error(), context.DeadlineExceeded.Error()))
 	case errors.Is(err, sandbox.ErrTooLarge):
 		return failEventTooLarge.because("invoke the function: %w", err)
 	case errors.Is(err, sandbox.ErrSnapStart):

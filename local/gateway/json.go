@@ -2,8 +2,8 @@ package gateway
 
 import "unicode/utf8"
 
-// standsForItself are the bytes that are the same inside and outside of a JSON string: ASCII without quotes, backslashes
-// and control characters.
+// standsForItself are the bytes that are the same inside and outside of a JSON string: ASCII without quotes,
+// backslashes and control characters.
 var standsForItself = func() (table [256]bool) {
 	for c := ' '; c < utf8.RuneSelf; c++ {
 		table[c] = c != '"' && c != '\\'
@@ -11,8 +11,8 @@ var standsForItself = func() (table [256]bool) {
 	return table
 }()
 
-// appendString writes a JSON string (RFC 8259 section 7). Bytes that are not UTF-8 become U+FFFD each, so that the result
-// is always valid; everything else stands for itself.
+// appendString writes a JSON string (RFC 8259 section 7). Bytes that are not UTF-8 become U+FFFD each, so that the
+// result is always valid; everything else stands for itself.
 func appendString[T string | []byte](b []byte, s T) []byte {
 	const hex = "0123456789abcdef"
 	b = append(b, '"')

@@ -15,8 +15,8 @@ type Limits struct {
 	PayloadBytes int
 	// MethodARNBytes is the longest method ARN a method with authorization takes: 1600.
 	MethodARNBytes int
-	// IntegrationTimeout is the default timeout of integrations and the largest that buffered ones may ask for without a
-	// raised quota, 29 s: above it New warns.
+	// IntegrationTimeout is the default timeout of integrations and the largest that buffered ones may ask for
+	// without a raised quota, 29 s: above it New warns.
 	IntegrationTimeout time.Duration
 	// StreamTimeout is the largest timeout any integration may ask for: 15 minutes.
 	StreamTimeout time.Duration

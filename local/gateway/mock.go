@@ -18,8 +18,8 @@ type mock struct {
 	origins []string
 }
 
-// mockKeys are the members of a mock integration that the gateway follows. What its templates have of a body is not sent
-// here, so how bytes become text makes no difference.
+// mockKeys are the members of a mock integration that the gateway follows. What its templates have of a body is not
+// sent here, so how bytes become text makes no difference.
 var mockKeys = []string{"type", "passthroughBehavior", "requestTemplates", "contentHandling", "responses"}
 
 // mock reads a mock integration: its request template has a status, and the one response mapped to it has headers and,
@@ -33,7 +33,8 @@ func (p *documentParser) mock(f *fields) *mock {
 	var requests map[string]string
 	var request struct{ StatusCode int }
 	p.value(f, "requestTemplates", &requests)
-	if json.Unmarshal([]byte(requests["application/json"]), &request) != nil || request.StatusCode < 200 || request.StatusCode > 599 {
+	if json.Unmarshal([]byte(requests["application/json"]), &request) != nil || request.StatusCode < 200 ||
+		request.StatusCode > 599 {
 		p.problem(f.at("requestTemplates"), `only application/json with {"statusCode": ...} is realised`)
 	}
 	var responses map[string]struct {
@@ -44,20 +45,23 @@ func (p *documentParser) mock(f *fields) *mock {
 	p.value(f, "responses", &responses)
 	answer, ok := responses["default"]
 	made := &mock{headers: map[string]string{}}
-	if made.status, _ = strconv.Atoi(answer.StatusCode); !ok || len(responses) > 1 || made.status != request.StatusCode {
+	if made.status, _ = strconv.Atoi(answer.StatusCode); !ok || len(responses) > 1 ||
+		made.status != request.StatusCode {
 		p.problem(f.at("responses"), "one response is realised, default, with the status of the request template")
 	}
 	for name, value := range answer.ResponseParameters {
 		header, isHeader := strings.CutPrefix(name, "method.response.header.")
 		text, isText := quotedText(value)
 		if !isHeader || !isText {
-			p.problem(f.at("responses.default.responseParameters"), "%s: only headers with a text in single quotes are realised", name)
+			p.problem(f.at("responses.default.responseParameters"),
+				"%s: only headers with a text in single quotes are realised", name)
 		}
 		made.headers[header] = text
 	}
 	for kind, template := range answer.ResponseTemplates {
 		if made.origins = originsOf(template); kind != "application/json" || made.origins == nil {
-			p.problem(f.at("responses.default.responseTemplates"), "only a template that answers origins with themselves is realised")
+			p.problem(f.at("responses.default.responseTemplates"),
+				"only a template that answers origins with themselves is realised")
 		}
 	}
 	return made
@@ -130,7 +134,8 @@ func (p *documentParser) gatewayResponses(f *fields) gatewayResponses {
 		for name, value := range parameters {
 			header, isHeader := strings.CutPrefix(name, "gatewayresponse.header.")
 			if _, isText := quotedText(value); !isHeader || !isText && !strings.HasPrefix(value, requestHeader) {
-				p.problem(where, "%s: only headers with a text in single quotes or a header of the request are realised", name)
+				p.problem(where,
+					"%s: only headers with a text in single quotes or a header of the request are realised", name)
 			}
 			responses[kind][header] = value
 		}

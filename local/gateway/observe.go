@@ -19,8 +19,8 @@ func (Response) gatewayRecord() {}
 
 // ID names a request in all records.
 type ID struct {
-	// RequestID is the id of the invocation, a UUID: the one in the records of the sandbox, in the function's log and in
-	// $context.awsEndpointRequestId. A request that never reaches the function has one, too.
+	// RequestID is the id of the invocation, a UUID: the one in the records of the sandbox, in the function's log and
+	// in $context.awsEndpointRequestId. A request that never reaches the function has one, too.
 	RequestID string
 	// GatewayID is API Gateway's own id of the request, the one in x-amzn-RequestId.
 	GatewayID string
@@ -62,8 +62,8 @@ type Response struct {
 	Body   sandbox.Body
 	// Latency of the function, as its caller saw it; 0 if it was not called.
 	IntegrationLatency time.Duration
-	// ErrorType and Cause say why the gateway answered in place of the function, or cut a stream off. They are in the log
-	// and not in the response.
+	// ErrorType and Cause say why the gateway answered in place of the function, or cut a stream off. They are in the
+	// log and not in the response.
 	ErrorType, Cause string
 }
 

@@ -64,7 +64,8 @@ func (n *notebook) exchange(t *testing.T) (Request, []Piece, Response) {
 	if want := "q" + strings.Repeat("p", len(pieces)) + "r"; order != want {
 		t.Errorf("the order of the records is %s, want %s", order, want)
 	}
-	if request.ID != response.ID || request.RequestID == "" || request.GatewayID == "" || request.RequestID == request.GatewayID {
+	if request.ID != response.ID || request.RequestID == "" || request.GatewayID == "" ||
+		request.RequestID == request.GatewayID {
 		t.Errorf("the ids are %+v and %+v", request.ID, response.ID)
 	}
 	n.records = nil
@@ -81,12 +82,15 @@ func TestObserveRequests(t *testing.T) {
 	server := serve(t, config)
 	exchangeRaw(t, server, requestText("POST", "/v1/items?x=1", "", "Content-Length: 4", "Cookie: a=b")+"body")
 	request, _, response := records.exchange(t)
-	if request.Method != "POST" || request.Target != "/v1/items?x=1" || request.Resource != "/{proxy+}" || request.Stage != "v1" ||
+	if request.Method != "POST" || request.Target != "/v1/items?x=1" || request.Resource != "/{proxy+}" ||
+		request.Stage != "v1" ||
 		request.Header.Get("Cookie") != "a=b" || string(request.Body.Bytes) != "body" || request.Body.Size != 4 {
 		t.Errorf("the request is %+v", request)
 	}
-	if string(request.Event.Bytes) != string(event) || request.RequestID != id || request.Invoked.Before(request.Began) {
-		t.Errorf("the event is %s, the id %s; the function got %s and %s", request.Event.Bytes, request.RequestID, event, id)
+	if string(request.Event.Bytes) != string(event) || request.RequestID != id ||
+		request.Invoked.Before(request.Began) {
+		t.Errorf("the event is %s, the id %s; the function got %s and %s", request.Event.Bytes, request.RequestID,
+			event, id)
 	}
 	if response.Status != 201 || string(response.Body.Bytes) != "made" || response.Header["X-A"][0] != "1" ||
 		response.FirstByte.Before(request.Invoked) || response.Cause != "" || response.IntegrationLatency <= 0 {
@@ -119,8 +123,10 @@ func TestObserveWhatTheGatewayAnswersItself(t *testing.T) {
 			if request.Target != c.target || request.Invoked.IsZero() == c.invoked {
 				t.Errorf("the request is %+v", request)
 			}
-			if response.Status != c.status || response.ErrorType != c.errorType || !strings.Contains(response.Cause, c.why) {
-				t.Errorf("status %d, %s, %q; want %d, %s, %q", response.Status, response.ErrorType, response.Cause, c.status, c.errorType, c.why)
+			if response.Status != c.status || response.ErrorType != c.errorType || !strings.Contains(response.Cause,
+				c.why) {
+				t.Errorf("status %d, %s, %q; want %d, %s, %q", response.Status, response.ErrorType, response.Cause,
+					c.status, c.errorType, c.why)
 			}
 		})
 	}
@@ -136,18 +142,21 @@ func TestObserveStreams(t *testing.T) {
 		result sandbox.Result
 		cause  string
 	}{
-		"whole":   {sandbox.Result{}, ""},
-		"cut off": {sandbox.Result{FunctionError: "Unhandled", Payload: []byte(`"why"`)}, "in the middle of the stream"},
+		"whole": {sandbox.Result{}, ""},
+		"cut off": {sandbox.Result{FunctionError: "Unhandled", Payload: []byte(`"why"`)},
+			"in the middle of the stream"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			config, records := observing(streamConfig(streams(c.result, `{"statusCode":201}`+preludeZeros+"a", "bc")))
 			server := serve(t, config)
 			receive(t, server, http.MethodGet)
 			request, pieces, response := records.exchange(t)
-			if !request.Streamed || len(pieces) != 2 || string(pieces[0].Bytes) != "a" || string(pieces[1].Bytes) != "bc" || pieces[0].Status != 201 {
+			if !request.Streamed || len(pieces) != 2 || string(pieces[0].Bytes) != "a" ||
+				string(pieces[1].Bytes) != "bc" || pieces[0].Status != 201 {
 				t.Errorf("the pieces are %+v", pieces)
 			}
-			if response.Status != 201 || string(response.Body.Bytes) != "abc" || !strings.Contains(response.Cause, c.cause) || (c.cause == "") != (response.Cause == "") {
+			if response.Status != 201 || string(response.Body.Bytes) != "abc" || !strings.Contains(response.Cause,
+				c.cause) || (c.cause == "") != (response.Cause == "") {
 				t.Errorf("the response is %+v", response)
 			}
 		})

@@ -236,8 +236,8 @@ func matchFold(pattern, name string) bool {
 	return matchWildcard(strings.ToLower(pattern), strings.ToLower(name))
 }
 
-// matchWildcard matches * (any run of bytes) and ? (any one byte). It goes back to the last star only, so its time is at
-// most the product of the lengths.
+// matchWildcard matches * (any run of bytes) and ? (any one byte). It goes back to the last star only, so its time is
+// at most the product of the lengths.
 func matchWildcard(pattern, name string) bool {
 	star, retry := -1, 0
 	p, n := 0, 0

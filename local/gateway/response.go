@@ -190,7 +190,8 @@ func (p *answerParser) headerValue(values []string) ([]string, error) {
 	return append(values, string(text)), nil
 }
 
-// merge puts the single values behind the lists, under the lists' spelling of a name. A pair that is in both is sent once.
+// merge puts the single values behind the lists, under the lists' spelling of a name. A pair that is in both is sent
+// once.
 func (p *answerParser) merge() error {
 	index := make(map[string]int, len(p.multi)+len(p.single))
 	for i, f := range slices.Concat(p.multi, p.single) {
@@ -222,7 +223,8 @@ func (p *answerParser) merge() error {
 
 // isToken says whether a byte may stand in a field name (RFC 9110 section 5.6.2).
 func isToken(c byte) bool {
-	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' ||
+		strings.IndexByte("!#$%&'*+-.^_`|~", c) >= 0
 }
 
 // clip keeps messages short.

@@ -55,10 +55,12 @@ func invalidSignature(format string, arguments ...any) *failure {
 }
 
 func unknownToken() *failure {
-	return refuseSignature("UnrecognizedClientException", "ACCESS_DENIED", "The security token included in the request is invalid.")
+	return refuseSignature("UnrecognizedClientException", "ACCESS_DENIED",
+		"The security token included in the request is invalid.")
 }
 
-// refuseForeignAuthorization answers an Authorization header that is not a signature where only one would be understood.
+// refuseForeignAuthorization answers an Authorization header that is not a signature where only one would be
+// understood.
 func refuseForeignAuthorization(authorization string) *failure {
 	if authorization == "" || isSignature(authorization) {
 		return nil
@@ -89,7 +91,8 @@ func parseAuthorization(header, timestamp string) (signature, *failure) {
 		}
 	}
 	if timestamp == "" {
-		missing = append(missing, "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
+		missing = append(missing,
+			"Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.")
 	}
 	if missing != nil {
 		return signature{}, incompleteSignature("%s %s", strings.Join(missing, " "), authorizationEcho(header))
@@ -110,9 +113,11 @@ func parsePresigned(query map[string]string) (signature, *failure) {
 		}
 	}
 	if missing != nil {
-		return signature{}, incompleteSignature("%s Re-examine the query-string parameters.", strings.Join(missing, " "))
+		return signature{}, incompleteSignature("%s Re-examine the query-string parameters.", strings.Join(missing,
+			" "))
 	}
-	s := signature{value: query["X-Amz-Signature"], token: query["X-Amz-Security-Token"], presigned: true, expires: query["X-Amz-Expires"]}
+	s := signature{value: query["X-Amz-Signature"], token: query["X-Amz-Security-Token"], presigned: true,
+		expires: query["X-Amz-Expires"]}
 	return s.complete(query["X-Amz-Credential"], query["X-Amz-SignedHeaders"], query["X-Amz-Date"])
 }
 
@@ -121,7 +126,8 @@ func (s signature) complete(credential, signedHeaders, timestamp string) (signat
 	scope := strings.Split(credential, "/")
 	if len(scope) != 5 {
 		return signature{}, incompleteSignature(
-			"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '%s'", credential)
+			"Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '%s'",
+			credential)
 	}
 	s.accessKeyID, s.date, s.region, s.service, s.terminator = scope[0], scope[1], scope[2], scope[3], scope[4]
 	s.signedHeaders = strings.Split(strings.ToLower(signedHeaders), ";")
@@ -147,7 +153,8 @@ func (g *guard) identify(r *http.Request, path, query string, body []byte) (*pri
 		return nil, unknownToken()
 	}
 	if !caller.Expires.IsZero() && !g.now().Before(caller.Expires) {
-		return nil, refuseSignature("ExpiredTokenException", "EXPIRED_TOKEN", "The security token included in the request is expired")
+		return nil, refuseSignature("ExpiredTokenException", "EXPIRED_TOKEN",
+			"The security token included in the request is expired")
 	}
 	return caller, s.verify(caller.SecretAccessKey, r, path, query, body)
 }
@@ -198,7 +205,8 @@ func (g *guard) checkScope(s signature) *failure {
 	case s.service != g.service:
 		return invalidSignature("Credential should be scoped to correct service: '%s'.", g.service)
 	case s.terminator != "aws4_request":
-		return invalidSignature("Credential should be scoped with a valid terminator: 'aws4_request', not '%s'.", s.terminator)
+		return invalidSignature("Credential should be scoped with a valid terminator: 'aws4_request', not '%s'.",
+			s.terminator)
 	case !strings.HasPrefix(s.timestamp, s.date+"T"):
 		day, _, _ := strings.Cut(s.timestamp, "T")
 		return invalidSignature("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.",
@@ -220,7 +228,8 @@ func (s signature) checkClock(now time.Time) *failure {
 		const week = 7 * 24 * 60 * 60
 		seconds, err := strconv.Atoi(s.expires)
 		if err != nil || seconds < 1 || seconds > week {
-			return incompleteSignature("X-Amz-Expires must be a number between 1 and %d seconds, not '%s'.", week, s.expires)
+			return incompleteSignature("X-Amz-Expires must be a number between 1 and %d seconds, not '%s'.", week,
+				s.expires)
 		}
 		lifetime = time.Duration(seconds) * time.Second
 	}
@@ -241,7 +250,8 @@ func (s signature) verify(secret string, r *http.Request, path, query string, bo
 	sum := sha256.Sum256(body)
 	hash := hex.EncodeToString(sum[:])
 	const unsigned = "UNSIGNED-PAYLOAD"
-	if acceptUnsignedPayload && r.Header.Get("X-Amz-Content-Sha256") == unsigned && slices.Contains(s.signedHeaders, "x-amz-content-sha256") {
+	if acceptUnsignedPayload && r.Header.Get("X-Amz-Content-Sha256") == unsigned && slices.Contains(s.signedHeaders,
+		"x-amz-content-sha256") {
 		hash = unsigned
 	}
 	key := s.signingKey(secret)
@@ -260,7 +270,8 @@ func (s signature) verify(secret string, r *http.Request, path, query string, bo
 
 func (s signature) stringToSign(canonical string) string {
 	sum := sha256.Sum256([]byte(canonical))
-	return algorithm + "\n" + s.timestamp + "\n" + s.date + "/" + s.region + "/" + s.service + "/" + s.terminator + "\n" + hex.EncodeToString(sum[:])
+	return algorithm + "\n" + s.timestamp + "\n" + s.date + "/" + s.region + "/" + s.service + "/" + s.terminator +
+		"\n" + hex.EncodeToString(sum[:])
 }
 
 // signingKey is the secret bound to day, region and service.

@@ -98,7 +98,8 @@ func (d *downstream) prelude(p []byte) (body []byte, whole bool) {
 	end := bytes.Index(d.head[:min(len(d.head), d.limits.PreludeBytes)], preludeEnd)
 	if end < 0 {
 		if len(d.head) >= d.limits.PreludeBytes {
-			d.failed = failMalformed.because("the streamed answer has no metadata in its first %d bytes", d.limits.PreludeBytes)
+			d.failed = failMalformed.because("the streamed answer has no metadata in its first %d bytes",
+				d.limits.PreludeBytes)
 		}
 		return nil, false
 	}

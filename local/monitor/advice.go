@@ -93,7 +93,8 @@ func (a *advisor) readOnly(line string) {
 	if file == "" {
 		file = "a file"
 	}
-	fmt.Fprintf(a.log, "lambda-web: the app wants to write %s; on Lambda only /tmp can be written. Have it write there, or make the folder a writable one with the setting writable: [%s]\n", file, folder)
+	fmt.Fprintf(a.log,
+		"lambda-web: the app wants to write %s; on Lambda only /tmp can be written. Have it write there, or make the folder a writable one with the setting writable: [%s]\n", file, folder)
 }
 
 // wantsHandler is what AWS's base images say when their entry point is given a web server's command.
@@ -105,7 +106,8 @@ func (a *advisor) lambdaBase(line string) {
 		return
 	}
 	a.told[wantsHandler] = true
-	fmt.Fprintln(a.log, "lambda-web: the ENTRYPOINT of the image's base wants the name of a Lambda handler, and gets the app's command. Add ENTRYPOINT [] to the Dockerfile, before CMD")
+	fmt.Fprintln(a.log,
+		"lambda-web: the ENTRYPOINT of the image's base wants the name of a Lambda handler, and gets the app's command. Add ENTRYPOINT [] to the Dockerfile, before CMD")
 }
 
 // attempt counts what an app complains about before it is ready.
@@ -137,7 +139,8 @@ func (a *advisor) startsOver(c complaint) {
 		return // the first line of several says it
 	}
 	a.retriesOf = c.key
-	a.retries = fmt.Sprintf("the app is not ready and tries again and again; it said %d times: %s", c.times, strings.TrimSpace(c.text))
+	a.retries = fmt.Sprintf("the app is not ready and tries again and again; it said %d times: %s", c.times,
+		strings.TrimSpace(c.text))
 	if c.times == enoughTimes && !a.told[startsOver] {
 		a.told[startsOver] = true
 		fmt.Fprintf(a.log, "lambda-web: %s\n", a.retries)
@@ -154,8 +157,8 @@ var (
 	absolutePath = regexp.MustCompile(`(?:^|[\s(:=])(/[^\s'"‘’:;,()]*[^\s'"‘’:;,().])`)
 )
 
-// readOnlyPath is the file that a line says could not be written because its file system is read-only; it is empty where the
-// line does not name it.
+// readOnlyPath is the file that a line says could not be written because its file system is read-only; it is empty
+// where the line does not name it.
 func readOnlyPath(line string) (file string, found bool) {
 	if !saysReadOnly.MatchString(line) {
 		return "", false

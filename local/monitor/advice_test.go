@@ -20,7 +20,8 @@ func TestReadOnlyPath(t *testing.T) {
 		{"OSError: [Errno 30] Read-only file system: '/logs/microblog.log'", "/logs/microblog.log", true},
 		{"OSError: [Errno 30] Read-only file system: 'logs/app.log'", "logs/app.log", true},
 		{"Error: EROFS: read-only file system, open '/app/db.json'", "/app/db.json", true},
-		{"Error: EROFS: read-only file system, mkdir '/app/.next/cache with a space'", "/app/.next/cache with a space", true},
+		{"Error: EROFS: read-only file system, mkdir '/app/.next/cache with a space'",
+			"/app/.next/cache with a space", true},
 		{"panic: open /srv/data/app.db: read-only file system", "/srv/data/app.db", true},
 		{"mkdir: cannot create directory \u2018/www/assets\u2019: Read-only file system", "/www/assets", true},
 		{"mkdir: cannot create directory '/var/run/x': Read-only file system", "/var/run/x", true},
@@ -29,7 +30,8 @@ func TestReadOnlyPath(t *testing.T) {
 		{"java.io.FileNotFoundException: /opt/app/logs/a.log (Read-only file system)", "/opt/app/logs/a.log", true},
 		{"[core:error] [pid 23:tid 23] (30)Read-only file system: AH00099: could not create /var/run/apache2/apache2.pid.hVSBhi", "/var/run/apache2/apache2.pid.hVSBhi", true},
 		{"PHP Warning:  file_put_contents(/var/www/html/cache/x): Failed to open stream: Read-only file system in /var/www/html/index.php on line 3", "/var/www/html/cache/x", true},
-		{"Errno::EROFS (Read-only file system @ rb_sysopen - /app/log/production.log):", "/app/log/production.log", true},
+		{"Errno::EROFS (Read-only file system @ rb_sysopen - /app/log/production.log):", "/app/log/production.log",
+			true},
 		{"open() \"/var/lib/nginx/body\" failed (30: Read-only file system)", "/var/lib/nginx/body", true},
 		{"the file system is a read-only file system", "", true},
 		{"GET /read-only/file HTTP/1.1", "", false},
@@ -80,10 +82,12 @@ func TestAdvice(t *testing.T) {
 	if log.String() != want {
 		t.Errorf("got\n%swant\n%s", log.String(), want)
 	}
-	if _, err := timesOut.Invoke(t.Context(), sandbox.Invocation{}); before != context.DeadlineExceeded || !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "it said 4 times: [3] OSError") {
+	if _, err := timesOut.Invoke(t.Context(), sandbox.Invocation{}); before != context.DeadlineExceeded ||
+		!errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "it said 4 times: [3] OSError") {
 		t.Errorf("a time-out is %v, before that %v", err, before)
 	}
-	if _, err := (advised{fails{sandbox.ErrThrottled}, a}).Invoke(t.Context(), sandbox.Invocation{}); err != sandbox.ErrThrottled {
+	if _, err := (advised{fails{sandbox.ErrThrottled}, a}).Invoke(t.Context(),
+		sandbox.Invocation{}); err != sandbox.ErrThrottled {
 		t.Errorf("another failure is %v", err)
 	}
 	a.observe(sandbox.Change{Source: source, State: sandbox.Ready})
@@ -105,9 +109,11 @@ func TestAdviceOnTheBaseImage(t *testing.T) {
 	var log strings.Builder
 	a := newAdvisor(&log, nil)
 	for number := range 3 {
-		a.observe(sandbox.Line{Source: sandbox.Source{Sandbox: number}, Text: "entrypoint requires the handler name to be the first argument"})
+		a.observe(sandbox.Line{Source: sandbox.Source{Sandbox: number},
+			Text: "entrypoint requires the handler name to be the first argument"})
 	}
-	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got, "Add ENTRYPOINT [] to the Dockerfile") {
+	if got := log.String(); strings.Count(got, "\n") != 1 || !strings.Contains(got,
+		"Add ENTRYPOINT [] to the Dockerfile") {
 		t.Errorf("it says %q", got)
 	}
 }

@@ -108,7 +108,8 @@ func (c *Cloud) update(ctx context.Context, d *Deployment, afresh bool) error {
 	return nil
 }
 
-// Invoke calls a function by its name or ARN, as Lambda's Invoke API does; the empty name is the only function there is.
+// Invoke calls a function by its name or ARN, as Lambda's Invoke API does; the empty name is the only function there
+// is.
 func (c *Cloud) Invoke(ctx context.Context, function string, in sandbox.Invocation) (sandbox.Result, error) {
 	callable := *c.callable.Load()
 	if function == "" {
@@ -121,7 +122,8 @@ func (c *Cloud) Invoke(ctx context.Context, function string, in sandbox.Invocati
 		case 1:
 			function = names[0]
 		default:
-			return sandbox.Result{}, fmt.Errorf("%w without a name: there are %s", sandbox.ErrNotFound, strings.Join(names, ", "))
+			return sandbox.Result{}, fmt.Errorf("%w without a name: there are %s", sandbox.ErrNotFound,
+				strings.Join(names, ", "))
 		}
 	}
 	f := callable[function]

@@ -54,7 +54,8 @@ func (p program) deploy(t *testing.T, settings Settings, previous *Deployment) *
 	output := func(r *pulumirpc.RegisterResourceResponse, key string) any { return r.Object.AsMap()[key] }
 
 	image := add("docker:index/image:Image", "image", map[string]any{
-		"imageName": "registry.example/web:test", "build": map[string]any{"context": "app", "dockerfile": "app/Dockerfile"},
+		"imageName": "registry.example/web:test", "build": map[string]any{"context": "app",
+			"dockerfile": "app/Dockerfile"},
 	})
 	function := add("aws:lambda/function:Function", "function", map[string]any{
 		"name": "web", "imageUri": output(image, "repoDigest"), "timeout": 30.0, "memorySize": 256.0,
@@ -68,20 +69,24 @@ func (p program) deploy(t *testing.T, settings Settings, previous *Deployment) *
 	deployment := add("aws:apigateway/deployment:Deployment", "deployment", map[string]any{
 		"restApi": api.Id, "triggers": map[string]any{"document": output(api, "body")},
 	})
-	add("aws:apigateway/stage:Stage", "stage", map[string]any{"restApi": api.Id, "stageName": "v1", "deployment": deployment.Id})
+	add("aws:apigateway/stage:Stage", "stage", map[string]any{"restApi": api.Id, "stageName": "v1",
+		"deployment": deployment.Id})
 	add("aws:lambda/permission:Permission", "permission", map[string]any{
-		"action": "lambda:InvokeFunction", "function": "web", "qualifier": "live", "principal": "apigateway.amazonaws.com",
+		"action": "lambda:InvokeFunction", "function": "web", "qualifier": "live",
+		"principal": "apigateway.amazonaws.com",
 		"sourceArn": "arn:aws:execute-api:eu-west-1:000000000000:" + api.Id + "/v1/*/*",
 	})
 	if p["settings"] != nil {
-		add("aws:apigateway/methodSettings:MethodSettings", "settings", map[string]any{"restApi": api.Id, "stageName": "v1"})
+		add("aws:apigateway/methodSettings:MethodSettings", "settings", map[string]any{"restApi": api.Id,
+			"stageName": "v1"})
 	}
 	return g.deployment()
 }
 
 // greeting makes a program whose function has another environment.
 func greeting(word string, and program) program {
-	p := program{"function": {"environment": map[string]any{"variables": map[string]any{"GREETING": word, "PORT": testPort}}}}
+	p := program{"function": {"environment": map[string]any{"variables": map[string]any{"GREETING": word,
+		"PORT": testPort}}}}
 	for name, inputs := range and {
 		if p[name] == nil {
 			p[name] = inputs
@@ -111,7 +116,8 @@ func settings(t *testing.T, log io.Writer) Settings {
 		t.Fatal(err)
 	}
 	for name, text := range map[string]string{
-		"Dockerfile": "FROM python:3\nWORKDIR /srv\nCOPY app.py .\nCMD [\"python3\", \"app.py\"]\n", "app.py": application,
+		"Dockerfile": "FROM python:3\nWORKDIR /srv\nCOPY app.py .\nCMD [\"python3\", \"app.py\"]\n",
+		"app.py":     application,
 	} {
 		if err := os.WriteFile(filepath.Join(dir, "app", name), []byte(text), 0o644); err != nil {
 			t.Fatal(err)
@@ -124,8 +130,9 @@ func settings(t *testing.T, log io.Writer) Settings {
 		t.Fatalf("build the adapter: %v\n%s", err, out)
 	}
 	return Settings{
-		Program: Program{Project: "shop", Stack: "dev", Dir: dir, BaseURL: "http://127.0.0.1:3000", Output: log, Config: map[string]string{"aws:region": "eu-west-1"},
-			App: App{Folder: filepath.Join(dir, "app"), Dockerfile: filepath.Join(dir, "app", "Dockerfile")}},
+		Program: Program{Project: "shop", Stack: "dev", Dir: dir, BaseURL: "http://127.0.0.1:3000", Output: log,
+			Config: map[string]string{"aws:region": "eu-west-1"},
+			App:    App{Folder: filepath.Join(dir, "app"), Dockerfile: filepath.Join(dir, "app", "Dockerfile")}},
 		Adapter: adapter, Cache: filepath.Join(dir, "cache"), Lines: log, Log: log,
 	}
 }
@@ -183,7 +190,8 @@ func TestPermission(t *testing.T) {
 			if status, body := call(t, server); status != 500 || body != `{"message": "Internal server error"}` {
 				t.Errorf("%d %s", status, body)
 			}
-			if !strings.Contains(log.String(), "no lambda permission lets arn:aws:execute-api:eu-west-1:000000000000:") {
+			if !strings.Contains(log.String(),
+				"no lambda permission lets arn:aws:execute-api:eu-west-1:000000000000:") {
 				t.Errorf("the log does not say why:\n%s", log.String())
 			}
 		})
@@ -193,12 +201,14 @@ func TestPermission(t *testing.T) {
 // A permission is compared with the whole of stage, method and path, as AWS does.
 func TestPermissionThatIsNarrow(t *testing.T) {
 	s := settings(t, io.Discard)
-	for name, source := range map[string]string{"everything": "", "the method": ":*/v1/GET/", "any stage": ":*/*/GET/*", "all methods": ":*/v1/*/*"} {
+	for name, source := range map[string]string{"everything": "", "the method": ":*/v1/GET/",
+		"any stage": ":*/*/GET/*", "all methods": ":*/v1/*/*"} {
 		t.Run(name, func(t *testing.T) {
 			if source != "" {
 				source = "arn:aws:execute-api:eu-west-1:000000000000" + source
 			}
-			_, server := realise(t, greeting("hello", program{"permission": {"sourceArn": source}}).deploy(t, s, nil), s)
+			_, server := realise(t, greeting("hello", program{"permission": {"sourceArn": source}}).deploy(t, s, nil),
+				s)
 			if status, body := call(t, server); status != 200 {
 				t.Errorf("%d %s", status, body)
 			}
@@ -218,10 +228,16 @@ func TestLimitsOfTheProgram(t *testing.T) {
 		statuses  map[int]int
 		wantCause string
 	}{
-		"blocked":              {greeting("hello", program{"function": {"reservedConcurrentExecutions": 0.0}}), map[int]int{500: 4}, "rate exceeded"},
-		"a burst, and no rate": {greeting("hello", program{"settings": settingsOf(map[string]any{"throttlingBurstLimit": 2.0})}), map[int]int{200: 4}, ""},
-		"both are off":         {greeting("hello", program{"settings": settingsOf(map[string]any{"throttlingBurstLimit": -1.0, "throttlingRateLimit": -1.0})}), map[int]int{200: 4}, ""},
-		"a rate of 0":          {greeting("hello", program{"settings": settingsOf(map[string]any{"throttlingRateLimit": 0.0, "throttlingBurstLimit": 1.0})}), map[int]int{200: 1, 429: 3}, ""},
+		"blocked": {greeting("hello", program{"function": {"reservedConcurrentExecutions": 0.0}}),
+			map[int]int{500: 4}, "rate exceeded"},
+		"a burst, and no rate": {greeting("hello",
+			program{"settings": settingsOf(map[string]any{"throttlingBurstLimit": 2.0})}), map[int]int{200: 4}, ""},
+		"both are off": {greeting("hello",
+			program{"settings": settingsOf(map[string]any{"throttlingBurstLimit": -1.0,
+				"throttlingRateLimit": -1.0})}), map[int]int{200: 4}, ""},
+		"a rate of 0": {greeting("hello",
+			program{"settings": settingsOf(map[string]any{"throttlingRateLimit": 0.0, "throttlingBurstLimit": 1.0})}),
+			map[int]int{200: 1, 429: 3}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log lines
@@ -284,19 +300,22 @@ func TestAliasOfTheProgram(t *testing.T) {
 	}
 	expect("with all weight on the version before", "one 1 /aws/lambda/web")
 
-	third := greeting("two", program{"function": {"loggingConfig": map[string]any{"logGroup": "/shop/web"}}}).deploy(t, s, second)
+	third := greeting("two",
+		program{"function": {"loggingConfig": map[string]any{"logGroup": "/shop/web"}}}).deploy(t, s, second)
 	if err := c.Update(t.Context(), third); err != nil {
 		t.Fatal(err)
 	}
 	expect("without a weight, with another log group", "two 3 /shop/web")
 
-	gone := greeting("two", program{"alias": {"functionVersion": "1", "routingConfig": map[string]any{"additionalVersionWeights": map[string]any{"3": 0.5}}},
+	gone := greeting("two", program{"alias": {"functionVersion": "1",
+		"routingConfig": map[string]any{"additionalVersionWeights": map[string]any{"3": 0.5}}},
 		"function": {"loggingConfig": map[string]any{"logGroup": "/shop/web"}}}).deploy(t, s, third)
 	if err := c.Update(t.Context(), gone); err != nil {
 		t.Fatal(err)
 	}
 	expect("held at a version that has ended", "two 3 /shop/web")
-	if !strings.Contains(log.String(), "The alias live points to version 1, which is not on this machine: version 3, the newest, serves in its place.") {
+	if !strings.Contains(log.String(),
+		"The alias live points to version 1, which is not on this machine: version 3, the newest, serves in its place.") {
 		t.Errorf("the log does not say so:\n%s", log.String())
 	}
 
@@ -315,11 +334,13 @@ func TestBrokenAPI(t *testing.T) {
 	c, server := realise(t, first, s)
 	for want, broken := range map[string]program{
 		"stage v1: read the OpenAPI document": {"api": {"body": `{"openapi":"3.0.1","paths":{"/":{"get":{}}}}`}},
-		"has no OpenAPI document (body)":      {"api": {"body": ""}, "deployment": {"triggers": map[string]any{"document": ""}}},
+		"has no OpenAPI document (body)": {"api": {"body": ""},
+			"deployment": {"triggers": map[string]any{"document": ""}}},
 		"names a function that this program does not make": {"api": {"body": strings.ReplaceAll(
 			text(first.OfType("aws:apigateway/restApi:RestApi")[0].Inputs, "body"), ":web:live", ":other:live")}},
 	} {
-		if err := c.Update(t.Context(), greeting("two", broken).deploy(t, s, first)); err == nil || !strings.Contains(err.Error(), want) {
+		if err := c.Update(t.Context(), greeting("two", broken).deploy(t, s, first)); err == nil ||
+			!strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q", err, want)
 		}
 		if status, body := call(t, server); status != 200 || body != "one 1 /aws/lambda/web" {

@@ -19,7 +19,8 @@ func caller(a account, apiID string) gateway.Principal {
 	return gateway.Principal{
 		AccessKeyID: AccessKeyID, SecretAccessKey: SecretAccessKey,
 		AccountID: a.id(), UserID: "AIDALOCALCLOUDUSER01", ARN: a.arn("iam", "user/local"),
-		Policy: fmt.Appendf(nil, `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"execute-api:Invoke","Resource":%q}]}`,
+		Policy: fmt.Appendf(nil,
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"execute-api:Invoke","Resource":%q}]}`,
 			a.arn("execute-api", apiID+"/*")),
 	}
 }

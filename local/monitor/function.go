@@ -100,15 +100,16 @@ func routingOf(d *Deployment, function *Resource) routing {
 }
 
 // route finds the versions that the alias shall point to, the primary one first: the newest is made of its
-// configuration, older ones are there only while the alias points to them. In the place of one that is not here, such as
-// one that was published on AWS, the newest serves.
+// configuration, older ones are there only while the alias points to them. In the place of one that is not here, such
+// as one that was published on AWS, the newest serves.
 func (c *Cloud) route(now, next *function, afresh bool) ([]sandbox.Route, error) {
 	newest := next.config.Version
 	var routes []sandbox.Route
 	for _, number := range append([]string{next.routes.version}, slices.Sorted(maps.Keys(next.routes.weights))...) {
 		weight := next.routes.weights[number]
 		if number != newest && (now == nil || now.behind[number] == nil) {
-			fmt.Fprintf(c.settings.Log, "The alias %s points to version %s, which is not on this machine: version %s, the newest, serves in its place.\n",
+			fmt.Fprintf(c.settings.Log,
+				"The alias %s points to version %s, which is not on this machine: version %s, the newest, serves in its place.\n",
 				next.routes.alias, number, newest)
 			number = newest
 		}
@@ -127,7 +128,8 @@ func (c *Cloud) route(now, next *function, afresh bool) ([]sandbox.Route, error)
 
 // version is the one that serves already, or a new one.
 func (c *Cloud) version(now, next *function, number string, afresh bool) (*sandbox.Function, error) {
-	if now != nil && !afresh && now.behind[number] != nil && (number != next.config.Version || reflect.DeepEqual(now.config, next.config)) {
+	if now != nil && !afresh && now.behind[number] != nil && (number != next.config.Version ||
+		reflect.DeepEqual(now.config, next.config)) {
 		return now.behind[number], nil
 	}
 	config := next.config
@@ -139,7 +141,8 @@ func (c *Cloud) version(now, next *function, number string, afresh bool) (*sandb
 }
 
 // functionConfig is what a function's resource says about its sandboxes.
-func (c *Cloud) functionConfig(d *Deployment, r *Resource, app preparedImage, variables map[string]string) sandbox.Config {
+func (c *Cloud) functionConfig(d *Deployment, r *Resource, app preparedImage,
+	variables map[string]string) sandbox.Config {
 	env := maps.Clone(app.env)
 	maps.Copy(env, variables)
 	a := account{c.settings.Program}

@@ -71,11 +71,12 @@ func runFolder(ctx context.Context, r *Resource, d *Deployment, s Settings) (pre
 	if err != nil {
 		return preparedImage{}, err
 	}
-	return preparedImage{command: app.Command, dir: app.Dir, env: app.Env, extensions: []string{s.Adapter}, code: app.Code, release: app.RunRelease}, nil
+	return preparedImage{command: app.Command, dir: app.Dir, env: app.Env, extensions: []string{s.Adapter},
+		code: app.Code, release: app.RunRelease}, nil
 }
 
-// AppEnvironment is where the app of a deployment runs as a process, for commands that belong to it: its folder, and its
-// environment as NAME=value. Its packages are installed.
+// AppEnvironment is where the app of a deployment runs as a process, for commands that belong to it: its folder, and
+// its environment as NAME=value. Its packages are installed.
 func AppEnvironment(ctx context.Context, d *Deployment, s Settings) (dir string, environ []string, err error) {
 	for _, function := range d.OfType("aws:lambda/function:Function") {
 		app, err := prepareImage(ctx, d, function, s)

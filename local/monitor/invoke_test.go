@@ -19,7 +19,8 @@ func (n named) Invoke(context.Context, sandbox.Invocation) (sandbox.Result, erro
 // TestInvokeFindsTheFunction: by its name, by its ARN, or the only one there is.
 func TestInvokeFindsTheFunction(t *testing.T) {
 	one := map[string]sandbox.Invoker{"web": named("web"), "arn:web": named("web")}
-	two := map[string]sandbox.Invoker{"web": named("web"), "arn:web": named("web"), "shop": named("shop"), "arn:shop": named("shop")}
+	two := map[string]sandbox.Invoker{"web": named("web"), "arn:web": named("web"), "shop": named("shop"),
+		"arn:shop": named("shop")}
 	for name, c := range map[string]struct {
 		callable   map[string]sandbox.Invoker
 		function   string

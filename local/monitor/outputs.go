@@ -50,7 +50,8 @@ func physicalName(r *Resource) string {
 func repositoryOutputs(a account, r *Resource) map[string]any {
 	r.ID = strings.ToLower(physicalName(r))
 	url := a.registry() + "/" + r.ID
-	return map[string]any{"name": r.ID, "url": url, "repositoryUrl": url, "registryId": a.id(), "arn": a.arn("ecr", "repository/"+r.ID)}
+	return map[string]any{"name": r.ID, "url": url, "repositoryUrl": url, "registryId": a.id(), "arn": a.arn("ecr",
+		"repository/"+r.ID)}
 }
 
 func imageOutputs(_ account, r *Resource) map[string]any {
@@ -86,7 +87,8 @@ func functionOutputs(a account, r *Resource) map[string]any {
 	version := nextVersion(a.program.Previous, r)
 	return map[string]any{
 		"name": r.ID, "arn": arn, "version": version,
-		"qualifiedArn": arn + ":" + version, "invokeArn": a.invokeARN(arn), "qualifiedInvokeArn": a.invokeARN(arn + ":" + version),
+		"qualifiedArn": arn + ":" + version, "invokeArn": a.invokeARN(arn), "qualifiedInvokeArn": a.invokeARN(arn +
+			":" + version),
 	}
 }
 

@@ -101,19 +101,22 @@ func (e *engine) Log(_ context.Context, request *pulumirpc.LogRequest) (*empty, 
 	return &empty{}, nil
 }
 
-func (e *engine) GetRootResource(context.Context, *pulumirpc.GetRootResourceRequest) (*pulumirpc.GetRootResourceResponse, error) {
+func (e *engine) GetRootResource(context.Context,
+	*pulumirpc.GetRootResourceRequest) (*pulumirpc.GetRootResourceResponse, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return &pulumirpc.GetRootResourceResponse{Urn: e.root}, nil
 }
 
-func (e *engine) SetRootResource(_ context.Context, request *pulumirpc.SetRootResourceRequest) (*pulumirpc.SetRootResourceResponse, error) {
+func (e *engine) SetRootResource(_ context.Context,
+	request *pulumirpc.SetRootResourceRequest) (*pulumirpc.SetRootResourceResponse, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.root = request.Urn
 	return &pulumirpc.SetRootResourceResponse{}, nil
 }
 
-func (e *engine) RequirePulumiVersion(context.Context, *pulumirpc.RequirePulumiVersionRequest) (*pulumirpc.RequirePulumiVersionResponse, error) {
+func (e *engine) RequirePulumiVersion(context.Context,
+	*pulumirpc.RequirePulumiVersionRequest) (*pulumirpc.RequirePulumiVersionResponse, error) {
 	return &pulumirpc.RequirePulumiVersionResponse{}, nil
 }

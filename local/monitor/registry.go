@@ -104,11 +104,13 @@ func (g *registry) deployment() *Deployment {
 }
 
 // SupportsFeature declines every optional feature, so that secrets and references arrive as plain values.
-func (g *registry) SupportsFeature(context.Context, *pulumirpc.SupportsFeatureRequest) (*pulumirpc.SupportsFeatureResponse, error) {
+func (g *registry) SupportsFeature(context.Context,
+	*pulumirpc.SupportsFeatureRequest) (*pulumirpc.SupportsFeatureResponse, error) {
 	return &pulumirpc.SupportsFeatureResponse{}, nil
 }
 
-func (g *registry) RegisterResource(_ context.Context, request *pulumirpc.RegisterResourceRequest) (*pulumirpc.RegisterResourceResponse, error) {
+func (g *registry) RegisterResource(_ context.Context,
+	request *pulumirpc.RegisterResourceRequest) (*pulumirpc.RegisterResourceResponse, error) {
 	r := &Resource{
 		Type:   request.Type,
 		Name:   request.Name,
@@ -151,7 +153,8 @@ func (g *registry) realise(r *Resource, custom bool) error {
 	return nil
 }
 
-func (g *registry) RegisterResourceOutputs(_ context.Context, request *pulumirpc.RegisterResourceOutputsRequest) (*empty, error) {
+func (g *registry) RegisterResourceOutputs(_ context.Context,
+	request *pulumirpc.RegisterResourceOutputsRequest) (*empty, error) {
 	if strings.Contains(request.Urn, "::pulumi:pulumi:Stack::") {
 		g.mu.Lock()
 		g.outputs = request.Outputs.AsMap()
@@ -160,7 +163,8 @@ func (g *registry) RegisterResourceOutputs(_ context.Context, request *pulumirpc
 	return &empty{}, nil
 }
 
-func (g *registry) Invoke(_ context.Context, request *pulumirpc.ResourceInvokeRequest) (*pulumirpc.ResourceInvokeResponse, error) {
+func (g *registry) Invoke(_ context.Context,
+	request *pulumirpc.ResourceInvokeRequest) (*pulumirpc.ResourceInvokeResponse, error) {
 	call, ok := invokes[request.Tok]
 	if !ok {
 		return nil, g.refuse(fmt.Errorf("%s: the local cloud does not answer this look-up", request.Tok))
@@ -172,7 +176,8 @@ func (g *registry) Invoke(_ context.Context, request *pulumirpc.ResourceInvokeRe
 	return &pulumirpc.ResourceInvokeResponse{Return: result}, nil
 }
 
-func (g *registry) RegisterPackage(_ context.Context, request *pulumirpc.RegisterPackageRequest) (*pulumirpc.RegisterPackageResponse, error) {
+func (g *registry) RegisterPackage(_ context.Context,
+	request *pulumirpc.RegisterPackageRequest) (*pulumirpc.RegisterPackageResponse, error) {
 	return &pulumirpc.RegisterPackageResponse{Ref: request.Name + "@" + request.Version}, nil
 }
 

@@ -21,20 +21,25 @@ func TestOutputs(t *testing.T) {
 		{"awsx:ecr:Repository", "App", nil, "", map[string]string{
 			"url": "000000000000.dkr.ecr.eu-west-1.amazonaws.com/app-",
 		}},
-		{"docker:index/image:Image", "image", map[string]any{"imageName": "r.example:5000/app:tag"}, "r.example:5000/app:tag", map[string]string{
-			"repoDigest": "r.example:5000/app@sha256:", "imageName": "r.example:5000/app:tag",
-		}},
+		{"docker:index/image:Image", "image", map[string]any{"imageName": "r.example:5000/app:tag"},
+			"r.example:5000/app:tag", map[string]string{
+				"repoDigest": "r.example:5000/app@sha256:", "imageName": "r.example:5000/app:tag",
+			}},
 		{"aws:lambda/function:Function", "f", map[string]any{"name": "web"}, "web", map[string]string{
 			"arn": "arn:aws:lambda:eu-west-1:000000000000:function:web", "version": "1",
 			"invokeArn": "arn:aws:apigateway:eu-west-1:lambda:path/2015-03-31/functions/arn:aws:lambda:eu-west-1:000000000000:function:web/invocations",
 		}},
-		{"aws:lambda/alias:Alias", "a", map[string]any{"name": "live", "functionName": "web"}, "arn:aws:lambda:eu-west-1:000000000000:function:web:live", map[string]string{
-			"name": "live", "arn": "arn:aws:lambda:eu-west-1:000000000000:function:web:live",
-		}},
-		{"aws:iam/role:Role", "r", map[string]any{"name": "exec"}, "exec", map[string]string{"arn": "arn:aws:iam::000000000000:role/exec"}},
-		{"aws:apigateway/stage:Stage", "s", map[string]any{"restApi": "abc", "stageName": "v1"}, "ags-abc-v1", map[string]string{
-			"invokeUrl": "http://127.0.0.1:3000/v1", "executionArn": "arn:aws:execute-api:eu-west-1:000000000000:abc/v1",
-		}},
+		{"aws:lambda/alias:Alias", "a", map[string]any{"name": "live", "functionName": "web"},
+			"arn:aws:lambda:eu-west-1:000000000000:function:web:live", map[string]string{
+				"name": "live", "arn": "arn:aws:lambda:eu-west-1:000000000000:function:web:live",
+			}},
+		{"aws:iam/role:Role", "r", map[string]any{"name": "exec"}, "exec",
+			map[string]string{"arn": "arn:aws:iam::000000000000:role/exec"}},
+		{"aws:apigateway/stage:Stage", "s", map[string]any{"restApi": "abc", "stageName": "v1"}, "ags-abc-v1",
+			map[string]string{
+				"invokeUrl":    "http://127.0.0.1:3000/v1",
+				"executionArn": "arn:aws:execute-api:eu-west-1:000000000000:abc/v1",
+			}},
 	} {
 		t.Run(test.token, func(t *testing.T) {
 			r, err := register(t, newTestRegistry(&bytes.Buffer{}), test.token, test.name, test.inputs)
@@ -59,10 +64,12 @@ func TestUnknownResource(t *testing.T) {
 	if _, err := register(t, g, "aws:dynamodb/table:Table", "jobs", nil); err == nil {
 		t.Fatal("no error")
 	}
-	if got := g.messages(); !strings.Contains(got, `aws:dynamodb/table:Table "jobs": the local cloud does not have this kind`) {
+	if got := g.messages(); !strings.Contains(got,
+		`aws:dynamodb/table:Table "jobs": the local cloud does not have this kind`) {
 		t.Errorf("message %q", got)
 	}
-	if _, err := g.Invoke(context.Background(), &pulumirpc.ResourceInvokeRequest{Tok: "aws:ec2/getVpc:getVpc"}); err == nil {
+	if _, err := g.Invoke(context.Background(),
+		&pulumirpc.ResourceInvokeRequest{Tok: "aws:ec2/getVpc:getVpc"}); err == nil {
 		t.Error("an unknown look-up was answered")
 	}
 }
@@ -71,7 +78,8 @@ func TestUnknownResource(t *testing.T) {
 func TestComponent(t *testing.T) {
 	g := newTestRegistry(&bytes.Buffer{})
 	response, err := g.RegisterResource(context.Background(), &pulumirpc.RegisterResourceRequest{
-		Type: "shop:index:WebApp", Name: "web", Parent: "urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev", Object: &structpb.Struct{},
+		Type: "shop:index:WebApp", Name: "web", Parent: "urn:pulumi:dev::shop::pulumi:pulumi:Stack::shop-dev",
+		Object: &structpb.Struct{},
 	})
 	if err != nil || response.Urn != "urn:pulumi:dev::shop::shop:index:WebApp::web" {
 		t.Fatalf("%v, %v", response, err)
@@ -90,7 +98,8 @@ func TestLog(t *testing.T) {
 	g := newTestRegistry(&out)
 	g.log(pulumirpc.LogSeverity_INFO, "quiet")
 	g.log(pulumirpc.LogSeverity_WARNING, "mind this")
-	g.log(pulumirpc.LogSeverity_ERROR, "an unhandled error occurred: program failed: \n1 error occurred:\n\t* memory is 64")
+	g.log(pulumirpc.LogSeverity_ERROR,
+		"an unhandled error occurred: program failed: \n1 error occurred:\n\t* memory is 64")
 	if out.String() != "warning: mind this\n" {
 		t.Errorf("printed %q", out.String())
 	}
@@ -106,11 +115,13 @@ func newTestRegistry(out *bytes.Buffer) *registry {
 	})
 }
 
-func register(t *testing.T, g *registry, token, name string, inputs map[string]any) (*pulumirpc.RegisterResourceResponse, error) {
+func register(t *testing.T, g *registry, token, name string,
+	inputs map[string]any) (*pulumirpc.RegisterResourceResponse, error) {
 	t.Helper()
 	object, err := structpb.NewStruct(inputs)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return g.RegisterResource(context.Background(), &pulumirpc.RegisterResourceRequest{Type: token, Name: name, Custom: true, Object: object})
+	return g.RegisterResource(context.Background(), &pulumirpc.RegisterResourceRequest{Type: token, Name: name,
+		Custom: true, Object: object})
 }

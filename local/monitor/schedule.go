@@ -50,7 +50,8 @@ func (d *Deployment) Schedules() []Schedule {
 	var found []Schedule
 	for _, r := range d.OfType("aws:scheduler/schedule:Schedule") {
 		if name := scheduleOf([]byte(text(object(r.Inputs, "target"), "input"))).Name; name != "" {
-			found = append(found, Schedule{name, text(r.Inputs, "scheduleExpression"), text(r.Inputs, "scheduleExpressionTimezone")})
+			found = append(found, Schedule{name, text(r.Inputs, "scheduleExpression"), text(r.Inputs,
+				"scheduleExpressionTimezone")})
 		}
 	}
 	slices.SortFunc(found, func(a, b Schedule) int { return strings.Compare(a.Name, b.Name) })
@@ -66,7 +67,8 @@ func (c *Cloud) InvokeSchedule(ctx context.Context, name string) (sandbox.Result
 	return c.Invoke(ctx, "", sandbox.Invocation{Event: event})
 }
 
-// scheduled completes an event that only names a schedule, as `make event SCHEDULE=nightly` sends it. Every other event is as it was.
+// scheduled completes an event that only names a schedule, as `make event SCHEDULE=nightly` sends it. Every other
+// event is as it was.
 func scheduled(event []byte, schedules map[string]string, id string, now time.Time) ([]byte, error) {
 	s := scheduleOf(event)
 	if s.Name == "" || s.Path != "" {
@@ -74,8 +76,10 @@ func scheduled(event []byte, schedules map[string]string, id string, now time.Ti
 	}
 	input, ok := schedules[s.Name]
 	if !ok {
-		return nil, fmt.Errorf("there is no schedule %q; there are: %s", s.Name, strings.Join(slices.Sorted(maps.Keys(schedules)), ", "))
+		return nil, fmt.Errorf("there is no schedule %q; there are: %s", s.Name,
+			strings.Join(slices.Sorted(maps.Keys(schedules)), ", "))
 	}
-	return []byte(strings.NewReplacer("<aws.scheduler.execution-id>", id, "<aws.scheduler.scheduled-time>", now.UTC().Format(time.RFC3339),
+	return []byte(strings.NewReplacer("<aws.scheduler.execution-id>", id, "<aws.scheduler.scheduled-time>",
+		now.UTC().Format(time.RFC3339),
 		"<aws.scheduler.attempt-number>", "1").Replace(input)), nil
 }

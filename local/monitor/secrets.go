@@ -15,8 +15,8 @@ import (
 	"lambda-web/secrets/reference"
 )
 
-// variables are a function's environment variables. In the place of references to secrets, which an image resolves on AWS,
-// stand the values of a file on this machine.
+// variables are a function's environment variables. In the place of references to secrets, which an image resolves on
+// AWS, stand the values of a file on this machine.
 func (p Program) variables(function *Resource) (map[string]string, error) {
 	found := maps.Clone(texts(object(object(function.Inputs, "environment"), "variables")))
 	references := found[reference.Variable]
@@ -52,8 +52,8 @@ func (p Program) variables(function *Resource) (map[string]string, error) {
 	return found, nil
 }
 
-// readEnvFile reads lines NAME=value. A value in double quotes may hold escapes such as \n, one in single quotes is taken as it
-// is; empty lines and those that start with # say nothing. An error never shows a value.
+// readEnvFile reads lines NAME=value. A value in double quotes may hold escapes such as \n, one in single quotes is
+// taken as it is; empty lines and those that start with # say nothing. An error never shows a value.
 func readEnvFile(text string) (map[string]string, error) {
 	values := map[string]string{}
 	for i, line := range strings.Split(text, "\n") {

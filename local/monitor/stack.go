@@ -45,7 +45,8 @@ func LoadStack(root, stack, file string) (*Stack, error) {
 	}
 	if err := readYAML(file, &settings); err != nil {
 		if errors.Is(err, fs.ErrNotExist) && file == own {
-			return nil, fmt.Errorf("there is no stack %q: %s is missing (set STACK to one of the stacks here: %s)", stack, filepath.Base(file), stacks(root))
+			return nil, fmt.Errorf("there is no stack %q: %s is missing (set STACK to one of the stacks here: %s)",
+				stack, filepath.Base(file), stacks(root))
 		}
 		return nil, err
 	}

@@ -28,15 +28,19 @@ func TestLoadStack(t *testing.T) {
 		want        map[string]string
 	}{
 		{"defaults alone", "config: {}\n", map[string]string{
-			"shop:app": "app", "shop:memory": "512", "shop:asyncInit": "false", "shop:environment": "{}", "shop:stage": "v1",
+			"shop:app": "app", "shop:memory": "512", "shop:asyncInit": "false", "shop:environment": "{}",
+			"shop:stage": "v1",
 		}},
-		{"the stack's values win", "config:\n  aws:region: eu-central-1\n  shop:memory: 1024\n  shop:app: ../other\n  environment: {A: \"1\", B: 2}\n", map[string]string{
-			"aws:region": "eu-central-1", "shop:app": "../other", "shop:memory": "1024", "shop:asyncInit": "false",
-			"shop:environment": `{"A":"1","B":2}`, "shop:stage": "v1",
-		}},
-		{"an image of another stack is built here", "config:\n  shop:imageFrom: dev\n  shop:image: registry/shop@sha256:1\n", map[string]string{
-			"shop:app": "app", "shop:memory": "512", "shop:asyncInit": "false", "shop:environment": "{}", "shop:stage": "v1",
-		}},
+		{"the stack's values win",
+			"config:\n  aws:region: eu-central-1\n  shop:memory: 1024\n  shop:app: ../other\n  environment: {A: \"1\", B: 2}\n", map[string]string{
+				"aws:region": "eu-central-1", "shop:app": "../other", "shop:memory": "1024", "shop:asyncInit": "false",
+				"shop:environment": `{"A":"1","B":2}`, "shop:stage": "v1",
+			}},
+		{"an image of another stack is built here",
+			"config:\n  shop:imageFrom: dev\n  shop:image: registry/shop@sha256:1\n", map[string]string{
+				"shop:app": "app", "shop:memory": "512", "shop:asyncInit": "false", "shop:environment": "{}",
+				"shop:stage": "v1",
+			}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s, err := LoadStack(project(t, test.stack), "dev", "")
@@ -74,10 +78,13 @@ func TestLoadStackErrors(t *testing.T) {
 		name, stack, load, file string
 		want                    string
 	}{
-		{"a stack without a file", "config: {}\n", "prod", "", `no stack "prod": Pulumi.prod.yaml is missing (set STACK to one of the stacks here: dev)`},
+		{"a stack without a file", "config: {}\n", "prod", "",
+			`no stack "prod": Pulumi.prod.yaml is missing (set STACK to one of the stacks here: dev)`},
 		{"broken YAML", "config: [\n", "dev", "", "parse Pulumi.dev.yaml"},
-		{"an encrypted value", "config:\n  shop:token: {secure: v1:abc}\n", "dev", "", "Pulumi.dev.yaml: shop:token: is a secret"},
-		{"a settings file that is not there", "config: {}\n", "dev", "elsewhere/Pulumi.shop.yaml", "read Pulumi.shop.yaml"},
+		{"an encrypted value", "config:\n  shop:token: {secure: v1:abc}\n", "dev", "",
+			"Pulumi.dev.yaml: shop:token: is a secret"},
+		{"a settings file that is not there", "config: {}\n", "dev", "elsewhere/Pulumi.shop.yaml",
+			"read Pulumi.shop.yaml"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			_, err := LoadStack(project(t, test.stack), test.load, test.file)

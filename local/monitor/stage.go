@@ -123,8 +123,8 @@ func (notThere) Invoke(context.Context, sandbox.Invocation) (sandbox.Result, err
 	return sandbox.Result{}, errors.New("the function is not there yet")
 }
 
-// mayInvoke looks for the resource-based policy statement that AWS asks for. Without it the deployment succeeds, as it does
-// on AWS, and each request is answered with 500.
+// mayInvoke looks for the resource-based policy statement that AWS asks for. Without it the deployment succeeds, as
+// it does on AWS, and each request is answered with 500.
 // https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway.html#apigateway-permissions
 func (c *Cloud) mayInvoke(d *Deployment, uri, sourceARN string) error {
 	function, qualifier, err := target(d, uri)
@@ -142,16 +142,18 @@ func (c *Cloud) mayInvoke(d *Deployment, uri, sourceARN string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("no lambda permission lets %s invoke %s", sourceARN, strings.TrimSuffix(function.ID+":"+qualifier, ":"))
+	return fmt.Errorf("no lambda permission lets %s invoke %s", sourceARN, strings.TrimSuffix(function.ID+":"+
+		qualifier, ":"))
 }
 
-// throttle is the request rate of a stage's method settings, nil if they set none. What they leave out, or set to -1, is
-// the quota of the account.
+// throttle is the request rate of a stage's method settings, nil if they set none. What they leave out, or set to -1,
+// is the quota of the account.
 // https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
 func throttle(d *Deployment, apiID, stage string) *gateway.Throttle {
 	const accountRate, accountBurst = 10_000, 5_000
 	for _, r := range d.OfType("aws:apigateway/methodSettings:MethodSettings") {
-		if text(r.Inputs, "restApi") != apiID || text(r.Inputs, "stageName") != stage || text(r.Inputs, "methodPath") != "*/*" {
+		if text(r.Inputs, "restApi") != apiID || text(r.Inputs, "stageName") != stage || text(r.Inputs,
+			"methodPath") != "*/*" {
 			continue
 		}
 		settings := object(r.Inputs, "settings")

@@ -21,7 +21,8 @@ import (
 
 // ignoredFolders hold no sources, or are written to by tools while an app runs.
 var ignoredFolders = []string{
-	".git", ".hg", ".svn", ".lambda-web", "__pycache__", modules, ".venv", "venv", ".pytest_cache", ".mypy_cache", ".ruff_cache", ".tox",
+	".git", ".hg", ".svn", ".lambda-web", "__pycache__", modules, ".venv", "venv", ".pytest_cache", ".mypy_cache",
+	".ruff_cache", ".tox",
 	".idea", ".vscode",
 }
 
@@ -37,7 +38,8 @@ var data = []string{
 // sources are the endings of files that count even where version control ignores them: what a build or a compiler
 // beside the app writes.
 var sources = []string{
-	".py", ".js", ".mjs", ".cjs", ".ts", ".jsx", ".tsx", ".json", ".html", ".css", ".map", ".rb", ".php", ".go", ".java", ".class", ".jar",
+	".py", ".js", ".mjs", ".cjs", ".ts", ".jsx", ".tsx", ".json", ".html", ".css", ".map", ".rb", ".php", ".go",
+	".java", ".class", ".jar",
 	".so", ".wasm", ".yaml", ".yml", ".toml", ".ini", ".cfg", ".conf", ".env",
 }
 
@@ -49,7 +51,8 @@ func IsData(file string) bool {
 		return true
 	case askGit:
 		info, err := os.Stat(file)
-		return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 == 0 && len(ignoredByGit(filepath.Dir(file), []string{file})) > 0
+		return err == nil && info.Mode().IsRegular() && info.Mode().Perm()&0o111 == 0 &&
+			len(ignoredByGit(filepath.Dir(file), []string{file})) > 0
 	}
 	return false
 }

@@ -66,7 +66,8 @@ func (src Source) runPackageManager(ctx context.Context, command []string, lockF
 	said := strings.Join(command, " ")
 	program, err := exec.LookPath(command[0])
 	if err != nil {
-		return startError("%s, which installs the app's packages as %s says, is not on this machine: %s", command[0], lockFile,
+		return startError("%s, which installs the app's packages as %s says, is not on this machine: %s", command[0],
+			lockFile,
 			insteadOf("install it, or install the packages with the tool that you use"))
 	}
 	fmt.Fprintf(src.Log, "Installing the app's Node packages, as %s says, in %s: %s\n", lockFile, src.Folder, said)
@@ -82,7 +83,8 @@ func (src Source) runPackageManager(ctx context.Context, command []string, lockF
 	}
 	if err != nil {
 		return fmt.Errorf("the app's Node packages could not be installed. Mend %s or the connection, install them yourself "+
-			"(%s beside the app is used as it is), or run the app's image: make local MODE=container. %w", lockFile, modules, err)
+			"(%s beside the app is used as it is), or run the app's image: make local MODE=container. %w", lockFile,
+			modules, err)
 	}
 	return r.write(r.state())
 }
@@ -112,7 +114,8 @@ func (src Source) packageManager(p packageFile) (command []string, lockFile stri
 			command, lockFile = l.command, l.name
 		}
 	}
-	if lockFile == "yarn.lock" && (named == "yarn" && !strings.HasPrefix(version, "1.") || isFile(filepath.Join(src.Folder, ".yarnrc.yml"))) {
+	if lockFile == "yarn.lock" && (named == "yarn" && !strings.HasPrefix(version, "1.") ||
+		isFile(filepath.Join(src.Folder, ".yarnrc.yml"))) {
 		command = []string{"yarn", "install", "--immutable"} // since yarn 2
 	}
 	return command, lockFile

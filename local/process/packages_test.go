@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// standIns are stand-ins for this machine's Python and package managers: they note what they are asked to do, make what the
-// real ones would, and wait where they are told to.
+// standIns are stand-ins for this machine's Python and package managers: they note what they are asked to do, make
+// what the real ones would, and wait where they are told to.
 type standIns struct {
 	bin  string
 	note string // file of the calls, one a line
@@ -103,21 +103,30 @@ func TestPythonTools(t *testing.T) {
 		tools []string
 		want  []string
 	}{
-		{"requirements.txt by pip", map[string]string{"requirements.txt": "flask\n", "pyproject.toml": package_}, []string{"python3"},
-			[]string{"python3 -m venv ENV", "python -m pip install --no-input --disable-pip-version-check -r APP/requirements.txt"}},
+		{"requirements.txt by pip", map[string]string{"requirements.txt": "flask\n", "pyproject.toml": package_},
+			[]string{"python3"},
+			[]string{"python3 -m venv ENV",
+				"python -m pip install --no-input --disable-pip-version-check -r APP/requirements.txt"}},
 		{"requirements.txt by uv", map[string]string{"requirements.txt": "flask\n"}, []string{"python3", "uv"},
-			[]string{"uv venv --python BIN/python3 ENV", "uv pip install --python ENV/bin/python -r APP/requirements.txt"}},
+			[]string{"uv venv --python BIN/python3 ENV",
+				"uv pip install --python ENV/bin/python -r APP/requirements.txt"}},
 		{"pyproject.toml by pip", map[string]string{"pyproject.toml": package_}, []string{"python3"},
-			[]string{"python3 -m venv ENV", "python -m pip install --no-input --disable-pip-version-check flask>=3 gunicorn; python_version > '3'"}},
-		{"a project that is a package", map[string]string{"pyproject.toml": package_ + "[build-system]\nrequires = []\n"}, []string{"python3"},
+			[]string{"python3 -m venv ENV",
+				"python -m pip install --no-input --disable-pip-version-check flask>=3 gunicorn; python_version > '3'"}},
+		{"a project that is a package", map[string]string{"pyproject.toml": package_ +
+			"[build-system]\nrequires = []\n"}, []string{"python3"},
 			[]string{"python3 -m venv ENV", "python -m pip install --no-input --disable-pip-version-check -e APP"}},
 		{"Poetry's", map[string]string{"pyproject.toml": "[tool.poetry]\nname = \"a\"\n[build-system]\nrequires = []\n"}, []string{"python3", "uv"},
 			[]string{"uv venv --python BIN/python3 ENV", "uv pip install --python ENV/bin/python -e APP"}},
-		{"uv.lock by uv", map[string]string{"uv.lock": "version = 1\n", "pyproject.toml": package_, "requirements.txt": "flask\n"}, []string{"python3", "uv"},
+		{"uv.lock by uv", map[string]string{"uv.lock": "version = 1\n", "pyproject.toml": package_,
+			"requirements.txt": "flask\n"}, []string{"python3", "uv"},
 			[]string{"uv sync --frozen --python BIN/python3"}},
-		{"uv.lock without uv", map[string]string{"uv.lock": "version = 1\n", "pyproject.toml": package_}, []string{"python3"},
-			[]string{"python3 -m venv ENV", "python -m pip install --no-input --disable-pip-version-check flask>=3 gunicorn; python_version > '3'"}},
-		{"settings of tools are no packages", map[string]string{"pyproject.toml": "[tool.black]\nline-length = 100\n"}, []string{"python3"}, nil},
+		{"uv.lock without uv", map[string]string{"uv.lock": "version = 1\n", "pyproject.toml": package_},
+			[]string{"python3"},
+			[]string{"python3 -m venv ENV",
+				"python -m pip install --no-input --disable-pip-version-check flask>=3 gunicorn; python_version > '3'"}},
+		{"settings of tools are no packages",
+			map[string]string{"pyproject.toml": "[tool.black]\nline-length = 100\n"}, []string{"python3"}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			src := startable(t, test.files)
@@ -126,12 +135,14 @@ func TestPythonTools(t *testing.T) {
 			environment := app.Env["VIRTUAL_ENV"]
 			var want []string
 			for _, call := range test.want {
-				want = append(want, strings.NewReplacer("ENV", environment, "APP", src.Folder, "BIN", made.bin).Replace(call)+" in "+src.Folder)
+				want = append(want, strings.NewReplacer("ENV", environment, "APP", src.Folder, "BIN",
+					made.bin).Replace(call)+" in "+src.Folder)
 			}
 			if got := made.calls(t); !slices.Equal(got, want) {
 				t.Errorf("calls %q\nwant  %q", got, want)
 			}
-			if (environment != "") != (want != nil) || environment != "" && !strings.HasPrefix(app.Env["PATH"], environment+"/bin:") {
+			if (environment != "") != (want != nil) || environment != "" && !strings.HasPrefix(app.Env["PATH"],
+				environment+"/bin:") {
 				t.Errorf("environment %q, PATH %q", environment, app.Env["PATH"])
 			}
 			if prepare(t, src); len(made.calls(t)) > 0 {
@@ -144,7 +155,8 @@ func TestPythonTools(t *testing.T) {
 // An environment of the developer's is used as it is.
 func TestPythonOwnEnvironment(t *testing.T) {
 	made := newTools(t, "python3")
-	src := startable(t, map[string]string{"requirements.txt": "flask\n", "venv/pyvenv.cfg": "", "venv/bin/python": "#!/bin/sh\n"})
+	src := startable(t, map[string]string{"requirements.txt": "flask\n", "venv/pyvenv.cfg": "",
+		"venv/bin/python": "#!/bin/sh\n"})
 	if got := prepare(t, src).Env["VIRTUAL_ENV"]; got != filepath.Join(src.Folder, "venv") {
 		t.Errorf("got %q, want the one in the app's folder", got)
 	}
@@ -318,7 +330,8 @@ func TestKilledInstallation(t *testing.T) {
 func TestFailedInstallation(t *testing.T) {
 	for want, files := range map[string]map[string]string{
 		"No matching distribution found for nothing": {"requirements.txt": "nothing\n"},
-		"npm error code ETARGET":                     {"package.json": `{"dependencies":{"ms":"2"}}`, "package-lock.json": "{}"},
+		"npm error code ETARGET": {"package.json": `{"dependencies":{"ms":"2"}}`,
+			"package-lock.json": "{}"},
 	} {
 		newTools(t, "python3", "npm")
 		src := startable(t, files)
@@ -343,11 +356,15 @@ func TestNodeTools(t *testing.T) {
 		{"npm", map[string]string{"package.json": plain, "package-lock.json": "{}"}, "npm ci"},
 		{"pnpm", map[string]string{"package.json": plain, "pnpm-lock.yaml": ""}, "pnpm install --frozen-lockfile"},
 		{"yarn 1", map[string]string{"package.json": plain, "yarn.lock": ""}, "yarn install --frozen-lockfile"},
-		{"yarn 4", map[string]string{"package.json": `{"packageManager":"yarn@4.9.1","dependencies":{"ms":"2"}}`, "yarn.lock": ""}, "yarn install --immutable"},
+		{"yarn 4", map[string]string{"package.json": `{"packageManager":"yarn@4.9.1","dependencies":{"ms":"2"}}`,
+			"yarn.lock": ""}, "yarn install --immutable"},
 		{"bun", map[string]string{"package.json": plain, "bun.lock": ""}, "bun install --frozen-lockfile"},
-		{"two lock files", map[string]string{"package.json": `{"packageManager":"pnpm@10.1.0","devDependencies":{"ms":"2"}}`, "package-lock.json": "{}", "pnpm-lock.yaml": ""}, "pnpm install --frozen-lockfile"},
+		{"two lock files",
+			map[string]string{"package.json": `{"packageManager":"pnpm@10.1.0","devDependencies":{"ms":"2"}}`,
+				"package-lock.json": "{}", "pnpm-lock.yaml": ""}, "pnpm install --frozen-lockfile"},
 		{"no dependencies", map[string]string{"package.json": `{"name":"x"}`, "package-lock.json": "{}"}, ""},
-		{"packages that are there", map[string]string{"package.json": plain, "package-lock.json": "{}", "node_modules/x": ""}, ""},
+		{"packages that are there", map[string]string{"package.json": plain, "package-lock.json": "{}",
+			"node_modules/x": ""}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			made := newTools(t, "npm", "pnpm", "yarn", "bun")
@@ -430,7 +447,8 @@ func TestInstallationIsPartOfItsVersion(t *testing.T) {
 func TestReleaseIsPartOfItsVersion(t *testing.T) {
 	newTools(t)
 	src := startable(t, map[string]string{"style.css": "1"})
-	put(t, src.Folder, "Procfile", "web: ./made\nrelease: cp style.css made.css; echo '#!/bin/sh' > made; chmod +x made\n")
+	put(t, src.Folder, "Procfile",
+		"web: ./made\nrelease: cp style.css made.css; echo '#!/bin/sh' > made; chmod +x made\n")
 	app := prepare(t, src)
 	if err := app.RunRelease(t.Context(), nil); err != nil {
 		t.Fatal(err)
@@ -450,7 +468,8 @@ func TestParseRequirements(t *testing.T) {
 		"q @ https://x.invalid/q.whl\nvendor/w-1-py3-none-any.whl\n--index-url https://x.invalid/\n-e \\\n ../up\n")
 	want := []requirement{
 		{file: "a.txt"}, {file: "b.txt"}, {file: "c.txt"}, {file: "./wheels"}, {path: "./lib1", editable: true},
-		{path: "./x"}, {path: "/abs/y"}, {path: "z.whl"}, {path: "vendor/w-1-py3-none-any.whl"}, {path: "../up", editable: true},
+		{path: "./x"}, {path: "/abs/y"}, {path: "z.whl"}, {path: "vendor/w-1-py3-none-any.whl"}, {path: "../up",
+			editable: true},
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)

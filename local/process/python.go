@@ -79,7 +79,8 @@ func (src Source) pythonProject() (kind, file string) {
 	if isFile(path(requirements)) {
 		return requirements, path(requirements)
 	}
-	if p, err := readPyproject(src.Folder); isFile(path(project)) && (err != nil || p.Project != nil || p.Tool.Poetry != nil) {
+	if p, err := readPyproject(src.Folder); isFile(path(project)) && (err != nil || p.Project != nil ||
+		p.Tool.Poetry != nil) {
 		return project, path(project) // one that cannot be read is reported when it is used
 	}
 	return "", ""
@@ -218,7 +219,8 @@ func (e *environment) build(ctx context.Context, folder string) error {
 	if err := e.run(ctx, folder, e.interpreter, "-m", "venv", folder); err != nil {
 		return fmt.Errorf("make a virtual environment (on Debian that needs the package python3-venv): %w", err)
 	}
-	pip := []string{filepath.Join(folder, "bin", "python"), "-m", "pip", "install", "--no-input", "--disable-pip-version-check"}
+	pip := []string{filepath.Join(folder, "bin", "python"), "-m", "pip", "install", "--no-input",
+		"--disable-pip-version-check"}
 	if e.kind == requirements {
 		return e.run(ctx, folder, append(pip, "-r", e.file)...)
 	}
@@ -278,11 +280,13 @@ func (e *environment) variables(folder string) []string {
 		}, name)
 	})
 	return append(env, "VIRTUAL_ENV="+folder, "UV_PROJECT_ENVIRONMENT="+folder, "UV_PYTHON_DOWNLOADS=never",
-		"PIP_CACHE_DIR="+filepath.Join(e.src.Cache, "cache", "pip"), "UV_CACHE_DIR="+filepath.Join(e.src.Cache, "cache", "uv"))
+		"PIP_CACHE_DIR="+filepath.Join(e.src.Cache, "cache", "pip"), "UV_CACHE_DIR="+filepath.Join(e.src.Cache,
+			"cache", "uv"))
 }
 
 // explain says what to do about packages that could not be installed.
 func (e *environment) explain(err error) error {
 	return fmt.Errorf("the app's Python packages could not be installed as %s says. Mend the file or the connection, make a virtual environment "+
-		"yourself (%s is used as it is), or run the app's image: make local MODE=container. %w", e.kind, filepath.Join(e.src.Folder, ".venv"), err)
+		"yourself (%s is used as it is), or run the app's image: make local MODE=container. %w", e.kind,
+		filepath.Join(e.src.Folder, ".venv"), err)
 }

@@ -24,7 +24,8 @@ func (a *App) RunRelease(ctx context.Context, variables map[string]string) error
 	log := &prefixed{prefix: "release   | ", to: a.src.Log}
 	defer log.flush()
 	err := step.Run(ctx, step.Command{
-		Name: "release: " + a.Release, Args: []string{"/bin/sh", "-c", a.Release}, Dir: a.Dir, Env: environ(env), Log: a.src.Log, Output: log,
+		Name: "release: " + a.Release, Args: []string{"/bin/sh", "-c", a.Release}, Dir: a.Dir, Env: environ(env),
+		Log: a.src.Log, Output: log,
 	})
 	if err != nil {
 		return err

@@ -86,7 +86,8 @@ func localPath(text string) string {
 	if open := strings.LastIndexByte(text, '['); open > 0 && strings.HasSuffix(text, "]") {
 		text = text[:open]
 	}
-	if strings.HasPrefix(text, ".") || strings.Contains(text, "/") || strings.HasSuffix(text, ".whl") || strings.HasSuffix(text, ".tar.gz") {
+	if strings.HasPrefix(text, ".") || strings.Contains(text, "/") || strings.HasSuffix(text, ".whl") ||
+		strings.HasSuffix(text, ".tar.gz") {
 		return strings.TrimSpace(text)
 	}
 	return ""
@@ -176,7 +177,8 @@ func (f *fingerprint) tree(folder string) error {
 		switch {
 		case err != nil:
 			return fmt.Errorf("read what the app's packages are made of: %w", err)
-		case entry.IsDir() && path != folder && (IgnoredFolder(entry.Name()) || entry.Name() == "build" || strings.HasSuffix(entry.Name(), ".egg-info")):
+		case entry.IsDir() && path != folder && (IgnoredFolder(entry.Name()) || entry.Name() == "build" ||
+			strings.HasSuffix(entry.Name(), ".egg-info")):
 			return filepath.SkipDir
 		case entry.Type().IsRegular() && judge(path) != isData:
 			_, err = f.file(path)

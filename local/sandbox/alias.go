@@ -171,7 +171,8 @@ func validateRoutes(routes []Route) error {
 		return fmt.Errorf("an alias points to one or two versions, not %d", len(routes))
 	}
 	if len(routes) == 2 && (routes[1].Weight < 0 || routes[1].Weight > 1) {
-		return fmt.Errorf("the weight of version %s is %g; it must be between 0 and 1", routes[1].Function.Version(), routes[1].Weight)
+		return fmt.Errorf("the weight of version %s is %g; it must be between 0 and 1", routes[1].Function.Version(),
+			routes[1].Weight)
 	}
 	return nil
 }

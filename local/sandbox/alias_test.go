@@ -33,7 +33,8 @@ func TestAliasUpdate(t *testing.T) {
 	defer alias.Close(context.Background())
 	slow := make(chan Result, 1)
 	go func() {
-		r, _ := alias.Invoke(context.Background(), Invocation{Event: []byte(`{"do":"stepAndRespond","arg":"gate slow"}`)})
+		r, _ := alias.Invoke(context.Background(),
+			Invocation{Event: []byte(`{"do":"stepAndRespond","arg":"gate slow"}`)})
 		slow <- r
 	}()
 	leave := g.arrived(t, "slow")
@@ -97,7 +98,8 @@ func TestOldVersionsEndInTheirOwnTime(t *testing.T) {
 	for n := range maxRetiring + 2 {
 		result := make(chan Result, 1)
 		go func() {
-			r, err := alias.Invoke(context.Background(), Invocation{Event: []byte(`{"do":"stepAndRespond","arg":"gate open"}`)})
+			r, err := alias.Invoke(context.Background(),
+				Invocation{Event: []byte(`{"do":"stepAndRespond","arg":"gate open"}`)})
 			if err != nil {
 				r.FunctionError = err.Error()
 			}
@@ -162,7 +164,8 @@ func TestBrokenVersionBesideAnOpenStream(t *testing.T) {
 			t.Errorf("version %q answered %q, want version %s", r.Version, r.Payload, version)
 		}
 	}
-	for _, broken := range []string{"say SyntaxError: invalid syntax", "say listen 5432: address already in use", "silently say nothing"} {
+	for _, broken := range []string{"say SyntaxError: invalid syntax", "say listen 5432: address already in use",
+		"silently say nothing"} {
 		if err := update("4", broken, "exit 1"); err == nil || !strings.Contains(err.Error(), "exit status 1") {
 			t.Errorf("%s: the update gave %v", broken, err)
 		}
@@ -182,7 +185,8 @@ func TestAliasKeepsTheOldVersionWhenTheNewOneFails(t *testing.T) {
 	old := newFixture(t, nil, nil, "serve")
 	alias := NewAlias("live", old.Function)
 	broken := newFixture(t, func(c *Config) { c.Version = "4"; c.ProvisionedConcurrency = 1 }, nil, "exit 1")
-	if err := alias.Update(t.Context(), Route{Function: broken.Function}); err == nil || !strings.Contains(err.Error(), "Runtime.ExitError") {
+	if err := alias.Update(t.Context(), Route{Function: broken.Function}); err == nil ||
+		!strings.Contains(err.Error(), "Runtime.ExitError") {
 		t.Errorf("Update gave %v", err)
 	}
 	r, err := alias.Invoke(t.Context(), Invocation{Event: []byte(`{}`)})
@@ -199,7 +203,8 @@ func TestAliasWeights(t *testing.T) {
 		weight   float64
 		min, max int
 	}{{0, 0, 0}, {1, 300, 300}, {0.3, 40, 140}} {
-		if err := alias.Update(t.Context(), Route{Function: a.Function}, Route{Function: b.Function, Weight: c.weight}); err != nil {
+		if err := alias.Update(t.Context(), Route{Function: a.Function}, Route{Function: b.Function,
+			Weight: c.weight}); err != nil {
 			t.Fatal(err)
 		}
 		n := 0
@@ -216,7 +221,8 @@ func TestAliasWeights(t *testing.T) {
 			t.Errorf("weight %g gave version 4 %d of 300, want %d to %d", c.weight, n, c.min, c.max)
 		}
 	}
-	if err := alias.Update(t.Context(), Route{Function: a.Function}, Route{Function: b.Function, Weight: 1.5}); err == nil {
+	if err := alias.Update(t.Context(), Route{Function: a.Function}, Route{Function: b.Function,
+		Weight: 1.5}); err == nil {
 		t.Error("a weight of 1.5 was taken")
 	}
 	f := a.invoke(t, `{"do":"headers"}`)
@@ -278,7 +284,8 @@ func TestAliasUpdateOfAnAppThatIgnoresItsPort(t *testing.T) {
 	go ask()
 	answered("4")
 
-	if err := alias.Update(context.Background(), Route{Function: version("5", "exit 9")}); err == nil || !strings.Contains(err.Error(), "exit status 9") {
+	if err := alias.Update(context.Background(), Route{Function: version("5", "exit 9")}); err == nil ||
+		!strings.Contains(err.Error(), "exit status 9") {
 		t.Errorf("the update to a broken version gave %v", err)
 	}
 	go ask()
@@ -287,7 +294,8 @@ func TestAliasUpdateOfAnAppThatIgnoresItsPort(t *testing.T) {
 	// A version that says why it cannot start has not got as far as the port: what is open stays open.
 	go ask()
 	leave = one.gates.arrived(t, "g")
-	if err := alias.Update(context.Background(), Route{Function: version("5", "exits say SyntaxError: invalid syntax")}); err == nil {
+	if err := alias.Update(context.Background(), Route{Function: version("5",
+		"exits say SyntaxError: invalid syntax")}); err == nil {
 		t.Error("a broken version was deployed")
 	}
 	close(leave)

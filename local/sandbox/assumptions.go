@@ -5,38 +5,42 @@ import (
 	"time"
 )
 
-// What Lambda does here is not documented and not recorded, or sources disagree. Each decision has one place, so that it
-// changes in one place once somebody has seen the service do it.
+// What Lambda does here is not documented and not recorded, or sources disagree. Each decision has one place, so that
+// it changes in one place once somebody has seen the service do it.
 
 // extensionRefusal is the status of every error answer of the Extensions API. The documentation names 400, 403 and 500
 // without saying which is for what; the emulator uses this one throughout.
 const extensionRefusal = http.StatusForbidden
 
-// refuseDuringReset answers a runtime that posts while its sandbox ends, for example after the timeout of its invocation.
+// refuseDuringReset answers a runtime that posts while its sandbox ends, for example after the timeout of its
+// invocation.
 func refuseDuringReset(c *conn) {
 	c.refuse(http.StatusGone, "InvocationTimeout", "The invocation is over: the sandbox is being reset")
 }
 
-// truncatedResponse is the error type when a runtime's connection ends in the middle of its response. The emulator never
-// recovers from that.
+// truncatedResponse is the error type when a runtime's connection ends in the middle of its response. The emulator
+// never recovers from that.
 const truncatedResponse = "Runtime.TruncatedResponse"
 
 func truncated(e *execution) []byte {
 	return errorDocument(truncatedResponse, "RequestId: "+e.RequestID+" Error: the runtime did not finish its response")
 }
 
-// streams tells a streamed response from a buffered one, whose limit is lower. Not every runtime sends the mode with it.
+// streams tells a streamed response from a buffered one, whose limit is lower. Not every runtime sends the mode with
+// it.
 func streams(r *http.Request) bool {
 	return r.Header.Get(headerResponseMode) != "" ||
 		r.Header.Get("Content-Type") == "application/vnd.awslambda.http-integration-response"
 }
 
-// lastWords is how long a runtime may go on after it reported that its init failed. Killed at once, it could not log why.
+// lastWords is how long a runtime may go on after it reported that its init failed. Killed at once, it could not log
+// why.
 func (c Config) lastWords() time.Duration { return c.Limits.RuntimeShutdown }
 
-// defaultQueueWait is how long an invocation waits when no further sandbox may be started. Lambda throttles at once; its
-// callers try again, which a browser in front of the local gateway does not.
+// defaultQueueWait is how long an invocation waits when no further sandbox may be started. Lambda throttles at once;
+// its callers try again, which a browser in front of the local gateway does not.
 const defaultQueueWait = 10 * time.Second
 
-// restoreStartText is the line at the begin of a restore. What it says of an image without a managed runtime is not documented.
+// restoreStartText is the line at the begin of a restore. What it says of an image without a managed runtime is not
+// documented.
 const restoreStartText = "RESTORE_START Runtime Version: provided"

@@ -31,7 +31,9 @@ func benchRuntime(api string) error {
 		if id, body, err = readAnswer(in, body); err != nil {
 			return err
 		}
-		out = fmt.Appendf(out[:0], "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", id, len(body))
+		out = fmt.Appendf(out[:0],
+			"POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n", id,
+			len(body))
 		out = append(out, body...)
 		if _, err := c.Write(out); err != nil {
 			return err

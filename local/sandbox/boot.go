@@ -126,7 +126,8 @@ func (sb *sandbox) start(path string, args []string, variables map[string]string
 		return nil, errEnds
 	}
 	g, err := sb.host.Start(Command{
-		Path: path, Args: args, Dir: sb.cfg.Dir, Env: environ(variables), Output: &splitter{lines: sb.log, booting: &sb.booting},
+		Path: path, Args: args, Dir: sb.cfg.Dir, Env: environ(variables), Output: &splitter{lines: sb.log,
+			booting: &sb.booting},
 	}, sb.exited)
 	if err == nil {
 		sb.groups = append(sb.groups, g)

@@ -104,8 +104,10 @@ const unhurried = 24 * time.Hour
 
 func (c Config) withDefaults() Config {
 	if c.Debug {
-		c.MaxConcurrency, c.ProvisionedConcurrency, c.Freeze, c.IdleExpiry = 1, min(1, c.ProvisionedConcurrency), false, 0
-		c.Timeout, c.Limits.Init, c.Limits.ProvisionedInit, c.Limits.Restore, c.Limits.QueueWait = unhurried, unhurried, unhurried, unhurried, unhurried
+		c.MaxConcurrency, c.ProvisionedConcurrency, c.Freeze, c.IdleExpiry = 1, min(1, c.ProvisionedConcurrency),
+			false, 0
+		c.Timeout, c.Limits.Init, c.Limits.ProvisionedInit, c.Limits.Restore, c.Limits.QueueWait = unhurried,
+			unhurried, unhurried, unhurried, unhurried
 	}
 	c.Version = either(c.Version, "$LATEST")
 	c.AppPort = either(c.AppPort, defaultAppPort)
@@ -156,15 +158,20 @@ func (c Config) validate() error {
 	refuse(len(c.Name) < 1 || len(c.Name) > 64, "Name is %q; it must have 1 to 64 characters", c.Name)
 	refuse(c.Region == "", "Region is empty; it must name an AWS region such as eu-central-1")
 	refuse(!digits(c.AccountID, 12), "AccountID is %q; it must have twelve digits", c.AccountID)
-	refuse(c.MemorySize < 128 || c.MemorySize > 10240, "MemorySize is %d; it must be between 128 and 10240 MB", c.MemorySize)
-	refuse(c.EphemeralStorage < 512 || c.EphemeralStorage > 10240, "EphemeralStorage is %d; it must be between 512 and 10240 MB", c.EphemeralStorage)
-	refuse(c.Timeout <= 0 || c.Timeout > 15*time.Minute && !c.Debug, "Timeout is %s; it must be more than zero and at most 15m", c.Timeout)
+	refuse(c.MemorySize < 128 || c.MemorySize > 10240, "MemorySize is %d; it must be between 128 and 10240 MB",
+		c.MemorySize)
+	refuse(c.EphemeralStorage < 512 || c.EphemeralStorage > 10240,
+		"EphemeralStorage is %d; it must be between 512 and 10240 MB", c.EphemeralStorage)
+	refuse(c.Timeout <= 0 || c.Timeout > 15*time.Minute && !c.Debug,
+		"Timeout is %s; it must be more than zero and at most 15m", c.Timeout)
 	refuse(len(c.Command) == 0, "Command is empty; it must be the command that starts the app")
 	refuse(c.AppPort < 1 || c.AppPort > 65535, "AppPort is %d; it must be between 1 and 65535", c.AppPort)
 	refuse(c.MaxConcurrency < 1, "MaxConcurrency is %d; it must be at least 1", c.MaxConcurrency)
 	refuse(c.ProvisionedConcurrency < 0 || c.ProvisionedConcurrency > c.MaxConcurrency,
-		"ProvisionedConcurrency is %d; it must be between 0 and MaxConcurrency (%d)", c.ProvisionedConcurrency, c.MaxConcurrency)
-	refuse(c.SnapStart && c.ProvisionedConcurrency > 0, "SnapStart and ProvisionedConcurrency are set; Lambda has one or the other")
+		"ProvisionedConcurrency is %d; it must be between 0 and MaxConcurrency (%d)", c.ProvisionedConcurrency,
+		c.MaxConcurrency)
+	refuse(c.SnapStart && c.ProvisionedConcurrency > 0,
+		"SnapStart and ProvisionedConcurrency are set; Lambda has one or the other")
 	refuse(c.IdleExpiry < 0, "IdleExpiry is %s; it must not be negative", c.IdleExpiry)
 	refuse(c.LogFormat != LogText && c.LogFormat != LogJSON, "LogFormat is %q; it must be Text or JSON", c.LogFormat)
 	refuse(!filepath.IsAbs(c.Dir), "Dir is %q; it must be an absolute path", c.Dir)
@@ -177,7 +184,8 @@ func (c Config) validate() error {
 func (c Config) extensionMistakes() []error {
 	var mistakes []error
 	if len(c.Extensions) > maxExtensions {
-		mistakes = append(mistakes, fmt.Errorf("the list Extensions has %d entries; Lambda allows at most %d", len(c.Extensions), maxExtensions))
+		mistakes = append(mistakes, fmt.Errorf("the list Extensions has %d entries; Lambda allows at most %d",
+			len(c.Extensions), maxExtensions))
 	}
 	var names []string
 	for _, path := range c.Extensions {
@@ -186,7 +194,8 @@ func (c Config) extensionMistakes() []error {
 		case !filepath.IsAbs(path):
 			mistakes = append(mistakes, fmt.Errorf("the extension %q must be given by its absolute path", path))
 		case slices.Contains(names, name):
-			mistakes = append(mistakes, fmt.Errorf("the extension name %q is used twice; the file names of extensions must differ", name))
+			mistakes = append(mistakes,
+				fmt.Errorf("the extension name %q is used twice; the file names of extensions must differ", name))
 		}
 		names = append(names, name)
 	}

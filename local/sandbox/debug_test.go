@@ -10,7 +10,8 @@ import (
 func TestDebug(t *testing.T) {
 	f := newFixture(t, func(c *Config) {
 		c.Debug, c.Freeze, c.ProvisionedConcurrency, c.MaxConcurrency = true, true, 2, 3
-		c.Timeout, c.Limits.Init, c.Limits.ProvisionedInit, c.Limits.QueueWait = time.Millisecond, time.Millisecond, time.Millisecond, time.Millisecond
+		c.Timeout, c.Limits.Init, c.Limits.ProvisionedInit, c.Limits.QueueWait = time.Millisecond, time.Millisecond,
+			time.Millisecond, time.Millisecond
 	}, nil, "gate init", "serve")
 	first := f.start(t, `{"do":"stepAndRespond","arg":"gate a"}`)
 	close(f.gates.arrived(t, "init"))

@@ -41,7 +41,8 @@ func newExecution(in Invocation, now time.Time) *execution {
 	if in.TraceID == "" {
 		in.TraceID = newTraceID(now)
 	}
-	return &execution{Invocation: in, id: newUUID(), done: make(chan struct{}), observed: observed{arrived: time.Now(), streamed: in.Stream != nil}}
+	return &execution{Invocation: in, id: newUUID(), done: make(chan struct{}),
+		observed: observed{arrived: time.Now(), streamed: in.Stream != nil}}
 }
 
 // deliver notes that the runtime is sent the event. It needs the lock.

@@ -104,7 +104,9 @@ func (sb *sandbox) admit(name string, events []string) (x *extension, errorType,
 	}
 	i := slices.IndexFunc(sb.extensions, func(x *extension) bool { return x.name == name })
 	if i >= 0 && sb.extensions[i].id != "" {
-		return nil, "Extension.InvalidExtensionState", "State transition from Registered to Registered failed for extension " + name + ". Error: State transition is not allowed"
+		return nil, "Extension.InvalidExtensionState",
+			"State transition from Registered to Registered failed for extension " + name +
+				". Error: State transition is not allowed"
 	}
 	if i < 0 && len(sb.extensions) >= maxExtensions {
 		return nil, "Extension.TooManyExtensions", "Extension limit (10) reached"
@@ -256,7 +258,8 @@ func (sb *sandbox) extensionError(c *conn, r *http.Request, path string) {
 	x.fault = fault
 	sb.mu.Unlock()
 	c.accept()
-	sb.log.printf("EXTENSION\tName: %s\tState: %s\tEvents: %s\tError Type: %s", x.name, strings.TrimPrefix(fault.errorType, "Extension."), x.events(), name)
+	sb.log.printf("EXTENSION\tName: %s\tState: %s\tEvents: %s\tError Type: %s", x.name,
+		strings.TrimPrefix(fault.errorType, "Extension."), x.events(), name)
 	sb.fail(fault)
 }
 
@@ -280,7 +283,8 @@ func (sb *sandbox) handleTelemetry(c *conn, r *http.Request, api string) {
 		return
 	}
 	if _, err := readBody(r, maxErrorDocument); err != nil {
-		c.refuse(http.StatusBadRequest, "InvalidRequestFormat", "The subscription was cut off or too long: "+err.Error())
+		c.refuse(http.StatusBadRequest, "InvalidRequestFormat", "The subscription was cut off or too long: "+
+			err.Error())
 		return
 	}
 	if sb.caller(c, r) == nil {

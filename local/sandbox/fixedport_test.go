@@ -21,9 +21,11 @@ func TestPorts(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	for rule, declared := range map[string]int{"nobody": freeAppPort(t), "another program": taken.Addr().(*net.TCPAddr).Port} {
+	for rule, declared := range map[string]int{"nobody": freeAppPort(t),
+		"another program": taken.Addr().(*net.TCPAddr).Port} {
 		t.Run(rule, func(t *testing.T) {
-			f := newFixture(t, func(c *Config) { c.AppPort = declared }, extensionScripts{"lambda-adapter": adapterScript}, "listen", "block")
+			f := newFixture(t, func(c *Config) { c.AppPort = declared },
+				extensionScripts{"lambda-adapter": adapterScript}, "listen", "block")
 			first := f.start(t, "a")
 			a := f.gates.arrived(t, "a")
 			second := f.start(t, "b")
@@ -76,8 +78,9 @@ func TestAppThatIgnoresItsPort(t *testing.T) {
 	}
 }
 
-// TestSecondStartThatFailsOnce, also where the first one has a port of its own choice: an app that listens where it is told and could not start a second time, for a
-// reason of its own, is started again with the next request and has all its sandboxes.
+// TestSecondStartThatFailsOnce, also where the first one has a port of its own choice: an app that listens where it
+// is told and could not start a second time, for a reason of its own, is started again with the next request and has
+// all its sandboxes.
 func TestSecondStartThatFailsOnce(t *testing.T) {
 	for rule, last := range map[string]string{
 		"another reason":            "say database: too many connections",
@@ -85,7 +88,8 @@ func TestSecondStartThatFailsOnce(t *testing.T) {
 	} {
 		t.Run(rule, func(t *testing.T) {
 			runs := filepath.Join(t.TempDir(), "runs")
-			f := newFixture(t, func(c *Config) { c.Limits.QueueWait = time.Millisecond }, extensionScripts{"lambda-adapter": adapterScript},
+			f := newFixture(t, func(c *Config) { c.Limits.QueueWait = time.Millisecond },
+				extensionScripts{"lambda-adapter": adapterScript},
 				"nth 1 "+runs+" listen "+strconv.Itoa(freeAppPort(t)), "nth 4 "+runs+" exits "+last, "listen", "block")
 			first := f.start(t, "a")
 			a := f.gates.arrived(t, "a")
@@ -110,7 +114,8 @@ func TestSecondStartThatFailsOnce(t *testing.T) {
 // the log names that port.
 func TestAppWithAFurtherPort(t *testing.T) {
 	further := freeAppPort(t)
-	f := newFixture(t, func(c *Config) { c.Limits.QueueWait = time.Millisecond }, extensionScripts{"lambda-adapter": adapterScript},
+	f := newFixture(t, func(c *Config) { c.Limits.QueueWait = time.Millisecond },
+		extensionScripts{"lambda-adapter": adapterScript},
 		"listen "+strconv.Itoa(further), "listen", "block")
 	var results []<-chan Result
 	for range 3 {

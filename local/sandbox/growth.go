@@ -36,7 +36,8 @@ func (p *pool) add() *sandbox {
 // Reasons why a boot did not begin.
 var (
 	closedFailure = &failure{errorType: "Sandbox.Closed", message: errEnds.Error(), reason: spindown}
-	surplus       = &failure{errorType: "Sandbox.Surplus", message: "the sandbox is not needed any more", reason: spindown}
+	surplus       = &failure{errorType: "Sandbox.Surplus", message: "the sandbox is not needed any more",
+		reason: spindown}
 )
 
 // boot waits for its turn and boots. It takes no lock.
@@ -103,7 +104,8 @@ func (p *pool) planSpare() {
 	p.spare = time.AfterFunc(after, func() {
 		p.mu.Lock()
 		p.spare = nil
-		due := !p.closed && !p.suspended && p.out > 0 && len(p.idle) == 0 && p.starting == 0 && len(p.sandboxes) < p.limit
+		due := !p.closed && !p.suspended && p.out > 0 && len(p.idle) == 0 && p.starting == 0 &&
+			len(p.sandboxes) < p.limit
 		p.mu.Unlock()
 		if due && !p.outdated() {
 			p.warm(false) // one that cannot start says why

@@ -34,8 +34,8 @@ type Host interface {
 	Close()
 }
 
-// Extended is a host that knows the paths of the extensions there, in the order in which they start. It is asked where the
-// function's configuration names none.
+// Extended is a host that knows the paths of the extensions there, in the order in which they start. It is asked
+// where the function's configuration names none.
 type Extended interface {
 	Host
 	Extensions() []string

@@ -64,14 +64,17 @@ func TestLogLines(t *testing.T) {
 	f := newFixture(t, nil, nil, "serve")
 	ctx := context.Background()
 	for _, id := range []string{"first", "second"} {
-		if _, err := f.Invoke(ctx, Invocation{RequestID: id, Event: []byte(`{"do":"stepAndRespond","arg":"say hello"}`)}); err != nil {
+		if _, err := f.Invoke(ctx, Invocation{RequestID: id,
+			Event: []byte(`{"do":"stepAndRespond","arg":"say hello"}`)}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	report := ` \| REPORT RequestId: %s\tDuration: \d+\.\d\d ms\tBilled Duration: \d+ ms\tMemory Size: 512 MB\tMax Memory Used: [1-9]\d* MB%s$`
 	f.log.await(t, fmt.Sprintf(report, "second", ""))
-	f.log.inOrder(t, `^sandbox-1 \| START RequestId: first Version: 3$`, `^sandbox-1 \| actor: hello$`, `^sandbox-1 \| END RequestId: first$`,
-		fmt.Sprintf(report, "first", `\tInit Duration: \d+\.\d\d ms`), `START RequestId: second`, fmt.Sprintf(report, "second", ""))
+	f.log.inOrder(t, `^sandbox-1 \| START RequestId: first Version: 3$`, `^sandbox-1 \| actor: hello$`,
+		`^sandbox-1 \| END RequestId: first$`,
+		fmt.Sprintf(report, "first", `\tInit Duration: \d+\.\d\d ms`), `START RequestId: second`, fmt.Sprintf(report,
+			"second", ""))
 }
 
 // TestBilledDuration [D]: the first invocation is billed its init, too, in whole milliseconds.
@@ -79,7 +82,8 @@ func TestBilledDuration(t *testing.T) {
 	f := newFixture(t, nil, nil, "serve")
 	f.invoke(t, `{}`)
 	f.invoke(t, `{}`)
-	reports := f.log.awaitN(t, `REPORT .*\tDuration: (\S+) ms\tBilled Duration: (\d+) ms\t[^\n]*? MB(?:\tInit Duration: (\S+) ms)?$`, 2)
+	reports := f.log.awaitN(t,
+		`REPORT .*\tDuration: (\S+) ms\tBilled Duration: (\d+) ms\t[^\n]*? MB(?:\tInit Duration: (\S+) ms)?$`, 2)
 	for i, report := range reports {
 		var took, init, billed float64
 		fmt.Sscan(report[1], &took)
@@ -95,7 +99,8 @@ func TestLogLinesInJSON(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.LogFormat = LogJSON; c.Timeout = 2 * time.Second }, nil, "serve")
 	f.invoke(t, `{}`)
 	f.log.await(t, `\{"time":"20[^"]*Z","type":"platform.start","record":\{"requestId":"[^"]*","version":"3"\}\}$`)
-	f.log.await(t, `"type":"platform.report","record":\{"requestId":"[^"]*","metrics":\{"durationMs":[0-9.]+,"billedDurationMs":\d+,"memorySizeMB":512,"maxMemoryUsedMB":\d+,"initDurationMs":[0-9.]+\},"status":"success"\}\}$`)
+	f.log.await(t,
+		`"type":"platform.report","record":\{"requestId":"[^"]*","metrics":\{"durationMs":[0-9.]+,"billedDurationMs":\d+,"memorySizeMB":512,"maxMemoryUsedMB":\d+,"initDurationMs":[0-9.]+\},"status":"success"\}\}$`)
 	f.invoke(t, `{"do":"step","arg":"block"}`)
 	f.log.await(t, `"status":"timeout"\}\}$`)
 }
@@ -180,13 +185,15 @@ func TestCheck63_D_SuppressedInit(t *testing.T) {
 	close(leave)
 	expect(t, receive(t, result), `{}`, "")
 	f.log.await(t, `REPORT RequestId: \S+\tDuration: .* MB$`)
-	f.log.inOrder(t, `nothing has asked for the first invocation$`, `INIT_REPORT Init Duration: [1-9]\d{3}\.\d\d ms\tPhase: init\tStatus: timeout$`, `START RequestId`)
+	f.log.inOrder(t, `nothing has asked for the first invocation$`,
+		`INIT_REPORT Init Duration: [1-9]\d{3}\.\d\d ms\tPhase: init\tStatus: timeout$`, `START RequestId`)
 }
 
 // TestCheck64_D_ParallelRequests [D]: two requests at once get two sandboxes; at the cap they wait,
 // and are throttled when they wait for too long.
 func TestCheck64_D_ParallelRequests(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.MaxConcurrency = 2; c.Limits.QueueWait = 50 * time.Millisecond }, nil, "pid", "serve")
+	f := newFixture(t, func(c *Config) { c.MaxConcurrency = 2; c.Limits.QueueWait = 50 * time.Millisecond }, nil,
+		"pid", "serve")
 	first := f.start(t, `{"do":"stepAndRespond","arg":"gate a"}`)
 	a := f.gates.arrived(t, "a")
 	second := f.start(t, `{"do":"stepAndRespond","arg":"gate b"}`)
@@ -222,7 +229,8 @@ func TestCheck65_D_ExtensionsFinishAfterTheAnswer(t *testing.T) {
 	result := f.start(t, `{"n":1}`)
 	flush := f.gates.arrived(t, "flush")
 	expect(t, receive(t, result), `{"n":1}`, "")
-	f.log.await(t, `flusher: event 200 \{"eventType":"INVOKE","deadlineMs":\d+,"requestId":"[0-9a-f-]{36}","invokedFunctionArn":"arn:aws:lambda:eu-central-1:123456789012:function:hello","tracing":\{"type":"X-Amzn-Trace-Id","value":"Root=[^"]*"\}\}`)
+	f.log.await(t,
+		`flusher: event 200 \{"eventType":"INVOKE","deadlineMs":\d+,"requestId":"[0-9a-f-]{36}","invokedFunctionArn":"arn:aws:lambda:eu-central-1:123456789012:function:hello","tracing":\{"type":"X-Amzn-Trace-Id","value":"Root=[^"]*"\}\}`)
 	next := f.start(t, `{"n":2}`)
 	if strings.Contains(f.log.String(), "END RequestId") {
 		t.Error("the invocation ended before the extension did")
@@ -272,7 +280,8 @@ func TestStartStopsWithItsContext(t *testing.T) {
 }
 
 func TestFreezeBetweenInvocations(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.Freeze = true }, extensionScripts{"lambda-adapter": "register;events"}, "pid", "serve")
+	f := newFixture(t, func(c *Config) { c.Freeze = true }, extensionScripts{"lambda-adapter": "register;events"},
+		"pid", "serve")
 	f.invoke(t, `{}`)
 	pid := f.log.await(t, `actor: pid (\d+)`)[1]
 	limit := time.Now().Add(patience)
@@ -291,8 +300,8 @@ func TestFreezeBetweenInvocations(t *testing.T) {
 	}
 }
 
-// TestCheck43_R_CallerThatLeaves [R]: the function runs on to its own end after its caller, such as an integration that has
-// timed out, waits no more.
+// TestCheck43_R_CallerThatLeaves [R]: the function runs on to its own end after its caller, such as an integration
+// that has timed out, waits no more.
 func TestCheck43_R_CallerThatLeaves(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.MaxConcurrency = 1 }, nil, "serve")
 	ctx, cancel := context.WithCancel(context.Background())
@@ -324,7 +333,8 @@ func TestCloseAnswersInvocationsInProgress(t *testing.T) {
 
 func TestEventTooLarge(t *testing.T) {
 	f := newFixture(t, nil, nil, "serve")
-	if _, err := f.Invoke(context.Background(), Invocation{Event: make([]byte, maxEvent+1)}); !errors.Is(err, ErrTooLarge) {
+	if _, err := f.Invoke(context.Background(), Invocation{Event: make([]byte, maxEvent+1)}); !errors.Is(err,
+		ErrTooLarge) {
 		t.Errorf("got %v, want ErrTooLarge", err)
 	}
 }

@@ -91,7 +91,8 @@ func TestObserve(t *testing.T) {
 	f := newFixture(t, func(c *Config) { c.Observe = n.observe }, nil, "serve")
 	event := `{"do":"stepAndRespond","arg":"say hello"}`
 	for _, id := range []string{"one", "two"} {
-		if _, err := f.Invoke(context.Background(), Invocation{RequestID: id, Event: []byte(event), TraceID: "Root=1"}); err != nil {
+		if _, err := f.Invoke(context.Background(), Invocation{RequestID: id, Event: []byte(event),
+			TraceID: "Root=1"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -134,9 +135,12 @@ func TestObserveFailures(t *testing.T) {
 		status, errorType, message string
 		response                   string
 	}{
-		"error document": {`{"do":"error","arg":"{\"errorMessage\":\"no such table\"}"}`, 0, "error", "Function.Broken", "no such table", "errorMessage"},
-		"exit":           {`{"do":"step","arg":"exit 3"}`, 0, "error", "Runtime.ExitError", "exit status 3", "Runtime.ExitError"},
-		"timeout":        {`{"do":"step","arg":"block"}`, time.Second, "timeout", timedOut, "timed out after 1.00 seconds", timedOut},
+		"error document": {`{"do":"error","arg":"{\"errorMessage\":\"no such table\"}"}`, 0, "error",
+			"Function.Broken", "no such table", "errorMessage"},
+		"exit": {`{"do":"step","arg":"exit 3"}`, 0, "error", "Runtime.ExitError", "exit status 3",
+			"Runtime.ExitError"},
+		"timeout": {`{"do":"step","arg":"block"}`, time.Second, "timeout", timedOut,
+			"timed out after 1.00 seconds", timedOut},
 	} {
 		t.Run(name, func(t *testing.T) {
 			n := newNotebook()
@@ -146,11 +150,13 @@ func TestObserveFailures(t *testing.T) {
 					cfg.Timeout = c.timeout
 				}
 			}, nil, "serve")
-			if _, err := f.Invoke(context.Background(), Invocation{RequestID: "id", Event: []byte(c.event)}); err != nil {
+			if _, err := f.Invoke(context.Background(), Invocation{RequestID: "id",
+				Event: []byte(c.event)}); err != nil {
 				t.Fatal(err)
 			}
 			r := n.report(t, "id")
-			if r.Status != c.status || c.errorType != "" && r.ErrorType != c.errorType || !strings.Contains(r.ErrorMessage, c.message) ||
+			if r.Status != c.status || c.errorType != "" && r.ErrorType != c.errorType ||
+				!strings.Contains(r.ErrorMessage, c.message) ||
 				r.ErrorMessage == "" || !strings.Contains(string(r.Response.Bytes), c.response) || r.Answered.IsZero() {
 				t.Errorf("the report is %+v with the response %s", r, r.Response.Bytes)
 			}
@@ -169,10 +175,12 @@ func TestObserveFailedInit(t *testing.T) {
 	if _, err := f.Invoke(context.Background(), Invocation{RequestID: "id", Event: []byte(`{}`)}); err != nil {
 		t.Fatal(err)
 	}
-	if failed := n.state(t, Failed); failed.ErrorType != "Runtime.ExitError" || !strings.Contains(failed.ErrorMessage, "exit status 7") {
+	if failed := n.state(t, Failed); failed.ErrorType != "Runtime.ExitError" || !strings.Contains(failed.ErrorMessage,
+		"exit status 7") {
 		t.Errorf("observed %+v", failed)
 	}
-	if r := n.report(t, "id"); r.Status != "error" || !strings.Contains(r.ErrorMessage, "exit status 7") || r.InitBegan.IsZero() {
+	if r := n.report(t, "id"); r.Status != "error" || !strings.Contains(r.ErrorMessage, "exit status 7") ||
+		r.InitBegan.IsZero() {
 		t.Errorf("observed %+v", r)
 	}
 }
@@ -184,7 +192,8 @@ func TestObserveStreams(t *testing.T) {
 	to := newRecorder()
 	result := make(chan error, 1)
 	go func() {
-		_, err := f.Invoke(context.Background(), Invocation{RequestID: "id", Event: []byte(`{"do":"stream","gates":["one","two"]}`), Stream: to})
+		_, err := f.Invoke(context.Background(), Invocation{RequestID: "id",
+			Event: []byte(`{"do":"stream","gates":["one","two"]}`), Stream: to})
 		result <- err
 	}()
 	for _, piece := range []string{"one", "two"} {
@@ -203,7 +212,8 @@ func TestObserveStreams(t *testing.T) {
 func TestBodyIsClipped(t *testing.T) {
 	large := make([]byte, ObservedBytes+10)
 	b := BodyOf(large)
-	if len(b.Bytes) != ObservedBytes || cap(b.Bytes) > 2*ObservedBytes || b.Size != ObservedBytes+10 || &b.Bytes[0] == &large[0] {
+	if len(b.Bytes) != ObservedBytes || cap(b.Bytes) > 2*ObservedBytes || b.Size != ObservedBytes+10 ||
+		&b.Bytes[0] == &large[0] {
 		t.Errorf("%d bytes of %d are kept", len(b.Bytes), b.Size)
 	}
 	var pieces Body
@@ -215,7 +225,8 @@ func TestBodyIsClipped(t *testing.T) {
 	}
 }
 
-// BenchmarkObserve is BenchmarkInvoke/1kB with somebody who counts the records: the difference is the price of observing.
+// BenchmarkObserve is BenchmarkInvoke/1kB with somebody who counts the records: the difference is the price of
+// observing.
 func BenchmarkObserve(b *testing.B) {
 	f := benchFunction(b, 1)
 	var seen atomic.Int64

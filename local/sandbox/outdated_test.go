@@ -14,7 +14,8 @@ func (e edited) Current() bool { return !e.by.Load() }
 // answered by code that nobody has deployed.
 func TestOutdatedCode(t *testing.T) {
 	code := edited{new(atomic.Bool)}
-	f := newFixture(t, func(c *Config) { c.Code = code }, extensionScripts{"lambda-adapter": adapterScript}, "listen", "block")
+	f := newFixture(t, func(c *Config) { c.Code = code }, extensionScripts{"lambda-adapter": adapterScript}, "listen",
+		"block")
 	first := f.start(t, "a")
 	a := f.gates.arrived(t, "a")
 	code.by.Store(true)
@@ -36,11 +37,12 @@ func TestOutdatedCode(t *testing.T) {
 	f.eventually(t, "two sandboxes", func(s Stats) bool { return s.Sandboxes == 2 })
 }
 
-// TestSpareSandbox: while a stream keeps the only sandbox, another one is started ahead, so that requests are served also
-// when the code has become outdated.
+// TestSpareSandbox: while a stream keeps the only sandbox, another one is started ahead, so that requests are served
+// also when the code has become outdated.
 func TestSpareSandbox(t *testing.T) {
 	code := edited{new(atomic.Bool)}
-	f := newFixture(t, func(c *Config) { c.Code = code }, extensionScripts{"lambda-adapter": adapterScript}, "listen", "block")
+	f := newFixture(t, func(c *Config) { c.Code = code }, extensionScripts{"lambda-adapter": adapterScript}, "listen",
+		"block")
 	stream := f.start(t, "open")
 	open := f.gates.arrived(t, "open")
 	f.eventually(t, "a spare sandbox", func(s Stats) bool { return s.Sandboxes == 2 && s.Idle == 1 })

@@ -7,7 +7,8 @@ import (
 )
 
 func TestManyAtOnce(t *testing.T) {
-	f := newFixture(t, func(c *Config) { c.MaxConcurrency = 4 }, extensionScripts{"lambda-adapter": "register;events background;serve"}, "block")
+	f := newFixture(t, func(c *Config) { c.MaxConcurrency = 4 },
+		extensionScripts{"lambda-adapter": "register;events background;serve"}, "block")
 	f.invokeFromMany(t)
 	if s := f.Stats(); s.Sandboxes > 4 {
 		t.Errorf("stats %+v", s)
@@ -32,7 +33,8 @@ func TestLinesStayWhole(t *testing.T) {
 	}
 	w.Close()
 	receive(t, done)
-	want := "p | one\np | two\np | \np | three\np | " + long[:longestLine] + "\np | " + long[longestLine:] + "\np | end\n"
+	want := "p | one\np | two\np | \np | three\np | " + long[:longestLine] + "\np | " +
+		long[longestLine:] + "\np | end\n"
 	if got.String() != want {
 		t.Errorf("got %d bytes, want %d: %.80q", got.Len(), len(want), got.String())
 	}

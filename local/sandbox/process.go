@@ -30,7 +30,8 @@ func startProcess(c Command, runtimeAPI string, exited func(Group)) (*process, e
 	if err != nil {
 		return nil, fmt.Errorf("make a pipe for the output of %s: %w", path, err)
 	}
-	cmd := &exec.Cmd{Path: path, Args: c.Args, Dir: c.Dir, Env: c.Env, Stdout: w, Stderr: w, SysProcAttr: groupAttributes()}
+	cmd := &exec.Cmd{Path: path, Args: c.Args, Dir: c.Dir, Env: c.Env, Stdout: w, Stderr: w,
+		SysProcAttr: groupAttributes()}
 	err = onStarterThread(cmd.Start)
 	w.Close()
 	if err != nil {

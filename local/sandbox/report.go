@@ -190,7 +190,8 @@ type initReportRecord struct {
 // The phase is init, or invoke for a suppressed init.
 func (sb *sandbox) logInit(phase string, f *failure) {
 	took := milliseconds(sb.initDuration)
-	r := initReportRecord{InitializationType: "on-demand", Phase: phase, Status: "success", Metrics: map[string]float64{"durationMs": took}}
+	r := initReportRecord{InitializationType: "on-demand", Phase: phase, Status: "success",
+		Metrics: map[string]float64{"durationMs": took}}
 	switch {
 	case sb.provisioned:
 		r.InitializationType = "provisioned-concurrency"

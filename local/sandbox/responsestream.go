@@ -33,7 +33,8 @@ func (sb *sandbox) takeStream(c *conn, r *http.Request, e *execution) {
 	case errors.Is(err, errTooLong):
 		sb.settle(e, Result{Payload: tooLargeDocument(limit)}, responseTooLarge)
 		io.Copy(io.Discard, r.Body)
-		c.refuse(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", limit))
+		c.refuse(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
+			fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", limit))
 	case err != nil:
 		sb.settle(e, Result{Payload: truncated(e)}, truncatedResponse)
 		c.refuse(http.StatusBadRequest, truncatedResponse, "The response was cut off: "+err.Error())

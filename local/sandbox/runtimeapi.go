@@ -160,7 +160,8 @@ func (sb *sandbox) takeResponse(c *conn, r *http.Request, e *execution) {
 	switch {
 	case errors.Is(err, errTooLong):
 		sb.settle(e, Result{Payload: tooLargeDocument(limit)}, responseTooLarge)
-		c.refuse(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", limit))
+		c.refuse(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge",
+			fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", limit))
 	case err != nil:
 		sb.settle(e, Result{Payload: truncated(e)}, truncatedResponse)
 		c.refuse(http.StatusBadRequest, truncatedResponse, "The response was cut off: "+err.Error())
@@ -187,7 +188,8 @@ func (sb *sandbox) takeError(c *conn, r *http.Request, e *execution) {
 func (sb *sandbox) runtimeInitError(c *conn, r *http.Request) {
 	body, err := readBody(r, maxErrorDocument)
 	if err != nil {
-		c.refuse(http.StatusBadRequest, "InvalidRequestFormat", "The error document was cut off or too long: "+err.Error())
+		c.refuse(http.StatusBadRequest, "InvalidRequestFormat", "The error document was cut off or too long: "+
+			err.Error())
 		return
 	}
 	f := &failure{errorType: either(r.Header.Get(headerErrorType), "Runtime.Unknown"), document: body, reason: failed}
@@ -198,7 +200,8 @@ func (sb *sandbox) runtimeInitError(c *conn, r *http.Request) {
 	}
 	sb.mu.Unlock()
 	if !early {
-		c.refuse(http.StatusForbidden, "InvalidStateTransition", "State transition from Running to InitError failed for runtime. Error: State transition is not allowed")
+		c.refuse(http.StatusForbidden, "InvalidStateTransition",
+			"State transition from Running to InitError failed for runtime. Error: State transition is not allowed")
 		return
 	}
 	c.accept()
@@ -211,7 +214,8 @@ func (sb *sandbox) runtimeInitError(c *conn, r *http.Request) {
 const responseTooLarge = "Function.ResponseSizeTooLarge"
 
 func tooLargeDocument(limit int) []byte {
-	return errorDocument(responseTooLarge, fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", limit))
+	return errorDocument(responseTooLarge,
+		fmt.Sprintf("Response payload size exceeded maximum allowed payload size (%d bytes).", limit))
 }
 
 // trailerError is the error a runtime sent after the first bytes of its response, in trailers. The

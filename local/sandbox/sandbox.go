@@ -110,8 +110,9 @@ func errorDocument(errorType, message string) []byte {
 func newSandbox(cfg *Config, o owner, log *logWriter, number int) *sandbox {
 	sb := &sandbox{
 		cfg: cfg, owner: o, number: number,
-		log:        &lineWriter{log: log, prefix: "sandbox-" + itoa(number) + " | "},
-		logStream:  cfg.Now().UTC().Format("2006/01/02") + "/[" + cfg.Version + "]" + strings.ReplaceAll(newUUID(), "-", ""),
+		log: &lineWriter{log: log, prefix: "sandbox-" + itoa(number) + " | "},
+		logStream: cfg.Now().UTC().Format("2006/01/02") + "/[" + cfg.Version + "]" + strings.ReplaceAll(newUUID(),
+			"-", ""),
 		ended:      make(chan struct{}),
 		registered: make(chan struct{}),
 		settled:    make(chan struct{}),
@@ -180,7 +181,8 @@ func allow(c *conn, r *http.Request, method string) bool {
 }
 
 func notFound(c *conn) {
-	c.replyAs("text/plain; charset=utf-8", http.StatusNotFound, []byte("404 page not found\n"), field{"X-Content-Type-Options", "nosniff"})
+	c.replyAs("text/plain; charset=utf-8", http.StatusNotFound, []byte("404 page not found\n"),
+		field{"X-Content-Type-Options", "nosniff"})
 }
 
 // left forgets the polls of a connection that has ended.
@@ -198,7 +200,8 @@ func (sb *sandbox) left(c *conn) {
 // advance moves on when every process has called next: from init to idle, or from an answered
 // invocation to idle. It returns the invocation that is over. It needs the lock.
 func (sb *sandbox) advance() *execution {
-	if !sb.runtimeReady && !(sb.phase == initialising && sb.restoration.parked) || slices.ContainsFunc(sb.extensions, func(x *extension) bool { return !x.ready }) {
+	if !sb.runtimeReady && !(sb.phase == initialising && sb.restoration.parked) || slices.ContainsFunc(sb.extensions,
+		func(x *extension) bool { return !x.ready }) {
 		return nil
 	}
 	switch {
@@ -291,9 +294,11 @@ func (sb *sandbox) exited(g Group) {
 	case isApp && initFault != nil:
 		sb.fail(initFault)
 	case isApp && reason == "":
-		sb.fail(&failure{errorType: "Runtime.ExitError", message: "Runtime exited without providing a reason", reason: failed})
+		sb.fail(&failure{errorType: "Runtime.ExitError", message: "Runtime exited without providing a reason",
+			reason: failed})
 	case isApp:
-		sb.fail(&failure{errorType: "Runtime.ExitError", message: "Runtime exited with error: " + reason, reason: failed})
+		sb.fail(&failure{errorType: "Runtime.ExitError", message: "Runtime exited with error: " + reason,
+			reason: failed})
 	case fault != nil:
 		sb.fail(fault)
 	default:

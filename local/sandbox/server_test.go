@@ -14,15 +14,19 @@ func TestServerSpeaksHTTP(t *testing.T) {
 	const tail = "\r\nHost: x\r\n"
 	for _, c := range []struct{ rule, request, want string }{
 		{"a body with a length", "POST /echo HTTP/1.1" + tail + "Content-Length: 5\r\n\r\nhello", "200 hello"},
-		{"a chunked body", "POST /echo HTTP/1.1" + tail + "Transfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", "200 hello"},
-		{"a chunk extension and a trailer", "POST /echo HTTP/1.1" + tail + "Transfer-Encoding: chunked\r\nTrailer: A\r\n\r\n5;x=y\r\nhello\r\n0\r\nA: b\r\n\r\n", "200 hello"},
+		{"a chunked body", "POST /echo HTTP/1.1" + tail +
+			"Transfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2\r\nlo\r\n0\r\n\r\n", "200 hello"},
+		{"a chunk extension and a trailer", "POST /echo HTTP/1.1" + tail +
+			"Transfer-Encoding: chunked\r\nTrailer: A\r\n\r\n5;x=y\r\nhello\r\n0\r\nA: b\r\n\r\n", "200 hello"},
 		{"HTTP/1.0", "POST /echo HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", "200 hello close"},
-		{"Connection: close on a parked call", "GET /park HTTP/1.1" + tail + "Connection: close\r\n\r\n", "200 parked close"},
+		{"Connection: close on a parked call", "GET /park HTTP/1.1" + tail + "Connection: close\r\n\r\n",
+			"200 parked close"},
 		{"a parked call", "GET /park HTTP/1.1" + tail + "\r\n", "200 parked"},
 		{"a body nobody reads", "POST /ignore HTTP/1.1" + tail + "Content-Length: 5\r\n\r\nhello", "200 ignored"},
 		{"no HTTP at all", "hello\r\n\r\n", "400"},
 		{"a bad length", "POST /echo HTTP/1.1" + tail + "Content-Length: many\r\n\r\n", "400"},
-		{"length and chunks that differ", "POST /echo HTTP/1.1" + tail + "Content-Length: 1\r\nContent-Length: 2\r\n\r\nhello", "400"},
+		{"length and chunks that differ", "POST /echo HTTP/1.1" + tail +
+			"Content-Length: 1\r\nContent-Length: 2\r\n\r\nhello", "400"},
 	} {
 		t.Run(c.rule, func(t *testing.T) {
 			s := &server{left: func(*conn) {}}
@@ -59,7 +63,8 @@ func TestServerSpeaksHTTP(t *testing.T) {
 				}
 				return
 			}
-			io.WriteString(client, "POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nagain")
+			io.WriteString(client,
+				"POST /echo HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nagain")
 			if got := readBrief(t, in); got != "100 " {
 				t.Fatalf("got %q, want 100 Continue", got)
 			}

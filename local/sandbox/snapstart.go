@@ -12,9 +12,10 @@ import (
 	"time"
 )
 
-// SnapStart at the level of its protocol: one init when a version is published, with Lambda's limits; processes that wait in
-// restore/next; a restore, with its hooks and its limit, before the first invocation of each sandbox. What is not here is the
-// snapshot: each sandbox has been started by itself, so that nothing is shared between them as it is on Lambda.
+// SnapStart at the level of its protocol: one init when a version is published, with Lambda's limits; processes that
+// wait in restore/next; a restore, with its hooks and its limit, before the first invocation of each sandbox. What is
+// not here is the snapshot: each sandbox has been started by itself, so that nothing is shared between them as it is
+// on Lambda.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html
 // https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-custom.html
@@ -55,7 +56,8 @@ func (sb *sandbox) restoreNext(c *conn) {
 	sb.mu.Lock()
 	if sb.phase != initialising || sb.restoration.poll != nil || sb.runtimeReady {
 		sb.mu.Unlock()
-		c.refuse(http.StatusForbidden, "InvalidStateTransition", "State transition to RuntimeRestoreReady failed for runtime. Error: State transition is not allowed")
+		c.refuse(http.StatusForbidden, "InvalidStateTransition",
+			"State transition to RuntimeRestoreReady failed for runtime. Error: State transition is not allowed")
 		return
 	}
 	sb.restoration.poll, sb.restoration.parked = c, true
@@ -71,8 +73,8 @@ func (sb *sandbox) isParked() bool {
 	return sb.phase == idle && sb.restoration.parked
 }
 
-// restore wakes the processes and returns when the runtime asks for an invocation, or why it does not. After a failure no
-// process is left.
+// restore wakes the processes and returns when the runtime asks for an invocation, or why it does not. After a
+// failure no process is left.
 func (sb *sandbox) restore() *failure {
 	sb.mu.Lock()
 	if sb.phase != idle {
@@ -92,7 +94,8 @@ func (sb *sandbox) restore() *failure {
 	select {
 	case <-over:
 	case <-timer.C:
-		sb.fail(&failure{errorType: restoreTimedOut, message: fmt.Sprintf("the restore took longer than %s", sb.cfg.Limits.Restore), reason: timeout})
+		sb.fail(&failure{errorType: restoreTimedOut, message: fmt.Sprintf("the restore took longer than %s",
+			sb.cfg.Limits.Restore), reason: timeout})
 		<-over
 	}
 	sb.mu.Lock()
@@ -121,8 +124,8 @@ func (p *pool) restoreAndRun(sb *sandbox, e *execution) {
 	p.lost(sb)
 }
 
-// bootAndRestore makes up for a sandbox that was lost: on Lambda another copy is restored, here the processes start first.
-// It takes the pool's lock.
+// bootAndRestore makes up for a sandbox that was lost: on Lambda another copy is restored, here the processes start
+// first. It takes the pool's lock.
 func (p *pool) bootAndRestore(sb *sandbox, e *execution) {
 	f := sb.boot(p.cfg.Limits.ProvisionedInit)
 	p.openGate(sb)
@@ -155,7 +158,8 @@ var restoreErrorTypes = regexp.MustCompile(`^(Runtime|Function)\.[A-Z][a-zA-Z]+$
 func (sb *sandbox) restoreFailed(c *conn, r *http.Request) {
 	body, err := readBody(r, maxErrorDocument)
 	if err != nil {
-		c.refuse(http.StatusBadRequest, "InvalidRequestFormat", "The error document was cut off or too long: "+err.Error())
+		c.refuse(http.StatusBadRequest, "InvalidRequestFormat", "The error document was cut off or too long: "+
+			err.Error())
 		return
 	}
 	errorType := r.Header.Get(headerErrorType)
@@ -166,15 +170,16 @@ func (sb *sandbox) restoreFailed(c *conn, r *http.Request) {
 	restores := sb.phase == restoring
 	sb.mu.Unlock()
 	if !restores {
-		c.refuse(http.StatusForbidden, "InvalidStateTransition", "State transition to RestoreError failed for runtime. Error: State transition is not allowed")
+		c.refuse(http.StatusForbidden, "InvalidStateTransition",
+			"State transition to RestoreError failed for runtime. Error: State transition is not allowed")
 		return
 	}
 	c.accept()
 	sb.fail(&failure{errorType: errorType, message: errorMessage(body), reason: failed})
 }
 
-// credentials answers with those of the function's role, as far as there are any: they are not in the environment, which
-// is part of the snapshot.
+// credentials answers with those of the function's role, as far as there are any: they are not in the environment,
+// which is part of the snapshot.
 func (sb *sandbox) credentials(c *conn, r *http.Request) {
 	env := sb.cfg.Env
 	if r.Header.Get("Authorization") != sb.restoration.token || env["AWS_ACCESS_KEY_ID"] == "" {
@@ -186,11 +191,13 @@ func (sb *sandbox) credentials(c *conn, r *http.Request) {
 		SecretAccessKey string
 		Token           string
 		Expiration      time.Time
-	}{env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"], sb.cfg.Now().UTC().Add(6 * time.Hour)})
+	}{env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"],
+		sb.cfg.Now().UTC().Add(6 * time.Hour)})
 	c.reply(http.StatusOK, document)
 }
 
-// snapshotVariables changes what processes see whose memory becomes a snapshot: nothing that differs between its copies.
+// snapshotVariables changes what processes see whose memory becomes a snapshot: nothing that differs between its
+// copies.
 func (c Config) snapshotVariables(v map[string]string, e environment) {
 	v["AWS_LAMBDA_INITIALIZATION_TYPE"] = snapStartType
 	for _, name := range []string{"AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME"} {
@@ -230,7 +237,8 @@ func (sb *sandbox) logPublished() {
 
 func (sb *sandbox) logRestoreStart() {
 	if sb.cfg.LogFormat == LogJSON {
-		sb.logJSON("platform.restoreStart", map[string]string{"functionName": sb.cfg.Name, "functionVersion": sb.cfg.Version})
+		sb.logJSON("platform.restoreStart", map[string]string{"functionName": sb.cfg.Name,
+			"functionVersion": sb.cfg.Version})
 		return
 	}
 	sb.log.lines([]byte(restoreStartText))

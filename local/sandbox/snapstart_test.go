@@ -25,10 +25,11 @@ func snapStart(t *testing.T, adjust func(*Config), steps ...string) *fixture {
 	}, extensionScripts{"lambda-adapter": "register;events"}, steps...)
 }
 
-// TestSnapStart: one init when the version is published; the runtime waits in restore/next; each sandbox is restored before
-// its first invocation, which is told of no init.
+// TestSnapStart: one init when the version is published; the runtime waits in restore/next; each sandbox is restored
+// before its first invocation, which is told of no init.
 func TestSnapStart(t *testing.T) {
-	f := snapStart(t, nil, "env AWS_LAMBDA_INITIALIZATION_TYPE AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME", askForRestore, "gate restored", "serve")
+	f := snapStart(t, nil, "env AWS_LAMBDA_INITIALIZATION_TYPE AWS_LAMBDA_LOG_GROUP_NAME AWS_LAMBDA_LOG_STREAM_NAME",
+		askForRestore, "gate restored", "serve")
 	if err := f.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +39,8 @@ func TestSnapStart(t *testing.T) {
 	f.log.await(t, `REPORT .* MB\tRestore Duration: \d+\.\d\d ms\tBilled Restore Duration: \d+ ms$`)
 	f.invoke(t, `{"n":2}`)
 	f.log.await(t, `REPORT .* MB$`)
-	f.log.inOrder(t, `env AWS_LAMBDA_INITIALIZATION_TYPE=snap-start`, `INIT_REPORT Init Duration: \d+\.\d\d ms\tPhase: init$`, `SnapStart here is its protocol`,
+	f.log.inOrder(t, `env AWS_LAMBDA_INITIALIZATION_TYPE=snap-start`,
+		`INIT_REPORT Init Duration: \d+\.\d\d ms\tPhase: init$`, `SnapStart here is its protocol`,
 		`RESTORE_START `, `restore/next -> 200 $`, `RESTORE_REPORT Restore Duration: \d+\.\d\d ms$`, `START RequestId`)
 	for _, unwanted := range []string{"AWS_LAMBDA_LOG_", "\tInit Duration", "feature.snapstart"} {
 		if strings.Contains(f.log.String(), unwanted) {
@@ -50,7 +52,8 @@ func TestSnapStart(t *testing.T) {
 
 // TestSnapStartOnlyWhereItIs: functions without it have no such calls.
 func TestSnapStartOnlyWhereItIs(t *testing.T) {
-	f := newFixture(t, nil, nil, askForRestore, "call POST /2018-06-01/runtime/restore/error", "call GET "+credentialsPath, "serve")
+	f := newFixture(t, nil, nil, askForRestore, "call POST /2018-06-01/runtime/restore/error", "call GET "+
+		credentialsPath, "serve")
 	f.invoke(t, `{}`)
 	f.log.inOrder(t, `restore/next -> 404`, `restore/error -> 404`, `credentials -> 404`)
 }
@@ -58,11 +61,12 @@ func TestSnapStartOnlyWhereItIs(t *testing.T) {
 func TestRestoreCallsInTheWrongState(t *testing.T) {
 	f := snapStart(t, nil, "call POST /2018-06-01/runtime/restore/error", askForRestore, askForRestore, "serve")
 	f.invoke(t, `{}`)
-	f.log.inOrder(t, `restore/error -> 403 .*InvalidStateTransition`, `restore/next -> 200`, `restore/next -> 403 .*InvalidStateTransition`)
+	f.log.inOrder(t, `restore/error -> 403 .*InvalidStateTransition`, `restore/next -> 200`,
+		`restore/next -> 403 .*InvalidStateTransition`)
 }
 
-// TestRestoreThatFails: a hook that fails, one that takes too long, a process that ends. The caller is told which; the next
-// invocation has another sandbox.
+// TestRestoreThatFails: a hook that fails, one that takes too long, a process that ends. The caller is told which;
+// the next invocation has another sandbox.
 func TestRestoreThatFails(t *testing.T) {
 	const hook = `call POST /2018-06-01/runtime/restore/error Lambda-Runtime-Function-Error-Type:Runtime.AfterRestoreError {"errorMessage":"no_database"}`
 	for rule, test := range map[string]struct {
@@ -71,15 +75,19 @@ func TestRestoreThatFails(t *testing.T) {
 		says   string
 		report string
 	}{
-		"the hook fails":      {hook, ErrSnapStart, "Runtime.AfterRestoreError: no_database", `\tStatus: error\tError Type: Runtime.AfterRestoreError$`},
-		"the process ends":    {"exit 3", ErrSnapStart, "exit status 3", `\tStatus: error\tError Type: Runtime.ExitError$`},
-		"it takes too long":   {"gate hangs", ErrSnapStartTimeout, "longer than", `\tStatus: timeout$`},
-		"a type of its own":   {strings.Replace(hook, "Runtime.AfterRestoreError", "mine", 1), ErrSnapStart, "Runtime.Unknown", `\tStatus: error\tError Type: Runtime.Unknown$`},
+		"the hook fails": {hook, ErrSnapStart, "Runtime.AfterRestoreError: no_database",
+			`\tStatus: error\tError Type: Runtime.AfterRestoreError$`},
+		"the process ends": {"exit 3", ErrSnapStart, "exit status 3",
+			`\tStatus: error\tError Type: Runtime.ExitError$`},
+		"it takes too long": {"gate hangs", ErrSnapStartTimeout, "longer than", `\tStatus: timeout$`},
+		"a type of its own": {strings.Replace(hook, "Runtime.AfterRestoreError", "mine", 1), ErrSnapStart,
+			"Runtime.Unknown", `\tStatus: error\tError Type: Runtime.Unknown$`},
 		"without any message": {"call POST /2018-06-01/runtime/restore/error Lambda-Runtime-Function-Error-Type:Function.Hook", ErrSnapStart, "Function.Hook", `Error Type: Function.Hook$`},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			marker := t.TempDir() + "/once"
-			f := snapStart(t, func(c *Config) { c.Limits.Restore = 2 * time.Second }, askForRestore, "nth 1 "+marker+" "+test.step, "serve")
+			f := snapStart(t, func(c *Config) { c.Limits.Restore = 2 * time.Second }, askForRestore, "nth 1 "+marker+
+				" "+test.step, "serve")
 			if err := f.Start(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -95,11 +103,13 @@ func TestRestoreThatFails(t *testing.T) {
 
 // TestSnapshotThatFails: the version is not published, with the reason of the hook or of the init.
 func TestSnapshotThatFails(t *testing.T) {
-	f := snapStart(t, nil, `call POST /2018-06-01/runtime/init/error Lambda-Runtime-Function-Error-Type:Runtime.BeforeSnapshotError {"errorMessage":"no"}`, "exit 1")
+	f := snapStart(t, nil,
+		`call POST /2018-06-01/runtime/init/error Lambda-Runtime-Function-Error-Type:Runtime.BeforeSnapshotError {"errorMessage":"no"}`, "exit 1")
 	if err := f.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "Runtime.BeforeSnapshotError") {
 		t.Errorf("Start gave %v", err)
 	}
-	slow := snapStart(t, func(c *Config) { c.Limits.ProvisionedInit = 100 * time.Millisecond }, "gate slow", askForRestore)
+	slow := snapStart(t, func(c *Config) { c.Limits.ProvisionedInit = 100 * time.Millisecond }, "gate slow",
+		askForRestore)
 	if err := slow.Start(t.Context()); err == nil || !strings.Contains(err.Error(), timedOut) {
 		t.Errorf("Start gave %v", err)
 	}
@@ -118,10 +128,12 @@ func TestRuntimeThatAsksForNoRestore(t *testing.T) {
 	}
 }
 
-// TestSnapStartCredentials: they are in no environment, which would be part of the snapshot; who has the token gets them.
+// TestSnapStartCredentials: they are in no environment, which would be part of the snapshot; who has the token gets
+// them.
 func TestSnapStartCredentials(t *testing.T) {
 	f := snapStart(t, func(c *Config) {
-		c.Env["AWS_ACCESS_KEY_ID"], c.Env["AWS_SECRET_ACCESS_KEY"], c.Env["AWS_SESSION_TOKEN"] = "AKIDLOCAL", "secret", "session"
+		c.Env["AWS_ACCESS_KEY_ID"], c.Env["AWS_SECRET_ACCESS_KEY"], c.Env["AWS_SESSION_TOKEN"] = "AKIDLOCAL",
+			"secret", "session"
 	}, "env", askForRestore, "serve")
 	if err := f.Start(t.Context()); err != nil {
 		t.Fatal(err)
@@ -144,7 +156,8 @@ func TestSnapStartCredentials(t *testing.T) {
 		if response.StatusCode != status {
 			t.Errorf("with %q: status %d, want %d", authorization, response.StatusCode, status)
 		}
-		if json.Unmarshal(body, &got); status == 200 && (got.AccessKeyId != "AKIDLOCAL" || got.SecretAccessKey != "secret" || got.Token != "session" || got.Expiration == "") {
+		if json.Unmarshal(body, &got); status == 200 && (got.AccessKeyId != "AKIDLOCAL" ||
+			got.SecretAccessKey != "secret" || got.Token != "session" || got.Expiration == "") {
 			t.Errorf("credentials %+v", got)
 		}
 	}

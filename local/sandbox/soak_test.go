@@ -31,7 +31,8 @@ func TestNothingLeaks(t *testing.T) {
 	f := newFixture(t, func(c *Config) {
 		c.MaxConcurrency, c.Freeze, c.IdleExpiry = 3, true, 5*time.Millisecond
 		c.Limits.QueueWait = patience
-	}, extensionScripts{"lambda-adapter": "register;events background;serve", "watcher": "register INVOKE SHUTDOWN;events"}, "block")
+	}, extensionScripts{"lambda-adapter": "register;events background;serve",
+		"watcher": "register INVOKE SHUTDOWN;events"}, "block")
 	leases.Lock()
 	before, goroutines, ports := descriptors(), runtime.NumGoroutine(), len(leases.taken)
 	leases.Unlock()
@@ -53,7 +54,8 @@ func TestNothingLeaks(t *testing.T) {
 				}
 				r, err := f.Invoke(ctx, Invocation{Event: []byte(event)})
 				gone := ctx.Err() != nil && err != nil
-				if !gone && (err != nil || want == "" && string(r.Payload) != event || !strings.Contains(string(r.Payload), want)) {
+				if !gone && (err != nil || want == "" && string(r.Payload) != event ||
+					!strings.Contains(string(r.Payload), want)) {
 					wrong.Add(1)
 					t.Logf("%s got %s, %v", event, r.Payload, err)
 				}
@@ -72,7 +74,8 @@ func TestNothingLeaks(t *testing.T) {
 	for descriptors() > before || runtime.NumGoroutine() > goroutines {
 		if time.Now().After(limit) {
 			stacks := make([]byte, 1<<20)
-			t.Fatalf("%d descriptors and %d goroutines, want %d and %d\n%s", descriptors(), runtime.NumGoroutine(), before, goroutines,
+			t.Fatalf("%d descriptors and %d goroutines, want %d and %d\n%s", descriptors(), runtime.NumGoroutine(),
+				before, goroutines,
 				stacks[:runtime.Stack(stacks, true)])
 		}
 		time.Sleep(time.Millisecond)

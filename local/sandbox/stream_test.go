@@ -157,7 +157,8 @@ func TestStreamedResponsesMayBeLarger(t *testing.T) {
 
 		result, _ = f.stream(t, t.Context(), to, `{"do":"stream","arg":"`+how+`","gates":["eight888"]}`)
 		close(f.gates.arrived(t, "eight888"))
-		expect(t, receive(t, result), `{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (7 bytes)."}`, unhandled)
+		expect(t, receive(t, result),
+			`{"errorType":"Function.ResponseSizeTooLarge","errorMessage":"Response payload size exceeded maximum allowed payload size (7 bytes)."}`, unhandled)
 		f.log.await(t, `streamed -> HTTP/1.1 413 Request Entity Too Large$`)
 	}
 }

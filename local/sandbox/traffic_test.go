@@ -23,7 +23,8 @@ func TestTraffic(t *testing.T) {
 			return ok && traffic.RequestID == id
 		})
 		traffic := records[len(records)-1].(Traffic)
-		if !strings.HasPrefix(string(traffic.Sent.Bytes), "GET /?gate= HTTP/1.1\r\n") || !strings.Contains(string(traffic.Received.Bytes), "from port") {
+		if !strings.HasPrefix(string(traffic.Sent.Bytes), "GET /?gate= HTTP/1.1\r\n") ||
+			!strings.Contains(string(traffic.Received.Bytes), "from port") {
 			t.Errorf("%s: sent %q, received %q", id, traffic.Sent.Bytes, traffic.Received.Bytes)
 		}
 		if traffic.Answered.Before(traffic.Asked) || traffic.Ended.Before(traffic.Answered) || traffic.Asked.IsZero() {
@@ -92,7 +93,8 @@ func TestTapPassesEnds(t *testing.T) {
 	}
 }
 
-// TestTapIsClosedWhileTheAppIsNotThere: nothing listens on the tap's port before the app listens, and nothing after the end.
+// TestTapIsClosedWhileTheAppIsNotThere: nothing listens on the tap's port before the app listens, and nothing after
+// the end.
 func TestTapIsClosedWhileTheAppIsNotThere(t *testing.T) {
 	port := freeAppPort(t)
 	tp, err := newTap(port)

@@ -111,7 +111,8 @@ func (c Command) report(said *tail) (stop func()) {
 			case <-done:
 				return
 			case <-ticker.C:
-				fmt.Fprintf(c.Log, "%s: still running after %s. %s\n", c.Name, time.Since(started).Round(time.Second), said.lines(1))
+				fmt.Fprintf(c.Log, "%s: still running after %s. %s\n", c.Name, time.Since(started).Round(time.Second),
+					said.lines(1))
 			}
 		}
 	})

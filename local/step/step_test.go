@@ -25,7 +25,8 @@ func TestRun(t *testing.T) {
 		want         []string // in the error; none is success
 	}{
 		{"success", "echo fine", nil},
-		{"a failure has the end of the output", "for i in $(seq 30); do echo line $i; done; exit 3", []string{"the script: exit status 3", "line 19\n", "line 30"}},
+		{"a failure has the end of the output", "for i in $(seq 30); do echo line $i; done; exit 3",
+			[]string{"the script: exit status 3", "line 19\n", "line 30"}},
 		{"a line that was written over", `printf '10%%\r50%%\rfailed\n'; exit 1`, []string{"\nfailed"}},
 		{"a daemon that keeps the output", "sleep 30 & echo started", nil},
 		{"no such program", "exec /nowhere/at/all", []string{"exit status 127"}},
@@ -57,7 +58,8 @@ func TestRunIsAlone(t *testing.T) {
 		t.Fatal(err)
 	}
 	words := strings.Fields(out.String())
-	if !strings.Contains(out.String(), "no terminal\n") || !strings.Contains(out.String(), "nor one to open") || words[len(words)-1] != words[len(words)-2] {
+	if !strings.Contains(out.String(), "no terminal\n") || !strings.Contains(out.String(), "nor one to open") ||
+		words[len(words)-1] != words[len(words)-2] {
 		t.Errorf("the program saw %q", out.String())
 	}
 }
@@ -86,7 +88,8 @@ func TestRunEndsEverything(t *testing.T) {
 		t.Errorf("it took %s to end", took)
 	}
 	for _, pid := range pids {
-		for deadline := time.Now().Add(2 * time.Second); syscall.Kill(pid, 0) == nil && !zombie(pid); time.Sleep(5 * time.Millisecond) {
+		for deadline := time.Now().Add(2 * time.Second); syscall.Kill(pid, 0) == nil &&
+			!zombie(pid); time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(deadline) {
 				t.Fatalf("process %d is still there", pid)
 			}
@@ -135,7 +138,8 @@ func TestRunSaysThatItStillRuns(t *testing.T) {
 	interval = 20 * time.Millisecond
 	log := &lines{news: make(chan struct{}, 1)}
 	folder := t.TempDir()
-	c := shell(fmt.Sprintf("echo collecting wheels; until [ -e %q ]; do sleep 0.01; done", filepath.Join(folder, "enough")))
+	c := shell(fmt.Sprintf("echo collecting wheels; until [ -e %q ]; do sleep 0.01; done", filepath.Join(folder,
+		"enough")))
 	c.Log = log
 	ended := make(chan error, 1)
 	go func() { ended <- Run(t.Context(), c) }()

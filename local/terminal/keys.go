@@ -6,7 +6,8 @@ import (
 	"golang.org/x/term"
 )
 
-// Is tells whether a file is a terminal that somebody reads: not one of a build server, and not one that can do nothing.
+// Is tells whether a file is a terminal that somebody reads: not one of a build server, and not one that can do
+// nothing.
 // https://no-color.org, and the variable CI that build servers set.
 func Is(file *os.File) bool {
 	return term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb" && os.Getenv("CI") == ""
@@ -24,8 +25,8 @@ func Width(file *os.File) int {
 	return columns
 }
 
-// Keys reads single keys from a terminal, until stop is called or the terminal ends. Control-C stays a signal. Where keys
-// cannot be read, none come. stop gives the terminal back as it was.
+// Keys reads single keys from a terminal, until stop is called or the terminal ends. Control-C stays a signal. Where
+// keys cannot be read, none come. stop gives the terminal back as it was.
 func Keys(file *os.File, press func(key byte)) (stop func()) {
 	restore, ok := singleKeys(int(file.Fd()))
 	if !ok {

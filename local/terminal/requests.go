@@ -211,7 +211,8 @@ func (s *Screen) report(r sandbox.Report) {
 		if r.Status != "success" {
 			c, cause = red, r.ErrorType+": "+r.ErrorMessage
 		}
-		s.row(c, "", q.path(), fmt.Sprintf(" %s %s", r.Status, span(time.Duration(r.Duration*float64(time.Millisecond)))), s.aside(q))
+		s.row(c, "", q.path(), fmt.Sprintf(" %s %s", r.Status,
+			span(time.Duration(r.Duration*float64(time.Millisecond)))), s.aside(q))
 		s.last, q.shown, q.over = q, true, true
 		if cause != "" {
 			s.below(c, reason(cause))

@@ -56,8 +56,8 @@ var began = time.Unix(1e9, 0)
 
 func source(n int) sandbox.Source { return sandbox.Source{Function: "web", Version: "1", Sandbox: n} }
 
-// play shows one request after the other: "ask", "begin", "cold", "say", "platform", "notice", "answer", "fail", "end", "piece",
-// each with the id of the request behind it.
+// play shows one request after the other: "ask", "begin", "cold", "say", "platform", "notice", "answer", "fail",
+// "end", "piece", each with the id of the request behind it.
 func play(s *Screen, steps ...string) {
 	for _, step := range steps {
 		verb, rest, _ := strings.Cut(step, " ")
@@ -72,7 +72,8 @@ func play(s *Screen, steps ...string) {
 		case "restored":
 			s.Sandbox(sandbox.Start{Source: source(1), RequestID: id, Cold: true, Restore: 38 * time.Millisecond})
 		case "say", "platform", "notice":
-			s.Sandbox(sandbox.Line{Source: source(1), RequestID: strings.Trim(id, "-"), Text: text, Platform: verb != "say", Notice: verb == "notice"})
+			s.Sandbox(sandbox.Line{Source: source(1), RequestID: strings.Trim(id, "-"), Text: text,
+				Platform: verb != "say", Notice: verb == "notice"})
 		case "piece":
 			s.Gateway(gateway.Piece{ID: name, Status: 200})
 		case "answer", "fail":
@@ -81,11 +82,13 @@ func play(s *Screen, steps ...string) {
 			if verb == "fail" {
 				_, cause, _ = strings.Cut(text, " ")
 			}
-			s.Gateway(gateway.Response{ID: name, Status: status, Ended: began.Add(after), Header: http.Header{}, Cause: cause})
+			s.Gateway(gateway.Response{ID: name, Status: status, Ended: began.Add(after), Header: http.Header{},
+				Cause: cause})
 		case "end":
 			s.Sandbox(sandbox.Report{Source: source(1), RequestID: id, Status: "success", Duration: 12})
 		case "broke":
-			s.Sandbox(sandbox.Report{Source: source(1), RequestID: id, Status: "error", Duration: 12, ErrorType: "Function.Broken", ErrorMessage: text})
+			s.Sandbox(sandbox.Report{Source: source(1), RequestID: id, Status: "error", Duration: 12,
+				ErrorType: "Function.Broken", ErrorMessage: text})
 		case "ready":
 			s.Sandbox(sandbox.Change{Source: source(1), State: sandbox.Ready, InitDuration: 412 * time.Millisecond})
 		}
@@ -98,11 +101,13 @@ func TestRequests(t *testing.T) {
 		want  string
 	}{
 		"one line per request": {
-			[]string{"ready", "ask 1 GET /v1/api/hello?x=1", "cold 1", "answer 1", "end 1", "ask 2 GET /v1", "begin 2", "answer 2 404", "end 2"},
+			[]string{"ready", "ask 1 GET /v1/api/hello?x=1", "cold 1", "answer 1", "end 1", "ask 2 GET /v1",
+				"begin 2", "answer 2 404", "end 2"},
 			"GET /api/hello?x=1 200 3.8 ms  cold, init 412 ms, sandbox-1\nGET / 404 3.8 ms  warm, sandbox-1\n",
 		},
 		"an init ahead of the first request": {
-			[]string{"ready", "ask 1 GET /v1/a", "begin 1", "answer 1", "end 1", "ask 2 GET /v1/b", "begin 2", "answer 2", "end 2"},
+			[]string{"ready", "ask 1 GET /v1/a", "begin 1", "answer 1", "end 1", "ask 2 GET /v1/b", "begin 2",
+				"answer 2", "end 2"},
 			"GET /a 200 3.8 ms  warm, init 412 ms before, sandbox-1\nGET /b 200 3.8 ms  warm, sandbox-1\n",
 		},
 		"a restore": {
@@ -110,11 +115,14 @@ func TestRequests(t *testing.T) {
 			"GET /a 200 3.8 ms  cold, restore 38 ms, sandbox-1\n",
 		},
 		"the app's lines stand below their request": {
-			[]string{"ask 1 GET /v1/a", "begin 1", "say 1 first of a", "ask 2 GET /v1/b", "begin 2", "say 2 only of b", "answer 2", "say 1 second of a", "answer 1", "say 1 after the answer", "end 1", "end 2"},
+			[]string{"ask 1 GET /v1/a", "begin 1", "say 1 first of a", "ask 2 GET /v1/b", "begin 2",
+				"say 2 only of b", "answer 2", "say 1 second of a", "answer 1", "say 1 after the answer", "end 1",
+				"end 2"},
 			"GET /b 200 3.8 ms  warm, sandbox-1\n  only of b\nGET /a 200 3.8 ms  warm, sandbox-1\n  first of a\n  second of a\n  after the answer\n",
 		},
 		"a late line names its request again": {
-			[]string{"ask 1 GET /v1/a", "begin 1", "answer 1", "ask 2 GET /v1/b", "begin 2", "answer 2", "say 1 late", "end 1", "end 2"},
+			[]string{"ask 1 GET /v1/a", "begin 1", "answer 1", "ask 2 GET /v1/b", "begin 2", "answer 2", "say 1 late",
+				"end 1", "end 2"},
 			"GET /a 200 3.8 ms  warm, sandbox-1\nGET /b 200 3.8 ms  warm, sandbox-1\nGET /a\n  late\n",
 		},
 		"lines between requests stand by themselves": {
@@ -122,7 +130,8 @@ func TestRequests(t *testing.T) {
 			"  [INFO] Booting worker\nGET /a 200 3.8 ms  warm, sandbox-1\n  idle\n",
 		},
 		"a failure has its reason first": {
-			[]string{"ask 1 POST /v1/pay", "begin 1", "say 1 Traceback", "fail 1 502 the function failed: Runtime.ExitError: RequestId: 11-22 Error: exit status 3", "end 1"},
+			[]string{"ask 1 POST /v1/pay", "begin 1", "say 1 Traceback",
+				"fail 1 502 the function failed: Runtime.ExitError: RequestId: 11-22 Error: exit status 3", "end 1"},
 			"POST /pay 502 3.8 ms  warm, sandbox-1\n  Runtime.ExitError: exit status 3\n  Traceback\n",
 		},
 		"what the gateway refuses": {
@@ -130,7 +139,8 @@ func TestRequests(t *testing.T) {
 			"GET /other/x 403 3.8 ms  the function was not called\n  the path begins with \"other\", the stage is \"v1\"\n",
 		},
 		"platform lines are off, notices are not": {
-			[]string{"ask 1 GET /v1/a", "begin 1", "platform 1 START RequestId: 1", "notice - the app listens on port 8000", "answer 1", "platform 1 REPORT", "end 1"},
+			[]string{"ask 1 GET /v1/a", "begin 1", "platform 1 START RequestId: 1",
+				"notice - the app listens on port 8000", "answer 1", "platform 1 REPORT", "end 1"},
 			"the app listens on port 8000\nGET /a 200 3.8 ms  warm, sandbox-1\n",
 		},
 		"a stream is shown when it begins and when it ends": {
@@ -173,9 +183,11 @@ func TestRequestThatTakesItsTime(t *testing.T) {
 func TestPlatformLines(t *testing.T) {
 	p := newPaper()
 	s := New(Config{Out: p, Platform: true, Colour: true})
-	play(s, "ask 1 GET /v1/a", "begin 1", "platform 1 START RequestId: 1", "say 1 hello", "answer 1", "platform 1 REPORT RequestId: 1", "end 1")
+	play(s, "ask 1 GET /v1/a", "begin 1", "platform 1 START RequestId: 1", "say 1 hello", "answer 1",
+		"platform 1 REPORT RequestId: 1", "end 1")
 	faint := ansi.Style{}.Faint()
-	want := "GET /a 200 3.8 ms  " + faint.Styled("warm, sandbox-1") + "\n  " + faint.Styled("START RequestId: 1") + "\n  hello\n  " + faint.Styled("REPORT RequestId: 1") + "\n"
+	want := "GET /a 200 3.8 ms  " + faint.Styled("warm, sandbox-1") + "\n  " + faint.Styled("START RequestId: 1") +
+		"\n  hello\n  " + faint.Styled("REPORT RequestId: 1") + "\n"
 	if got := p.String(); got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
@@ -207,8 +219,11 @@ func TestWidths(t *testing.T) {
 	for _, columns := range []int{20, 40, 60, 80, 200} {
 		p := newPaper()
 		s := New(Config{Out: p, Colour: true, Platform: true, Width: func() int { return columns }})
-		play(s, "ready", "ask 1 GET "+path, "cold 1", "say 1 "+app, "answer 1", "end 1", "notice - "+strings.Repeat("many words ", 30),
-			"ask 2 GET /v1/b", "begin 2", "platform 2 REPORT RequestId: 2\tDuration: 1.80 ms\tBilled Duration: 218 ms\tMemory Size: 512 MB", "fail 2 502 "+strings.Repeat("why ", 40), "end 2")
+		play(s, "ready", "ask 1 GET "+path, "cold 1", "say 1 "+app, "answer 1", "end 1", "notice - "+
+			strings.Repeat("many words ", 30),
+			"ask 2 GET /v1/b", "begin 2",
+			"platform 2 REPORT RequestId: 2\tDuration: 1.80 ms\tBilled Duration: 218 ms\tMemory Size: 512 MB",
+			"fail 2 502 "+strings.Repeat("why ", 40), "end 2")
 		s.Say("Process mode, as %s", strings.Repeat("no engine answers, ", 10))
 		s.Fail(errors.New(strings.Repeat("reason ", 40)), strings.Repeat("consequence ", 20))
 		fmt.Fprintln(s, strings.Repeat("#7 DONE ", 30))
@@ -221,7 +236,8 @@ func TestWidths(t *testing.T) {
 				t.Errorf("%d columns: %q has %d", columns, line, width)
 			}
 		}
-		if first := ansi.Strip(strings.SplitN(p.String(), "\n", 2)[0]); !strings.HasPrefix(first, "GET /") || !strings.Contains(first, "200 3.8 ms") ||
+		if first := ansi.Strip(strings.SplitN(p.String(), "\n", 2)[0]); !strings.HasPrefix(first, "GET /") ||
+			!strings.Contains(first, "200 3.8 ms") ||
 			columns > 30 && !strings.Contains(first, "end") {
 			t.Errorf("%d columns: the request's line is %q", columns, first)
 		}
@@ -230,7 +246,8 @@ func TestWidths(t *testing.T) {
 
 func TestSpan(t *testing.T) {
 	for d, want := range map[time.Duration]string{
-		0: "0.0 ms", 3812 * time.Microsecond: "3.8 ms", 38 * time.Millisecond: "38 ms", 999 * time.Millisecond: "999 ms", 2312 * time.Millisecond: "2.31 s",
+		0: "0.0 ms", 3812 * time.Microsecond: "3.8 ms", 38 * time.Millisecond: "38 ms",
+		999 * time.Millisecond: "999 ms", 2312 * time.Millisecond: "2.31 s",
 	} {
 		if got := span(d); got != want {
 			t.Errorf("%v is %s, want %s", d, got, want)

@@ -42,7 +42,8 @@ var (
 	account   = regexp.MustCompile(`^\d{12}$`)
 )
 
-// Parse reads a reference: an ARN, a name in Parameter Store, which starts with a slash, or a name in Secrets Manager; with
+// Parse reads a reference: an ARN, a name in Parameter Store, which starts with a slash, or a name in Secrets
+// Manager; with
 // #key at its end the part of a JSON object. An error says what is wrong in words that follow "it".
 func Parse(text string) (Reference, error) {
 	id, key, keyed := strings.Cut(text, "#")
@@ -71,7 +72,8 @@ func (r Reference) arn() (Reference, error) {
 	}
 	r.Store, r.Region = parts[2], parts[3]
 	switch {
-	case r.Store == SecretsManager && secretARN.MatchString(parts[5]), r.Store == ParameterStore && parameterARN.MatchString(parts[5]):
+	case r.Store == SecretsManager && secretARN.MatchString(parts[5]), r.Store == ParameterStore &&
+		parameterARN.MatchString(parts[5]):
 		return r, nil
 	case r.Store == SecretsManager && strings.HasPrefix(parts[5], "secret:"):
 		return r, errors.New("is not the whole ARN of a secret, which ends in - and six characters; use the whole one, or the name")
@@ -79,8 +81,8 @@ func (r Reference) arn() (Reference, error) {
 	return r, errors.New("is not the ARN of a secret or a parameter")
 }
 
-// ARN is what a policy has to name, for a secret in the account and region given unless the reference says another. A name
-// in Secrets Manager becomes a pattern for the six characters at the end of its ARN
+// ARN is what a policy has to name, for a secret in the account and region given unless the reference says another. A
+// name in Secrets Manager becomes a pattern for the six characters at the end of its ARN
 // (https://docs.aws.amazon.com/secretsmanager/latest/userguide/auth-and-access_iam-policies.html).
 func (r Reference) ARN(partition, region, account string) string {
 	switch {

@@ -16,10 +16,14 @@ func TestParse(t *testing.T) {
 		arn   string
 		wrong string
 	}{
-		{"shop/db", Reference{Store: SecretsManager, ID: "shop/db"}, "arn:aws:secretsmanager:eu-west-1:210987654321:secret:shop/db-??????", ""},
-		{"shop/db#password", Reference{Store: SecretsManager, ID: "shop/db", Key: "password"}, "arn:aws:secretsmanager:eu-west-1:210987654321:secret:shop/db-??????", ""},
-		{"/shop/db", Reference{Store: ParameterStore, ID: "/shop/db"}, "arn:aws:ssm:eu-west-1:210987654321:parameter/shop/db", ""},
-		{"/db#a#b", Reference{Store: ParameterStore, ID: "/db", Key: "a#b"}, "arn:aws:ssm:eu-west-1:210987654321:parameter/db", ""},
+		{"shop/db", Reference{Store: SecretsManager, ID: "shop/db"},
+			"arn:aws:secretsmanager:eu-west-1:210987654321:secret:shop/db-??????", ""},
+		{"shop/db#password", Reference{Store: SecretsManager, ID: "shop/db", Key: "password"},
+			"arn:aws:secretsmanager:eu-west-1:210987654321:secret:shop/db-??????", ""},
+		{"/shop/db", Reference{Store: ParameterStore, ID: "/shop/db"},
+			"arn:aws:ssm:eu-west-1:210987654321:parameter/shop/db", ""},
+		{"/db#a#b", Reference{Store: ParameterStore, ID: "/db", Key: "a#b"},
+			"arn:aws:ssm:eu-west-1:210987654321:parameter/db", ""},
 		{secret, Reference{Store: SecretsManager, ID: secret, Region: "eu-central-1"}, secret, ""},
 		{secret + "#k", Reference{Store: SecretsManager, ID: secret, Key: "k", Region: "eu-central-1"}, secret, ""},
 		{parameter, Reference{Store: ParameterStore, ID: parameter, Region: "us-gov-west-1"}, parameter, ""},
@@ -29,12 +33,15 @@ func TestParse(t *testing.T) {
 		{"/shop/*", Reference{}, "", "is not the name of a parameter"},
 		{"/", Reference{}, "", "is not the name of a parameter"},
 		{"shop/db#", Reference{}, "", "names no key after #"},
-		{"arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop/db", Reference{}, "", "is not the whole ARN of a secret"},
-		{"arn:aws:secretsmanager:eu-central-1:123456789012:secret:*-??????", Reference{}, "", "is not the whole ARN of a secret"},
+		{"arn:aws:secretsmanager:eu-central-1:123456789012:secret:shop/db", Reference{}, "",
+			"is not the whole ARN of a secret"},
+		{"arn:aws:secretsmanager:eu-central-1:123456789012:secret:*-??????", Reference{}, "",
+			"is not the whole ARN of a secret"},
 		{"arn:aws:secretsmanager::123456789012:secret:shop/db-AbC123", Reference{}, "", "with region and account"},
 		{"arn:aws:ssm:eu-central-1:1:parameter/x", Reference{}, "", "with region and account"},
 		{"arn:aws:s3:eu-central-1:123456789012:bucket", Reference{}, "", "is not the ARN of a secret or a parameter"},
-		{"arn:aws:ssm:eu-central-1:123456789012:parameter/*", Reference{}, "", "is not the ARN of a secret or a parameter"},
+		{"arn:aws:ssm:eu-central-1:123456789012:parameter/*", Reference{}, "",
+			"is not the ARN of a secret or a parameter"},
 		{"arn:", Reference{}, "", "with region and account"},
 	} {
 		got, err := Parse(c.text)
@@ -55,7 +62,8 @@ func TestParse(t *testing.T) {
 
 // FuzzParse: a reference that is taken names one secret: no ARN of it holds a wildcard of the reader's making.
 func FuzzParse(f *testing.F) {
-	for _, text := range []string{"shop/db", "/shop/db#key", "arn:aws:secretsmanager:eu-central-1:123456789012:secret:a-AbC123", "arn:aws:ssm:x", "#", "*"} {
+	for _, text := range []string{"shop/db", "/shop/db#key",
+		"arn:aws:secretsmanager:eu-central-1:123456789012:secret:a-AbC123", "arn:aws:ssm:x", "#", "*"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

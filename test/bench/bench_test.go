@@ -18,7 +18,8 @@ import (
 func buildNaive(t *testing.T) adapter {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), binaryName)
-	if output, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", path, "./naive").CombinedOutput(); err != nil {
+	if output, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", path,
+		"./naive").CombinedOutput(); err != nil {
 		t.Fatalf("build the naive adapter: %v\n%s", err, output)
 	}
 	return adapter{name: "naive", path: path}
@@ -77,8 +78,10 @@ func TestWrongRepliesFailTheRun(t *testing.T) {
 		{"a binary reply to what should be text", "isBase64Encoded is true", func(e *environment) {
 			e.app.response = wholeResponse(payload{mediaType: "image/png", bytes: jsonBody(kb).bytes})
 		}},
-		{"another request to the app", "the request's body is wrong", func(e *environment) { e.app.body = []byte("x") }},
-		{"another path to the app", "the request line is wrong", func(e *environment) { e.app.line = []byte("POST /other ") }},
+		{"another request to the app", "the request's body is wrong",
+			func(e *environment) { e.app.body = []byte("x") }},
+		{"another path to the app", "the request line is wrong",
+			func(e *environment) { e.app.line = []byte("POST /other ") }},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
@@ -101,7 +104,8 @@ func TestAnAdapterThatEndsFailsTheRun(t *testing.T) {
 	if err := os.WriteFile(path, []byte("#!/bin/sh\necho no adapter here\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	e, err := launch(testLoop(t), adapter{name: "none", path: path}, exchangeWorkload("rest", payload{}, jsonBody(kb)), true)
+	e, err := launch(testLoop(t), adapter{name: "none", path: path}, exchangeWorkload("rest", payload{},
+		jsonBody(kb)), true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -205,7 +209,8 @@ func TestAdapterFlag(t *testing.T) {
 			t.Errorf("%s: %v", text, err)
 		}
 	}
-	if len(f) != 3 || f[0].name != "a" || f[1].path != "/y" || f[0].reference || !f[1].reference || f[2].path != "/z/lambda-adapter" {
+	if len(f) != 3 || f[0].name != "a" || f[1].path != "/y" || f[0].reference || !f[1].reference ||
+		f[2].path != "/z/lambda-adapter" {
 		t.Errorf("the adapters are %+v", f)
 	}
 	for _, text := range []string{"", "a=", "=b"} {

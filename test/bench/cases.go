@@ -60,21 +60,32 @@ func cases() []benchCase {
 	binary := binaryBody(4500 * kb)
 	return []benchCase{
 		exchangeCase("rest-get", "REST API, GET, 1 KB back", "rest", nothing, small, 1500, smallLatency, smallCPU),
-		exchangeCase("rest-post", "REST API, POST of 1 KB, 1 KB back", "rest", small, small, 1500, smallLatency, smallCPU),
-		exchangeCase("http-post", "HTTP API (2.0), POST of 1 KB, 1 KB back", "http", small, small, 1500, smallLatency, smallCPU),
-		exchangeCase("alb-post", "Application Load Balancer, POST of 1 KB, 1 KB back", "alb", small, small, 1500, smallLatency, smallCPU),
+		exchangeCase("rest-post", "REST API, POST of 1 KB, 1 KB back", "rest", small, small, 1500, smallLatency,
+			smallCPU),
+		exchangeCase("http-post", "HTTP API (2.0), POST of 1 KB, 1 KB back", "http", small, small, 1500, smallLatency,
+			smallCPU),
+		exchangeCase("alb-post", "Application Load Balancer, POST of 1 KB, 1 KB back", "alb", small, small, 1500,
+			smallLatency, smallCPU),
 		exchangeCase("text-100k", "REST API, POST of 100 KB text, 100 KB back", "rest", text100, text100, 300, 0, 0),
 		exchangeCase("text-1m-in", "REST API, POST of 1 MB text, 1 KB back", "rest", text1, small, 60, textLatency, 0),
 		exchangeCase("text-1m-out", "REST API, GET, 1 MB text back", "rest", nothing, text1, 60, textLatency, 0),
-		exchangeCase("binary-4m5-in", "REST API, POST of 4.5 MB binary, 1 KB back", "rest", binary, small, 20, binLatency, 0),
+		exchangeCase("binary-4m5-in", "REST API, POST of 4.5 MB binary, 1 KB back", "rest", binary, small, 20,
+			binLatency, 0),
 		exchangeCase("binary-4m5-out", "REST API, GET, 4.5 MB binary back", "rest", nothing, binary, 20, binLatency, 0),
-		{"stream-20m", "Streaming, 20 MB", "The app sends chunks of 32 KB as fast as they are taken.", (*bench).streamThroughput},
-		{"stream-first", "Streaming, first byte", "The app sends a second chunk only when the first one has come through.", (*bench).streamFirstByte},
-		{"concurrent-64", "64 concurrent invocations", "`AWS_LAMBDA_MAX_CONCURRENCY=64`; the next invocation is there " +
-			"when a worker asks for it. An adapter that asks with fewer workers gets fewer at once.", (*bench).concurrent},
-		{"start", "Start", "The app begins to listen at a random time up to 300 ms after the start of the adapter, and answers at once.", (*bench).start},
-		{"memory", "Memory", "Idle is before the first invocation; the rest is 10 000 REST invocations of 1 KB later, and after 4.5 MB both ways.", (*bench).memory},
-		{"gunicorn", "gunicorn with Flask as the app", "The sample app, as its container runs it.", (*bench).gunicornExchange},
+		{"stream-20m", "Streaming, 20 MB", "The app sends chunks of 32 KB as fast as they are taken.",
+			(*bench).streamThroughput},
+		{"stream-first", "Streaming, first byte",
+			"The app sends a second chunk only when the first one has come through.", (*bench).streamFirstByte},
+		{"concurrent-64", "64 concurrent invocations",
+			"`AWS_LAMBDA_MAX_CONCURRENCY=64`; the next invocation is there " +
+				"when a worker asks for it. An adapter that asks with fewer workers gets fewer at once.",
+			(*bench).concurrent},
+		{"start", "Start",
+			"The app begins to listen at a random time up to 300 ms after the start of the adapter, and answers at once.", (*bench).start},
+		{"memory", "Memory",
+			"Idle is before the first invocation; the rest is 10 000 REST invocations of 1 KB later, and after 4.5 MB both ways.", (*bench).memory},
+		{"gunicorn", "gunicorn with Flask as the app", "The sample app, as its container runs it.",
+			(*bench).gunicornExchange},
 	}
 }
 
@@ -83,7 +94,8 @@ func exchangeWorkload(source string, request, answer payload) workload {
 	if len(request.bytes) == 0 {
 		method = "GET"
 	}
-	return workload{method: method, request: request, reply: answer, gap: parkTime, event: newEvent(source, method, request)}
+	return workload{method: method, request: request, reply: answer, gap: parkTime, event: newEvent(source, method,
+		request)}
 }
 
 // exchangeCase measures invocations one at a time.
@@ -125,7 +137,8 @@ func (b *bench) eachAdapter(r *results, run func(int, adapter) error) error {
 	return b.eachRound(r, func() (func(int, adapter) error, error) { return run, nil })
 }
 
-func (b *bench) exchange(r *results, i int, a adapter, w workload, count int, base []float64, latency, cpu float64) error {
+func (b *bench) exchange(r *results, i int, a adapter, w workload, count int, base []float64, latency,
+	cpu float64) error {
 	e, err := launch(b.loop, a, w, true)
 	if err != nil {
 		return err
@@ -229,7 +242,8 @@ func (b *bench) concurrent(r *results) error {
 		}
 		took := microseconds(m.took)
 		r.add(figure{name: "workers", unit: ""}, i, float64(len(e.api.parked)))
-		r.add(figure{name: "throughput", unit: "1/s", ratio: 1.5, moreBetter: true}, i, float64(count)/m.elapsed.Seconds())
+		r.add(figure{name: "throughput", unit: "1/s", ratio: 1.5, moreBetter: true}, i,
+			float64(count)/m.elapsed.Seconds())
 		r.add(figure{name: "latency p50", unit: "us"}, i, quantile(took, 0.5))
 		r.add(figure{name: "latency p99", unit: "us"}, i, quantile(took, 0.99))
 		r.add(figure{name: "CPU per invocation", unit: "us"}, i, m.perInvocation(m.cpu))
@@ -256,8 +270,10 @@ func (b *bench) start(r *results) error {
 		if err != nil {
 			return err
 		}
-		r.add(figure{name: "process start to register", unit: "ms", digits: 2, ratio: 1, ceiling: 2.5}, i, median(registers))
-		r.add(figure{name: "app listens to first poll", unit: "ms", digits: 2, ratio: 0.15, ceiling: 0.5}, i, median(polls))
+		r.add(figure{name: "process start to register", unit: "ms", digits: 2, ratio: 1, ceiling: 2.5}, i,
+			median(registers))
+		r.add(figure{name: "app listens to first poll", unit: "ms", digits: 2, ratio: 0.15, ceiling: 0.5}, i,
+			median(polls))
 		r.add(figure{name: "binary", unit: "MB", digits: 2, ratio: 1, ceiling: 3}, i, float64(size.Size())/1e6)
 		return nil
 	})

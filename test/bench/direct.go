@@ -12,8 +12,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// direct exchanges a request with the app without an adapter. It runs in a thread of its own, because an adapter is a process
-// of its own: the app must be woken up for either.
+// direct exchanges a request with the app without an adapter. It runs in a thread of its own, because an adapter is a
+// process of its own: the app must be woken up for either.
 type direct struct {
 	port     int
 	request  []byte

@@ -26,8 +26,8 @@ type workload struct {
 }
 
 const (
-	// parkTime is how long an adapter waits for its next invocation: long enough for its threads to fall asleep, as they
-	// do in Lambda.
+	// parkTime is how long an adapter waits for its next invocation: long enough for its threads to fall asleep, as
+	// they do in Lambda.
 	parkTime = 100 * time.Microsecond
 	// patience is how long nothing may happen before a run has failed.
 	patience = 20 * time.Second
@@ -235,7 +235,8 @@ func exchangeDirectly(l *loop, w workload, count int) ([]time.Duration, error) {
 func directRequest(w workload) []byte {
 	head := fmt.Appendf(nil, "%s %s HTTP/1.1\r\nhost: 127.0.0.1\r\n", w.method, target)
 	if len(w.request.bytes) > 0 {
-		head = fmt.Appendf(head, "content-type: %s\r\ncontent-length: %d\r\n", w.request.mediaType, len(w.request.bytes))
+		head = fmt.Appendf(head, "content-type: %s\r\ncontent-length: %d\r\n", w.request.mediaType,
+			len(w.request.bytes))
 	}
 	return append(append(head, "\r\n"...), w.request.bytes...)
 }

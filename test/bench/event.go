@@ -75,8 +75,8 @@ func jsonBody(n int) payload {
 	return payload{mediaType: "application/json", bytes: []byte(b.String() + strings.Repeat(".", n-2-b.Len()) + `"}`)}
 }
 
-// htmlBody is text of n bytes as web pages have it: quotes, line ends and tabs to escape, one in twenty bytes, and letters
-// beyond ASCII.
+// htmlBody is text of n bytes as web pages have it: quotes, line ends and tabs to escape, one in twenty bytes, and
+// letters beyond ASCII.
 func htmlBody(n int) payload {
 	var b strings.Builder
 	for i := 0; b.Len() < n; i++ {

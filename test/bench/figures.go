@@ -45,8 +45,8 @@ func (r *results) add(f figure, adapter int, value float64) {
 	r.rows = append(r.rows, added)
 }
 
-// markdown writes the table: the medians of the rounds for each adapter, and the ratio of the first adapter to each other one,
-// also the median of the rounds, with the smallest and the largest.
+// markdown writes the table: the medians of the rounds for each adapter, and the ratio of the first adapter to each
+// other one, also the median of the rounds, with the smallest and the largest.
 func (r *results) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s\n\n", r.heading)

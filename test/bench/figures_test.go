@@ -8,7 +8,8 @@ import (
 )
 
 func TestTargets(t *testing.T) {
-	adapters := []adapter{{name: "ours"}, {name: "old", reference: true}, {name: "new", reference: true}, {name: "naive"}}
+	adapters := []adapter{{name: "ours"}, {name: "old", reference: true}, {name: "new", reference: true},
+		{name: "naive"}}
 	tests := []struct {
 		name   string
 		figure figure
@@ -17,11 +18,15 @@ func TestTargets(t *testing.T) {
 	}{
 		{"less is better, reached", figure{ratio: 0.6}, [][]float64{{3}, {6}, {5}, {1}}, "<= 0.60: yes"},
 		{"every reference counts", figure{ratio: 0.6}, [][]float64{{4}, {8}, {5}, {9}}, "<= 0.60: **no**"},
-		{"more is better, reached", figure{ratio: 1.5, moreBetter: true}, [][]float64{{3}, {2}, {1}, {9}}, ">= 1.50: yes"},
-		{"more is better, missed", figure{ratio: 1.5, moreBetter: true}, [][]float64{{3}, {2.1}, {1}, {9}}, ">= 1.50: **no**"},
+		{"more is better, reached", figure{ratio: 1.5, moreBetter: true}, [][]float64{{3}, {2}, {1}, {9}},
+			">= 1.50: yes"},
+		{"more is better, missed", figure{ratio: 1.5, moreBetter: true}, [][]float64{{3}, {2.1}, {1}, {9}},
+			">= 1.50: **no**"},
 		{"no reference, nothing to say", figure{ratio: 0.6}, [][]float64{{3}, nil, nil, {1}}, "<= 0.60"},
-		{"a ceiling needs no reference", figure{unit: "ms", ratio: 0.6, ceiling: 2}, [][]float64{{3}, nil, nil, {1}}, "<= 0.60, <= 2 ms: **no**"},
-		{"the median of the rounds counts", figure{unit: "ms", ceiling: 2}, [][]float64{{1, 9, 2}, nil, nil, nil}, "<= 2 ms: yes"},
+		{"a ceiling needs no reference", figure{unit: "ms", ratio: 0.6, ceiling: 2}, [][]float64{{3}, nil, nil, {1}},
+			"<= 0.60, <= 2 ms: **no**"},
+		{"the median of the rounds counts", figure{unit: "ms", ceiling: 2}, [][]float64{{1, 9, 2}, nil, nil, nil},
+			"<= 2 ms: yes"},
 		{"no target", figure{}, [][]float64{{1}, {1}, {1}, {1}}, ""},
 	}
 	for _, test := range tests {

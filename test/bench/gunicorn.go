@@ -67,7 +67,8 @@ func helloWorkload() workload {
 	event = bytes.ReplaceAll(event, []byte("/bench/items/42"), []byte(helloPath))
 	event = bytes.ReplaceAll(event, []byte(`{"page":"7"}`), []byte(`{"name":"bench"}`))
 	event = bytes.ReplaceAll(event, []byte(`{"page":["7"]}`), []byte(`{"name":["bench"]}`))
-	return workload{event: event, gap: parkTime, reply: payload{mediaType: "application/json", bytes: []byte(helloBody)}}
+	return workload{event: event, gap: parkTime, reply: payload{mediaType: "application/json",
+		bytes: []byte(helloBody)}}
 }
 
 // startGunicorn runs the sample app the way its container does, and waits until it answers.

@@ -121,7 +121,8 @@ func (l *loop) run(done func() bool, patience time.Duration) error {
 // poll serves what is ready within the given number of milliseconds, and returns the number of ready sockets.
 //
 // The raw system call keeps the Go scheduler out: an ordinary one would hand this thread's processor away on every
-// wait, and wake another thread for that. Go's preemption signal still ends the wait, so that the garbage collector can run.
+// wait, and wake another thread for that. Go's preemption signal still ends the wait, so that the garbage collector
+// can run.
 func (l *loop) poll(milliseconds int) int {
 	n, _, number := syscall.RawSyscall6(syscall.SYS_EPOLL_PWAIT, uintptr(l.epoll),
 		uintptr(pointer(&l.events[0])), uintptr(len(l.events)), uintptr(milliseconds), 0, 0)

@@ -1,15 +1,16 @@
 //go:build linux
 
-// Command bench measures adapters side by side: each gets the same events from the same Runtime API and has the same app behind
-// it, in turn, round after round.
+// Command bench measures adapters side by side: each gets the same events from the same Runtime API and has the same
+// app behind it, in turn, round after round.
 //
 //	go run ./test/bench                                  everything, beside the reference and the naive adapter
 //	go run ./test/bench -quick                           a minute, to see that all is in order
 //	go run ./test/bench -adapter a=PATH -adapter b=PATH -cases 'rest|stream'
 //
-// The Runtime API and the app run in one thread of this process and answer with prepared bytes, so that what is seen is the
-// adapter. The measured time begins when the event is handed to a waiting worker and ends when its reply was received; every
-// reply, and every request that the app receives, is compared with what it must be, and a wrong one fails the run.
+// The Runtime API and the app run in one thread of this process and answer with prepared bytes, so that what is seen
+// is the adapter. The measured time begins when the event is handed to a waiting worker and ends when its reply was
+// received; every reply, and every request that the app receives, is compared with what it must be, and a wrong one
+// fails the run.
 package main
 
 import (
@@ -26,13 +27,16 @@ import (
 
 func main() {
 	var adapters adapterFlags
-	flag.Var(&adapters, "adapter", "adapter to measure, as PATH or NAME=PATH; repeat it to compare. Ratios are those of the first one")
+	flag.Var(&adapters, "adapter",
+		"adapter to measure, as PATH or NAME=PATH; repeat it to compare. Ratios are those of the first one")
 	quick := flag.Bool("quick", false, "few rounds of few invocations: whether it works, not how fast it is")
 	rounds := flag.Int("rounds", 9, "rounds of each case; at least 7 give a fair median")
-	count := flag.Int("n", 0, "invocations of each round, in place of the case's own number; a long round is what a profiler needs")
+	count := flag.Int("n", 0,
+		"invocations of each round, in place of the case's own number; a long round is what a profiler needs")
 	only := flag.String("cases", "", "regular expression for the names of the cases to run")
 	list := flag.Bool("list", false, "list the cases and exit")
-	out := flag.String("out", "", "Markdown file for the report, besides standard output. If it has the lines "+reportBegin+" and "+reportEnd+
+	out := flag.String("out", "", "Markdown file for the report, besides standard output. If it has the lines "+
+		reportBegin+" and "+reportEnd+
 		", what stands between them is replaced")
 	flag.Parse()
 	if *quick {
@@ -98,8 +102,8 @@ func choose(only string) (chosen []benchCase, err error) {
 
 // measure runs the cases and prints their tables as they are done.
 func (b *bench) measure(chosen []benchCase) (all []*results, err error) {
-	// The thread that serves the sockets does not give way to the Go scheduler, so there are more places than processors.
-	// Garbage is collected between the cases only, unless there is much of it.
+	// The thread that serves the sockets does not give way to the Go scheduler, so there are more places than
+	// processors. Garbage is collected between the cases only, unless there is much of it.
 	runtime.GOMAXPROCS(max(8, runtime.NumCPU()))
 	runtime.LockOSThread()
 	debug.SetGCPercent(-1)

@@ -9,9 +9,11 @@ func TestMessageIsWholeAtItsLastByte(t *testing.T) {
 		{"no body", "GET / HTTP/1.1\r\nhost: a\r\n\r\n", ""},
 		{"a length", "POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\nhello", "hello"},
 		{"a length of nothing", "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", ""},
-		{"chunks", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nA\r\n, world...\r\n0\r\n\r\n", "hello, world..."},
+		{"chunks", "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nA\r\n, world...\r\n0\r\n\r\n",
+			"hello, world..."},
 		{"trailers", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\na: 1\r\nb: 2\r\n\r\n", "x"},
-		{"line ends in a chunk", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\n\r\n\r\n\r\n0\r\n\r\n", "\r\n\r\n"},
+		{"line ends in a chunk", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\n\r\n\r\n\r\n0\r\n\r\n",
+			"\r\n\r\n"},
 		{"no chunk but the last", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n", ""},
 	}
 	for _, test := range tests {

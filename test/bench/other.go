@@ -9,6 +9,7 @@ import (
 )
 
 func main() {
-	fmt.Fprintln(os.Stderr, "bench: this needs Linux, whose kernel keeps the figures (epoll, /proc); run it in a Linux container")
+	fmt.Fprintln(os.Stderr,
+		"bench: this needs Linux, whose kernel keeps the figures (epoll, /proc); run it in a Linux container")
 	os.Exit(1)
 }

@@ -91,7 +91,8 @@ func (p *process) usage() (u usage, err error) {
 			if err != nil {
 				continue // a thread has ended in between
 			}
-			u.switches += statusNumber(status, "voluntary_ctxt_switches") + statusNumber(status, "nonvoluntary_ctxt_switches")
+			u.switches += statusNumber(status, "voluntary_ctxt_switches") + statusNumber(status,
+				"nonvoluntary_ctxt_switches")
 		}
 		status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 		if err != nil {

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// reply is what an adapter must post for the app's response. A reply that is byte for byte like one that was right is right;
-// every other is read in full.
+// reply is what an adapter must post for the app's response. A reply that is byte for byte like one that was right is
+// right; every other is read in full.
 type reply struct {
 	body     payload
 	streamed bool

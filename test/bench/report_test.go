@@ -12,8 +12,10 @@ func TestReportReplacesWhatIsBetweenTheMarks(t *testing.T) {
 	for _, row := range []struct{ rule, file, want string }{
 		{"a new file", "", "NEW\n"},
 		{"a file without marks", "old\n", "NEW\n"},
-		{"marks with nothing between", "a\n" + marks + "\nz\n", "a\n" + reportBegin + "\n\nNEW\n" + reportEnd + "\nz\n"},
-		{"marks around an old report", "a\n" + reportBegin + "\nold\n\n" + reportEnd + "\nz", "a\n" + reportBegin + "\n\nNEW\n" + reportEnd + "\nz"},
+		{"marks with nothing between", "a\n" + marks + "\nz\n", "a\n" + reportBegin + "\n\nNEW\n" + reportEnd +
+			"\nz\n"},
+		{"marks around an old report", "a\n" + reportBegin + "\nold\n\n" + reportEnd + "\nz", "a\n" + reportBegin +
+			"\n\nNEW\n" + reportEnd + "\nz"},
 		{"an end without a begin", reportEnd + "\nold", "NEW\n"},
 	} {
 		if got := string(within([]byte(row.file), "NEW\n")); got != row.want {
@@ -23,7 +25,8 @@ func TestReportReplacesWhatIsBetweenTheMarks(t *testing.T) {
 }
 
 func TestSummaryHasTheFiguresWithATarget(t *testing.T) {
-	r := &results{heading: "Case", adapters: []adapter{{name: "ours"}, {name: "reference 1", reference: true}, {name: "naive"}}}
+	r := &results{heading: "Case", adapters: []adapter{{name: "ours"}, {name: "reference 1", reference: true},
+		{name: "naive"}}}
 	for i := range r.adapters {
 		r.add(figure{name: "p50", unit: "us", ratio: 0.6}, i, float64(10*(i+1)))
 		r.add(figure{name: "p99", unit: "us"}, i, 1)

@@ -60,7 +60,8 @@ func (a *webApp) sameBody(c *conn) bool {
 func (a *webApp) refuse(c *conn, why string) {
 	text := why + ": " + string(c.in[:c.head])
 	c.consume()
-	c.send(fmt.Appendf(nil, "HTTP/1.1 500 Internal Server Error\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n%s",
+	c.send(fmt.Appendf(nil,
+		"HTTP/1.1 500 Internal Server Error\r\ncontent-type: text/plain\r\ncontent-length: %d\r\n\r\n%s",
 		len(text), text))
 }
 
@@ -82,16 +83,18 @@ func (a *webApp) close(l *loop) {
 
 // wholeResponse is a response whose length is known.
 func wholeResponse(body payload) []byte {
-	head := fmt.Appendf(nil, "HTTP/1.1 200 OK\r\ndate: Thu, 12 Mar 2026 19:03:58 GMT\r\nserver: bench\r\ncontent-type: %s\r\n"+
-		"cache-control: no-store\r\ncontent-length: %d\r\n\r\n", body.mediaType, len(body.bytes))
+	head := fmt.Appendf(nil,
+		"HTTP/1.1 200 OK\r\ndate: Thu, 12 Mar 2026 19:03:58 GMT\r\nserver: bench\r\ncontent-type: %s\r\n"+
+			"cache-control: no-store\r\ncontent-length: %d\r\n\r\n", body.mediaType, len(body.bytes))
 	return append(head, body.bytes...)
 }
 
-// chunkedResponse is a response in chunks, as frameworks stream it. It returns the response up to and with the first chunk,
-// and the rest.
+// chunkedResponse is a response in chunks, as frameworks stream it. It returns the response up to and with the first
+// chunk, and the rest.
 func chunkedResponse(body payload, chunk int) (first, rest []byte) {
-	first = fmt.Appendf(nil, "HTTP/1.1 200 OK\r\ndate: Thu, 12 Mar 2026 19:03:58 GMT\r\nserver: bench\r\ncontent-type: %s\r\n"+
-		"transfer-encoding: chunked\r\n\r\n", body.mediaType)
+	first = fmt.Appendf(nil,
+		"HTTP/1.1 200 OK\r\ndate: Thu, 12 Mar 2026 19:03:58 GMT\r\nserver: bench\r\ncontent-type: %s\r\n"+
+			"transfer-encoding: chunked\r\n\r\n", body.mediaType)
 	left := body.bytes
 	for dst := &first; len(left) > 0; dst = &rest {
 		n := min(chunk, len(left))

@@ -44,15 +44,18 @@ type lane struct {
 }
 
 func newLane(seed uint64, number int, name string, count int) *lane {
-	l := &lane{name: name, seed: seed, number: number, count: count, workers: 1, again: make(chan *lambda.Invocation, 16), events: make(chan struct{}),
-		records: map[int]*record{}, unseen: map[int]bool{}, outcomes: map[string]int{}, faults: map[string]int{}, usage: usage{heap: [4]int{-1, -1, -1, -1}}}
+	l := &lane{name: name, seed: seed, number: number, count: count, workers: 1, again: make(chan *lambda.Invocation,
+		16), events: make(chan struct{}),
+		records: map[int]*record{}, unseen: map[int]bool{}, outcomes: map[string]int{}, faults: map[string]int{},
+		usage: usage{heap: [4]int{-1, -1, -1, -1}}}
 	if name == "concurrent" {
 		l.workers = 4
 	}
 	return l
 }
 
-// The margin before the deadline at which the adapter ends an exchange, and the deadlines of hanging and of other invocations.
+// The margin before the deadline at which the adapter ends an exchange, and the deadlines of hanging and of other
+// invocations.
 const (
 	margin       = 50 * time.Millisecond
 	hangDeadline = margin + 40*time.Millisecond

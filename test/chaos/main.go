@@ -1,12 +1,14 @@
-// Command chaos runs the adapter between an application and a Runtime API that fail on schedule, and checks that nothing is lost:
+// Command chaos runs the adapter between an application and a Runtime API that fail on schedule, and checks that
+// nothing is lost:
 //
 //	go run ./test/chaos -n 10000 -seed 7
 //
-// The schedule is a function of the seed: which invocation meets which fault does not change from run to run. Three adapters share
-// the invocations, each with servers of its own: one worker with buffered replies, one worker that streams, four workers at once.
-// At the end every invocation must have had exactly one answer, of a kind that its fault allows; the application must have seen no
-// request twice that must not be sent twice; every byte must have arrived; the adapters must hold no more memory, threads,
-// descriptors and goroutines than at the start. The command exits 1 and lists what was wrong otherwise.
+// The schedule is a function of the seed: which invocation meets which fault does not change from run to run. Three
+// adapters share the invocations, each with servers of its own: one worker with buffered replies, one worker that
+// streams, four workers at once. At the end every invocation must have had exactly one answer, of a kind that its
+// fault allows; the application must have seen no request twice that must not be sent twice; every byte must have
+// arrived; the adapters must hold no more memory, threads, descriptors and goroutines than at the start. The command
+// exits 1 and lists what was wrong otherwise.
 package main
 
 import (

@@ -14,7 +14,8 @@ import (
 const lost = "lost by the Runtime API"
 
 // errorTypes are the types that the adapter may report.
-var errorTypes = []string{"Function.AppConnectError", "Function.AppBadResponse", "Function.AppTimeout", "Function.AppNotReady",
+var errorTypes = []string{"Function.AppConnectError", "Function.AppBadResponse", "Function.AppTimeout",
+	"Function.AppNotReady",
 	"Function.HttpStatusError", "Function.BadEvent", "Function.ResponseSizeTooLarge", "Runtime.AdapterError"}
 
 // outcome judges an answer: what kind it is, and whether its bytes are those that the application sent.

@@ -91,14 +91,19 @@ type weighted[T any] struct {
 	times int
 }
 
-var appFaults = []weighted[appFault]{{appResetsHead, 15}, {appResets, 20}, {appCloses, 20}, {appHalfHead, 15}, {appHalfBody, 20},
-	{appWrongLength, 15}, {appTooMuch, 20}, {appGarbage, 15}, {appSlow, 20}, {appHangs, 5}, {appHangsInBody, 5}, {appEarly, 15}, {appServes, 815}}
+var appFaults = []weighted[appFault]{{appResetsHead, 15}, {appResets, 20}, {appCloses, 20}, {appHalfHead, 15},
+	{appHalfBody, 20},
+	{appWrongLength, 15}, {appTooMuch, 20}, {appGarbage, 15}, {appSlow, 20}, {appHangs, 5}, {appHangsInBody, 5},
+	{appEarly, 15}, {appServes, 815}}
 
-var nextFaults = []weighted[nextFault]{{nextResets, 10}, {nextFails, 10}, {nextHalf, 10}, {nextDribbles, 15}, {nextCloses, 15}, {nextDelivers, 940}}
+var nextFaults = []weighted[nextFault]{{nextResets, 10}, {nextFails, 10}, {nextHalf, 10}, {nextDribbles, 15},
+	{nextCloses, 15}, {nextDelivers, 940}}
 
-var answerFaults = []weighted[answerFault]{{answerGone, 10}, {answerTooLarge, 5}, {answerFails, 5}, {answerResetsHead, 10}, {answerResets, 10}, {answerTaken, 960}}
+var answerFaults = []weighted[answerFault]{{answerGone, 10}, {answerTooLarge, 5}, {answerFails, 5}, {answerResetsHead,
+	10}, {answerResets, 10}, {answerTaken, 960}}
 
-var freezes = []weighted[freeze]{{freezeIdle, 8}, {freezeAtApp, 8}, {freezeAll, 8}, {freezeClosed, 8}, {freezeNever, 968}}
+var freezes = []weighted[freeze]{{freezeIdle, 8}, {freezeAtApp, 8}, {freezeAll, 8}, {freezeClosed, 8}, {freezeNever,
+	968}}
 
 var befores = []weighted[before]{{beforeRestart, 10}, {beforeRefusing, 4}, {beforeNothing, 986}}
 
@@ -156,13 +161,14 @@ func (p *plan) reconcile() {
 	case appHalfBody:
 		p.reply = append(p.reply, "two halves"...)
 	case appEarly:
-		// When a connection is closed with the request unread, the kernel drops what it has not handed over yet: no more than fits
-		// on the way, however long the adapter does not read.
+		// When a connection is closed with the request unread, the kernel drops what it has not handed over yet: no
+		// more than fits on the way, however long the adapter does not read.
 		p.reply = p.reply[:min(len(p.reply), 16<<10)]
 	}
 }
 
-// awaitsHandingOut tells whether the application can hold the answer back until the event is handed out and the connection closed.
+// awaitsHandingOut tells whether the application can hold the answer back until the event is handed out and the
+// connection closed.
 func (p plan) awaitsHandingOut() bool {
 	return p.before != beforeRefusing && p.app != appResetsHead && p.app != appEarly && !p.hangs()
 }

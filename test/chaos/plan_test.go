@@ -14,7 +14,8 @@ func total[T any](choices []weighted[T]) (sum int) {
 }
 
 func TestWeightsAddUp(t *testing.T) {
-	for name, sum := range map[string]int{"application": total(appFaults), "next": total(nextFaults), "answer": total(answerFaults),
+	for name, sum := range map[string]int{"application": total(appFaults), "next": total(nextFaults),
+		"answer": total(answerFaults),
 		"freeze": total(freezes), "before": total(befores)} {
 		if sum != 1000 {
 			t.Errorf("the weights of %s add up to %d, want 1000", name, sum)
@@ -47,7 +48,8 @@ func TestPlans(t *testing.T) {
 			t.Errorf("a fault of one worker strikes the others: %s", q)
 		}
 	}
-	for _, faults := range [][]any{kinds(appFaults), kinds(nextFaults), kinds(answerFaults), kinds(freezes), kinds(befores)} {
+	for _, faults := range [][]any{kinds(appFaults), kinds(nextFaults), kinds(answerFaults), kinds(freezes),
+		kinds(befores)} {
 		for _, fault := range faults {
 			if !seen[fault] {
 				t.Errorf("%q never comes", fault)

@@ -66,8 +66,8 @@ func (l *lane) next(x *lambda.Exchange) {
 	}
 }
 
-// takePolled waits for an invocation to answer a poll with. The poll is over when there is one: what the adapter does with the answer
-// it may have done before this goroutine goes on.
+// takePolled waits for an invocation to answer a poll with. The poll is over when there is one: what the adapter does
+// with the answer it may have done before this goroutine goes on.
 func (l *lane) takePolled(x *lambda.Exchange) *lambda.Invocation {
 	l.polls.Add(1)
 	l.happen()

@@ -11,20 +11,21 @@ import (
 	"lambda-web/test/conformance"
 )
 
-// What the adapter may hold beyond what it held after the first invocations. How much memory it has from the system is a matter of
-// when the collector ran; what grows without end is seen in the memory that is still in use after a collection.
+// What the adapter may hold beyond what it held after the first invocations. How much memory it has from the system
+// is a matter of when the collector ran; what grows without end is seen in the memory that is still in use after a
+// collection.
 const (
 	moreMemory  = 40 << 10 // KiB from the system, at any time
 	moreHeap    = 8        // MiB in use, per worker: buffers that it keeps, and those of a large invocation under way
 	firstSample = 200      // invocations before the first measurement, and between two
 )
 
-// mostThreads is a bound for threads: one for each processor and for each goroutine that may be in a system call, and the
-// runtime's own. Idle threads are not returned.
+// mostThreads is a bound for threads: one for each processor and for each goroutine that may be in a system call, and
+// the runtime's own. Idle threads are not returned.
 func (l *lane) mostThreads() int { return runtime.NumCPU() + 2*l.workers + 12 }
 
-// goroutinesAtRest is how many goroutines an idle adapter has: the main one, which is the worker where there is only one, the
-// extension's poll, the one that waits for signals, and the workers where there are several.
+// goroutinesAtRest is how many goroutines an idle adapter has: the main one, which is the worker where there is only
+// one, the extension's poll, the one that waits for signals, and the workers where there are several.
 func (l *lane) goroutinesAtRest() int {
 	if l.workers == 1 {
 		return 3
@@ -119,7 +120,8 @@ func (l *lane) checkGoroutines() {
 		}
 	}
 	if l.usage.goroutines != l.goroutinesAtRest() {
-		l.finding("%d goroutines, and an idle adapter has %d; it wrote:\n%s", l.usage.goroutines, l.goroutinesAtRest(), dump)
+		l.finding("%d goroutines, and an idle adapter has %d; it wrote:\n%s", l.usage.goroutines,
+			l.goroutinesAtRest(), dump)
 	}
 }
 

@@ -102,7 +102,8 @@ func TestAppThatDoesNotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	once := begin(t, "-mode", "process", "-port", "0", "-watch=false", "-app", app)
-	if code := once.ExitCode(); code != 1 || !strings.Contains(once.Log(), "No module named 'no_such_module'") || strings.Contains(once.Log(), "Ready in ") {
+	if code := once.ExitCode(); code != 1 || !strings.Contains(once.Log(), "No module named 'no_such_module'") ||
+		strings.Contains(once.Log(), "Ready in ") {
 		t.Errorf("without a watch: exit code %d\n%s", code, once.Log())
 	}
 
@@ -110,7 +111,8 @@ func TestAppThatDoesNotStart(t *testing.T) {
 	if err := c.Ready(patience); err == nil || !strings.Contains(err.Error(), "the app does not") {
 		t.Fatalf("the app is ready: %v", err)
 	}
-	if line := c.waitFor("Not started; the next change is tried again."); !strings.Contains(line, "Runtime exited with error: exit status 1") {
+	if line := c.waitFor("Not started; the next change is tried again."); !strings.Contains(line,
+		"Runtime exited with error: exit status 1") {
 		t.Errorf("the line is %q", line)
 	}
 	c.waitFor("No module named 'no_such_module'")
@@ -122,8 +124,8 @@ func TestAppThatDoesNotStart(t *testing.T) {
 	}
 }
 
-// Starts at once in one checkout, of one app whose packages are not installed yet, do not get in each other's way: what one
-// of them makes is whole for the others.
+// Starts at once in one checkout, of one app whose packages are not installed yet, do not get in each other's way:
+// what one of them makes is whole for the others.
 func TestStartsAtOnceInOneCheckout(t *testing.T) {
 	const packages = "test/cloud/testdata/gunicorn-app"
 	requirePackages(t, packages+"/requirements.txt")
@@ -135,7 +137,8 @@ func TestStartsAtOnceInOneCheckout(t *testing.T) {
 	for range 2 { // the packages change between the rounds
 		var clouds []*cloud
 		for range 3 {
-			clouds = append(clouds, begin(t, "-mode", "process", "-port", "0", "-watch=false", "-c", onDemand, "-app", app))
+			clouds = append(clouds, begin(t, "-mode", "process", "-port", "0", "-watch=false", "-c", onDemand, "-app",
+				app))
 		}
 		for _, c := range clouds {
 			if err := c.Ready(patience); err != nil {

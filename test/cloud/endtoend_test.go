@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// TestCheck70_S_AdapterAndGunicorn: the adapter and gunicorn behind gateway and sandbox. What the checks named say about
-// events and answers holds for the requests and answers of the app.
+// TestCheck70_S_AdapterAndGunicorn: the adapter and gunicorn behind gateway and sandbox. What the checks named say
+// about events and answers holds for the requests and answers of the app.
 func TestCheck70_S_AdapterAndGunicorn(t *testing.T) {
 	requirePackages(t, "test/cloud/testdata/gunicorn-app/requirements.txt")
 	c := start(t, "-app", "test/cloud/testdata/gunicorn-app")
@@ -31,7 +31,8 @@ func TestCheck70_S_AdapterAndGunicorn(t *testing.T) {
 		if err := json.Unmarshal([]byte(app.Context), &context); err != nil {
 			t.Fatalf("request context %q: %v", app.Context, err)
 		}
-		if app.Path != "/a/b" || context.ResourcePath != "/{proxy+}" || context.Path != "/"+context.Stage+"/a/b" || !strings.HasSuffix(c.URL, "/"+context.Stage) {
+		if app.Path != "/a/b" || context.ResourcePath != "/{proxy+}" || context.Path != "/"+context.Stage+"/a/b" ||
+			!strings.HasSuffix(c.URL, "/"+context.Stage) {
 			t.Errorf("the app saw %q, the context is %+v", app.Path, context)
 		}
 	})
@@ -58,12 +59,15 @@ func TestCheck70_S_AdapterAndGunicorn(t *testing.T) {
 		}
 	})
 	t.Run("Check36_headers_of_the_app_that_are_renamed", func(t *testing.T) {
-		for name, want := range map[string]string{"Server": "gunicorn", "Www-Authenticate": `Basic realm="app"`, "Date": " GMT", "Content-Length": "7"} {
-			if got := response.Header.Values("X-Amzn-Remapped-" + name); len(got) != 1 || !strings.Contains(got[0], want) {
+		for name, want := range map[string]string{"Server": "gunicorn", "Www-Authenticate": `Basic realm="app"`,
+			"Date": " GMT", "Content-Length": "7"} {
+			if got := response.Header.Values("X-Amzn-Remapped-" + name); len(got) != 1 || !strings.Contains(got[0],
+				want) {
 				t.Errorf("X-Amzn-Remapped-%s is %q, want one with %q", name, got, want)
 			}
 		}
-		for name, want := range map[string]int{"Server": 0, "Www-Authenticate": 0, "Connection": 1} { // the gateway's own connection
+		for name, want := range map[string]int{"Server": 0, "Www-Authenticate": 0,
+			"Connection": 1} { // the gateway's own connection
 			if got := response.Header.Values(name); len(got) != want {
 				t.Errorf("%s is %q, want %d", name, got, want)
 			}
@@ -72,7 +76,8 @@ func TestCheck70_S_AdapterAndGunicorn(t *testing.T) {
 			t.Errorf("X-Amzn-Remapped-Connection %q: the adapter keeps to itself what is about its own connection", got)
 		}
 		date, err := http.ParseTime(response.Header.Get("Date"))
-		if dates := response.Header.Values("Date"); len(dates) != 1 || err != nil || time.Since(date).Abs() > time.Minute {
+		if dates := response.Header.Values("Date"); len(dates) != 1 || err != nil ||
+			time.Since(date).Abs() > time.Minute {
 			t.Errorf("Date %q", dates)
 		}
 		if response.ContentLength != 7 || string(body) != "headers" {
@@ -90,7 +95,8 @@ func TestCheck70_S_AdapterAndGunicorn(t *testing.T) {
 // requirePackages skips the test where the Python packages of an app cannot be had.
 func requirePackages(t *testing.T, requirements string) {
 	t.Helper()
-	pip := exec.Command("python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest", t.TempDir(), "--requirement", requirements)
+	pip := exec.Command("python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+		"--dest", t.TempDir(), "--requirement", requirements)
 	if out, err := pip.CombinedOutput(); err != nil {
 		t.Skipf("the Python packages of the app cannot be had: %v %s", err, out)
 	}

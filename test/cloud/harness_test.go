@@ -61,8 +61,8 @@ type cloud struct {
 // onDemand is for tests about the init: it comes with the first request, within its limits.
 const onDemand = "provisionedConcurrency=0"
 
-// start runs the local cloud on a free port with further arguments and waits until it is ready or ends. The app is ready
-// before the first request: a machine that takes long to start it has the time.
+// start runs the local cloud on a free port with further arguments and waits until it is ready or ends. The app is
+// ready before the first request: a machine that takes long to start it has the time.
 func start(t *testing.T, args ...string) *cloud {
 	t.Helper()
 	return startAs(t, append([]string{"-mode", "process"}, args...)...)
@@ -73,7 +73,8 @@ func startAs(t *testing.T, args ...string) *cloud {
 	t.Helper()
 	// A port of its own for the app: whatever else runs on this machine does not matter.
 	app := fmt.Sprintf("port=%d", freePort(t))
-	c := begin(t, append([]string{"-port", "0", "-watch=false", "-c", app, "-c", "provisionedConcurrency=1"}, args...)...)
+	c := begin(t, append([]string{"-port", "0", "-watch=false", "-c", app, "-c", "provisionedConcurrency=1"},
+		args...)...)
 	if err := c.Ready(patience); err != nil {
 		t.Fatal(err)
 	}

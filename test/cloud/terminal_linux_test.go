@@ -40,7 +40,8 @@ func TestSilentTerminal(t *testing.T) {
 	withStart, started := time.Since(started), time.Now()
 	text, err := os.ReadFile(source)
 	if err == nil {
-		err = os.WriteFile(source, []byte(strings.Replace(string(text), `("X-Empty", "no")`, `("X-Empty", "yes")`, 1)), 0o644)
+		err = os.WriteFile(source, []byte(strings.Replace(string(text), `("X-Empty", "no")`, `("X-Empty", "yes")`,
+			1)), 0o644)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -48,10 +49,12 @@ func TestSilentTerminal(t *testing.T) {
 	screen.waitFor(t, "Deployed ")
 	withChange := time.Since(started)
 
-	t.Logf("start: %s without a terminal, %s with one; change: %s and %s", withoutStart, withStart, withoutChange, withChange)
+	t.Logf("start: %s without a terminal, %s with one; change: %s and %s", withoutStart, withStart, withoutChange,
+		withChange)
 	const margin = 3 * time.Second // who asks a terminal waits for 5 s
 	if withStart > withoutStart+margin || withChange > withoutChange+margin {
-		t.Errorf("on a terminal the start takes %s instead of %s, a change %s instead of %s", withStart, withoutStart, withChange, withoutChange)
+		t.Errorf("on a terminal the start takes %s instead of %s, a change %s instead of %s", withStart, withoutStart,
+			withChange, withoutChange)
 	}
 }
 

@@ -40,10 +40,12 @@ func onTerminal(t *testing.T, environment []string, args ...string) *console {
 	if err != nil {
 		t.Skipf("no pseudo-terminal: %v", err)
 	}
-	if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: columns}); err != nil {
+	if err := unix.IoctlSetWinsize(int(master.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24,
+		Col: columns}); err != nil {
 		t.Fatal(err)
 	}
-	arguments := append([]string{"-bin", bin, "-mode", "process", "-port", "0", "-c", fmt.Sprintf("port=%d", freePort(t))}, args...)
+	arguments := append([]string{"-bin", bin, "-mode", "process", "-port", "0", "-c", fmt.Sprintf("port=%d",
+		freePort(t))}, args...)
 	command := exec.Command(filepath.Join(bin, "local"), arguments...)
 	command.Stdin, command.Stdout, command.Stderr = slave, slave, slave
 	command.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
@@ -138,7 +140,8 @@ func TestTerminal(t *testing.T) {
 	}
 	c := onTerminal(t, nil, "-app", app)
 	url := c.await(0, addressAlone)[1]
-	if shown := c.shown(); strings.Contains(shown, "arn:aws:") || strings.Contains(shown, "REPORT") || !strings.HasSuffix(shown, url+"\x1b[m\r\n\r\n") {
+	if shown := c.shown(); strings.Contains(shown, "arn:aws:") || strings.Contains(shown, "REPORT") ||
+		!strings.HasSuffix(shown, url+"\x1b[m\r\n\r\n") {
 		t.Errorf("the start shows\n%q", shown)
 	}
 	get := func(path string) {
@@ -162,7 +165,8 @@ func TestTerminal(t *testing.T) {
 	if err := os.WriteFile(source, append(text, "("...), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	c.await(before, `(?s)Changed: .*\x1b\[31m[^\r]*.*Runtime.ExitError.*Not deployed; what served before goes on serving\.`)
+	c.await(before,
+		`(?s)Changed: .*\x1b\[31m[^\r]*.*Runtime.ExitError.*Not deployed; what served before goes on serving\.`)
 	if err := os.WriteFile(source, []byte(strings.Replace(string(text), `"one"`, `"two"`, 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -178,24 +182,29 @@ func TestTerminal(t *testing.T) {
 		t.Errorf("q ended it with code %d", code)
 	}
 	for line := range strings.SplitSeq(c.shown(), "\r\n") {
-		if width := ansi.StringWidth(line); width > columns && !strings.Contains(line, app) && !strings.HasPrefix(line, "asked for /a-long-path/") {
+		if width := ansi.StringWidth(line); width > columns && !strings.Contains(line, app) &&
+			!strings.HasPrefix(line, "asked for /a-long-path/") {
 			t.Errorf("a line of %d columns: %q", width, line)
 		}
 	}
 }
 
-// NO_COLOR takes the colours; a build server, LOG=cloudwatch and anything that is no terminal get the lines of CloudWatch,
-// LOG=platform has them beside the requests.
+// NO_COLOR takes the colours; a build server, LOG=cloudwatch and anything that is no terminal get the lines of
+// CloudWatch, LOG=platform has them beside the requests.
 func TestTerminalThatIsToldOtherwise(t *testing.T) {
 	for rule, test := range map[string]struct {
 		environment, args []string
 		address           string
 		has, hasNot       string
 	}{
-		"NO_COLOR":       {[]string{"NO_COLOR=1"}, nil, addressAlone, `\r\nGET /x 200 [0-9.]+ ms  warm, init`, `\x1b|REPORT`},
-		"CI":             {[]string{"CI=true"}, nil, ` url +: +(http\S+)`, `sandbox-1 \| REPORT RequestId`, `\x1b|GET /x 200`},
-		"LOG=cloudwatch": {nil, []string{"-log", "cloudwatch"}, ` url +: +(http\S+)`, `sandbox-1 \| REPORT RequestId`, `\x1b|GET /x 200`},
-		"LOG=platform":   {nil, []string{"-log", "platform"}, addressAlone, `GET /x 200 [^$]*\x1b\[2mREPORT RequestId`, `sandbox-1 \|`},
+		"NO_COLOR": {[]string{"NO_COLOR=1"}, nil, addressAlone, `\r\nGET /x 200 [0-9.]+ ms  warm, init`,
+			`\x1b|REPORT`},
+		"CI": {[]string{"CI=true"}, nil, ` url +: +(http\S+)`, `sandbox-1 \| REPORT RequestId`,
+			`\x1b|GET /x 200`},
+		"LOG=cloudwatch": {nil, []string{"-log", "cloudwatch"}, ` url +: +(http\S+)`, `sandbox-1 \| REPORT RequestId`,
+			`\x1b|GET /x 200`},
+		"LOG=platform": {nil, []string{"-log", "platform"}, addressAlone,
+			`GET /x 200 [^$]*\x1b\[2mREPORT RequestId`, `sandbox-1 \|`},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			c := onTerminal(t, test.environment, append([]string{"-watch=false", "-app", streamApp}, test.args...)...)

@@ -33,7 +33,8 @@ func TestWatchApp(t *testing.T) {
 		{"an app that ends at once", "import os; os._exit(3)", "Runtime exited with error: exit status 3"},
 	} {
 		printed := c.Printed()
-		c.edit(source, "import json\n", "import json\n"+broken.line+"\n", "Not deployed; what served before goes on serving.")
+		c.edit(source, "import json\n", "import json\n"+broken.line+"\n",
+			"Not deployed; what served before goes on serving.")
 		c.waitAfter(printed, broken.why)
 		if now() != "changed" {
 			t.Errorf("after %s the app answers %q", broken.name, now())
@@ -83,16 +84,24 @@ func TestWatchProject(t *testing.T) {
 		why            string // a line before that
 	}{
 		{"Pulumi.dev.yaml", "memory: 512", "memory: 768", "Deployed Function version 2, ", "Changed: Pulumi.dev.yaml"},
-		{"Pulumi.dev.yaml", "memory: 768", "memory: 64", "Not deployed; what served before goes on serving.", `  - memory: "64" is not allowed`},
-		{"Pulumi.dev.yaml", "memory: 64", "memory: [", "Not deployed; what served before goes on serving.", "parse Pulumi.dev.yaml"},
+		{"Pulumi.dev.yaml", "memory: 768", "memory: 64", "Not deployed; what served before goes on serving.",
+			`  - memory: "64" is not allowed`},
+		{"Pulumi.dev.yaml", "memory: 64", "memory: [", "Not deployed; what served before goes on serving.",
+			"parse Pulumi.dev.yaml"},
 		{"Pulumi.dev.yaml", "memory: [", "memory: 768", "Nothing to deploy", "Changed: Pulumi.dev.yaml"},
-		{"Pulumi.dev.yaml", "app: first", "app: second", "Nothing to deploy", "Changed: Pulumi.dev.yaml"}, // but what is watched
-		{"second/lib/application.py", `("X-Empty", "yes")`, `("X-Empty", "changed")`, "Deployed Image, Function version 3", "Changed: second/lib/application.py"},
-		{"infra/main.go", "func main() {", "func main() { nonsense", "Not deployed; what served before goes on serving.", "infra/main.go:"},
+		{"Pulumi.dev.yaml", "app: first", "app: second", "Nothing to deploy",
+			"Changed: Pulumi.dev.yaml"}, // but what is watched
+		{"second/lib/application.py", `("X-Empty", "yes")`, `("X-Empty", "changed")`,
+			"Deployed Image, Function version 3", "Changed: second/lib/application.py"},
+		{"infra/main.go", "func main() {", "func main() { nonsense",
+			"Not deployed; what served before goes on serving.", "infra/main.go:"},
 		{"infra/main.go", "func main() { nonsense", "func main() {", "Nothing to deploy", "Changed: infra/main.go"},
-		{"infra/webapp/function.go", `"The web app "`, `"The site "`, "Deployed Function version 4", "Changed: infra/webapp/function.go"},
-		{"adapter/main.go", "func main() {", "func main() { nonsense", "Not deployed; what served before goes on serving.", "adapter/main.go:"},
-		{"adapter/main.go", "func main() { nonsense", "func main() { println(`another adapter`)", "Deployed Image, Function version 5", "another adapter"},
+		{"infra/webapp/function.go", `"The web app "`, `"The site "`, "Deployed Function version 4",
+			"Changed: infra/webapp/function.go"},
+		{"adapter/main.go", "func main() {", "func main() { nonsense",
+			"Not deployed; what served before goes on serving.", "adapter/main.go:"},
+		{"adapter/main.go", "func main() { nonsense", "func main() { println(`another adapter`)",
+			"Deployed Image, Function version 5", "another adapter"},
 	} {
 		printed := c.Printed()
 		t.Log(c.edit(filepath.Join(root, filepath.FromSlash(change.file)), change.old, change.new, change.says))

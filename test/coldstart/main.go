@@ -19,7 +19,8 @@ import (
 func main() {
 	starts := flag.Int("n", 5, "starts of each app in each way, after one that fills caches")
 	mode := flag.String("mode", "process", "how the apps run: process or container")
-	out := flag.String("out", "", "file whose text between the lines "+tableBegin+" and "+tableEnd+" the table replaces")
+	out := flag.String("out", "", "file whose text between the lines "+tableBegin+" and "+tableEnd+
+		" the table replaces")
 	flag.Parse()
 	if err := run(*starts, *mode, *out, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "coldstart:", err)
@@ -43,7 +44,8 @@ func run(starts int, mode, out string, names []string) error {
 		fmt.Print(text)
 		table.WriteString(text)
 	}
-	line("Measured on %s/%s with %d processors; medians of %d starts in %s mode.\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), starts, mode)
+	line("Measured on %s/%s with %d processors; medians of %d starts in %s mode.\n", runtime.GOOS, runtime.GOARCH,
+		runtime.NumCPU(), starts, mode)
 	line("| Example | Files and packages | Started | Init | First request, with the init |\n|---|---|---|---|---|")
 	var failures []error
 	for _, name := range names {
@@ -80,7 +82,8 @@ func examples(root string) ([]string, error) {
 func measureExample(line func(string, ...any), root, name, mode string, starts int) error {
 	size := ""
 	for _, way := range ways(root, name) {
-		example := endtoend.Example{Root: root, Name: name, Mode: mode, Environment: way.environment, Settings: way.settings}
+		example := endtoend.Example{Root: root, Name: name, Mode: mode, Environment: way.environment,
+			Settings: way.settings}
 		result, err := measure(example, starts)
 		if err != nil && strings.Contains(err.Error(), "run the app's image: make local MODE=container") {
 			line("| %s | | only as its image: `-mode container` | | |", name)

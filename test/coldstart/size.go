@@ -13,7 +13,8 @@ import (
 func appSize(root, name string) (int64, error) {
 	folder := filepath.Join(root, "examples", name)
 	app, err := process.Prepare(context.Background(), process.Source{
-		Folder: folder, Dockerfile: filepath.Join(folder, "Dockerfile"), Cache: filepath.Join(root, ".lambda-web"), Log: io.Discard,
+		Folder: folder, Dockerfile: filepath.Join(folder, "Dockerfile"), Cache: filepath.Join(root, ".lambda-web"),
+		Log: io.Discard,
 	})
 	if err != nil {
 		return 0, err

@@ -21,7 +21,8 @@ func TestLocalhost(t *testing.T) {
 			e.variables["AWS_LWA_HOST"] = "localhost"
 			if address == "::1" {
 				e.app.Refuse()
-				if err := e.app.Listen("tcp", fmt.Sprintf("[::1]:%d", e.port)); errors.Is(err, syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
+				if err := e.app.Listen("tcp", fmt.Sprintf("[::1]:%d", e.port)); errors.Is(err,
+					syscall.EADDRNOTAVAIL) || errors.Is(err, syscall.EAFNOSUPPORT) {
 					t.Skip("this machine has no IPv6 loopback")
 				} else {
 					e.must(err)

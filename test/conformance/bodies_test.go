@@ -64,7 +64,8 @@ func TestBodiesAreExact(t *testing.T) {
 			e.app.OnRequest(func(x *lambda.Exchange) {
 				kind := x.Header.Get("x-kind")
 				if x.Path() == "/chunked" {
-					_ = x.Write("HTTP/1.1 200 OK\r\nContent-Type: " + kind + "\r\nTransfer-Encoding: chunked\r\n\r\n" + lambda.Chunked(x.Body, 8191))
+					_ = x.Write("HTTP/1.1 200 OK\r\nContent-Type: " + kind +
+						"\r\nTransfer-Encoding: chunked\r\n\r\n" + lambda.Chunked(x.Body, 8191))
 					return
 				}
 				x.Reply(200, []string{"Content-Type: " + kind}, x.Body)
@@ -75,7 +76,8 @@ func TestBodiesAreExact(t *testing.T) {
 					continue // invalid text becomes base64: measured with the other bodies
 				}
 				for _, path := range []string{"/length", "/chunked"} {
-					event := strings.Replace(binaryEvent("POST", path, body), `"headers":{`, `"headers":{"x-kind":"`+kind+`",`, 1)
+					event := strings.Replace(binaryEvent("POST", path, body), `"headers":{`, `"headers":{"x-kind":"`+
+						kind+`",`, 1)
 					reply := e.invoke(event).status(200)
 					last := e.app.Served()[len(e.app.Served())-1]
 					if !bytes.Equal(last.Body, body) {
@@ -131,7 +133,8 @@ func TestBase64Bodies(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
 	e.startReady()
-	for text, want := range map[string]string{"aGk=": "hi", "": "", "aGVsbG8=": "hello", `aGk\u003d`: "hi", `\/\/79`: "\xff\xfe\xfd"} {
+	for text, want := range map[string]string{"aGk=": "hi", "": "", "aGVsbG8=": "hello", `aGk\u003d`: "hi",
+		`\/\/79`: "\xff\xfe\xfd"} {
 		event := strings.Replace(binaryEvent("POST", "/", nil), `"body":""`, `"body":"`+text+`"`, 1)
 		e.invoke(event).status(200)
 		checkBody(t, e.app.Served()[len(e.app.Served())-1], want)
@@ -150,7 +153,10 @@ func TestBase64Bodies(t *testing.T) {
 func TestSizesInTurn(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
-	e.app.OnRequest(func(x *lambda.Exchange) { x.Reply(200, []string{"Content-Type: application/octet-stream"}, x.Body) })
+	e.app.OnRequest(func(x *lambda.Exchange) {
+		x.Reply(200, []string{"Content-Type: application/octet-stream"},
+			x.Body)
+	})
 	e.startReady()
 	all := randomBytes(3 << 20)
 	for _, size := range []int{0, 3 << 20, 1, 65536, 2 << 20, 0, 65535, 65537, 10, 1 << 20, 3} {
@@ -187,15 +193,17 @@ func TestLattice(t *testing.T) {
 	if want := requestContext(t, []byte(latticeEvent)); call.Header.Get("x-amzn-request-context") != want {
 		t.Errorf("context %s", call.Header.Get("x-amzn-request-context"))
 	}
-	checkEnvelope(t, got.Body, json.RawMessage(`{"statusCode":201,"statusDescription":"201 Created","headers":{"content-type":"text/plain",`+
-		`"vary":"a, b","content-length":"4"},"body":"made","isBase64Encoded":false}`))
+	checkEnvelope(t, got.Body,
+		json.RawMessage(`{"statusCode":201,"statusDescription":"201 Created","headers":{"content-type":"text/plain",`+
+			`"vary":"a, b","content-length":"4"},"body":"made","isBase64Encoded":false}`))
 }
 
 // The event structure version 1, which a target group has unless told otherwise, and several cookies, for
 // which Lattice's responses have no form.
 func TestLatticeVersion1(t *testing.T) {
 	t.Parallel()
-	for _, encoded := range []string{`"aGk=","is_base64_encoded":"true"`, `"aGk=","is_base64_encoded":true`, `"hi","is_base64_encoded":false`} {
+	for _, encoded := range []string{`"aGk=","is_base64_encoded":"true"`, `"aGk=","is_base64_encoded":true`,
+		`"hi","is_base64_encoded":false`} {
 		e := newEnvironment(t)
 		e.app.OnRequest(func(x *lambda.Exchange) {
 			x.Reply(200, []string{"Content-Type: text/plain", "Set-Cookie: a=1", "Set-Cookie: b=2"}, []byte("ok"))
@@ -203,11 +211,13 @@ func TestLatticeVersion1(t *testing.T) {
 		e.startReady()
 		event := `{"raw_path":"/shop/a%2Fb","method":"POST","headers":{"host":"s.example.com","x-a":"1"},"query_string_parameters":{"k":"1"},"body":` + encoded + `}`
 		for range 2 {
-			checkEnvelope(t, e.invoke(event).Body, json.RawMessage(`{"statusCode":200,"statusDescription":"200 OK","headers":{"content-type":"text/plain",`+
-				`"set-cookie":"a=1, b=2","content-length":"2"},"body":"ok","isBase64Encoded":false}`))
+			checkEnvelope(t, e.invoke(event).Body,
+				json.RawMessage(`{"statusCode":200,"statusDescription":"200 OK","headers":{"content-type":"text/plain",`+
+					`"set-cookie":"a=1, b=2","content-length":"2"},"body":"ok","isBase64Encoded":false}`))
 		}
 		call := e.app.Served()[0]
-		if line := call.Method + " " + call.Target; line != "POST /shop/a%2Fb?k=1" || call.Header.Get("host") != "s.example.com" {
+		if line := call.Method + " " + call.Target; line != "POST /shop/a%2Fb?k=1" ||
+			call.Header.Get("host") != "s.example.com" {
 			t.Errorf("request %s, headers %v", line, call.Header)
 		}
 		checkBody(t, call, "hi")
@@ -219,13 +229,15 @@ func TestLatticeVersion1(t *testing.T) {
 
 func TestContextHeadersSetting(t *testing.T) {
 	t.Parallel()
-	for setting, want := range map[string][2]bool{"all": {true, true}, "request": {true, false}, "lambda": {false, true}, "none": {false, false}, "": {true, true}} {
+	for setting, want := range map[string][2]bool{"all": {true, true}, "request": {true, false}, "lambda": {false,
+		true}, "none": {false, false}, "": {true, true}} {
 		t.Run(setting, func(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
 			e.variables["AWS_LWA_CONTEXT_HEADERS"] = setting
 			e.startReady()
-			event := strings.Replace(HTTPEvent("GET", "/x", ""), `"headers":{`, `"headers":{"x-amzn-request-context":"forged","X-Amzn-Lambda-Context":"forged",`, 1)
+			event := strings.Replace(HTTPEvent("GET", "/x", ""), `"headers":{`,
+				`"headers":{"x-amzn-request-context":"forged","X-Amzn-Lambda-Context":"forged",`, 1)
 			e.invoke(event).status(200)
 			call := e.app.Requests()[len(e.app.Requests())-1]
 			for n, name := range []string{"x-amzn-request-context", "x-amzn-lambda-context"} {
@@ -240,7 +252,8 @@ func TestContextHeadersSetting(t *testing.T) {
 		t.Parallel()
 		e := newEnvironment(t)
 		e.startReady()
-		event := strings.Replace(HTTPEvent("GET", "/", ""), `"stage":`, `"authorizer":{"lambda":{"claims":"`+strings.Repeat("c", 8000)+`"}},"stage":`, 1)
+		event := strings.Replace(HTTPEvent("GET", "/", ""), `"stage":`, `"authorizer":{"lambda":{"claims":"`+
+			strings.Repeat("c", 8000)+`"}},"stage":`, 1)
 		for range 3 {
 			e.invoke(event).status(200)
 		}
@@ -258,8 +271,9 @@ func TestForgedHeaders(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
 	e.startReady()
-	event := strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`, `"headers":{"X-Amz-Tenant-Id":"forged","x-amzn-lambda-context":"forged","X-Amzn-Request-Context":"forged",`+
-		`"X_Amz_Tenant_Id":"forged","x-amzn_lambda-context":"forged","X.Amzn.Request.Context":"forged","X_Forwarded_For":"forged",`, 1)
+	event := strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`,
+		`"headers":{"X-Amz-Tenant-Id":"forged","x-amzn-lambda-context":"forged","X-Amzn-Request-Context":"forged",`+
+			`"X_Amz_Tenant_Id":"forged","x-amzn_lambda-context":"forged","X.Amzn.Request.Context":"forged","X_Forwarded_For":"forged",`, 1)
 	i := e.invocation(event)
 	e.run(i).status(200)
 	call := e.app.Served()[0]
@@ -284,7 +298,8 @@ func TestContextIsASCII(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
 	e.startReady()
-	event := strings.Replace(HTTPEvent("GET", "/", ""), `"userAgent":"t"`, `"userAgent": "é 🎉 \u0041 \\ \"", "number": 1.00, "del":"`+"\x7f"+`"`, 1)
+	event := strings.Replace(HTTPEvent("GET", "/", ""), `"userAgent":"t"`,
+		`"userAgent": "é 🎉 \u0041 \\ \"", "number": 1.00, "del":"`+"\x7f"+`"`, 1)
 	i := e.invocation(event)
 	i.Header = append(i.Header, lambda.Field{Name: "Lambda-Runtime-Client-Context", Value: `{"custom": {"k": "ü🎉"}}`})
 	e.run(i).status(200)
@@ -301,9 +316,13 @@ func TestContextIsASCII(t *testing.T) {
 func TestWebSocketReply(t *testing.T) {
 	t.Parallel()
 	event := `{"requestContext":{"routeKey":"$connect","eventType":"CONNECT","connectionId":"c=","apiId":"w"},"isBase64Encoded":false}`
-	for body, want := range map[string]string{`no`: `{"statusCode":403,"body":"no"}`, `{"statusCode":200}`: `{"statusCode":200}`, ``: `{"statusCode":403,"body":""}`} {
+	for body, want := range map[string]string{`no`: `{"statusCode":403,"body":"no"}`,
+		`{"statusCode":200}`: `{"statusCode":200}`, ``: `{"statusCode":403,"body":""}`} {
 		e := newEnvironment(t)
-		e.app.OnRequest(func(x *lambda.Exchange) { x.Reply(403, []string{"Content-Type: application/json"}, []byte(body)) })
+		e.app.OnRequest(func(x *lambda.Exchange) {
+			x.Reply(403, []string{"Content-Type: application/json"},
+				[]byte(body))
+		})
 		e.startReady()
 		got := e.invoke(event)
 		if got.isError() {
@@ -329,11 +348,13 @@ func TestConnectionReuse(t *testing.T) {
 		"frozen shortly":              {rest: 100 * time.Millisecond, freeze: true, idle: "30", reused: true},
 		"rest of 1.2 s, 30 s allowed": {idle: "30", rest: 1200 * time.Millisecond, reused: true},
 		"no reuse":                    {idle: "0"},
-		"half of the application's second is over": {header: "Keep-Alive: timeout=1, max=99", rest: 700 * time.Millisecond},
-		"application's minute":                     {header: "Keep-Alive: timeout=60", idle: "30", rest: 300 * time.Millisecond, reused: true},
-		"application's 0 s":                        {header: "keep-alive: timeout=0", rest: 10 * time.Millisecond},
-		"connection: close":                        {header: "Connection: Close"},
-		"connection: keep-alive":                   {header: "Connection: keep-alive", idle: "30", reused: true},
+		"half of the application's second is over": {header: "Keep-Alive: timeout=1, max=99",
+			rest: 700 * time.Millisecond},
+		"application's minute": {header: "Keep-Alive: timeout=60", idle: "30",
+			rest: 300 * time.Millisecond, reused: true},
+		"application's 0 s":      {header: "keep-alive: timeout=0", rest: 10 * time.Millisecond},
+		"connection: close":      {header: "Connection: Close"},
+		"connection: keep-alive": {header: "Connection: keep-alive", idle: "30", reused: true},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -364,7 +385,8 @@ func TestConnectionReuse(t *testing.T) {
 			calls := e.app.Served()
 			for n := 1; n < len(calls); n++ {
 				if reused := calls[n].Conn == calls[n-1].Conn; reused != c.reused {
-					t.Errorf("invocation %d came on connection %d, the one before on %d", n+1, calls[n].Conn, calls[n-1].Conn)
+					t.Errorf("invocation %d came on connection %d, the one before on %d", n+1, calls[n].Conn,
+						calls[n-1].Conn)
 				}
 			}
 			if len(calls) != 3 {

@@ -32,7 +32,8 @@ func buildAdapter(path string, environment []string, flags ...string) error {
 	if err != nil {
 		return err
 	}
-	build := exec.Command("go", slices.Concat([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", path}, flags, []string{"./adapter"})...)
+	build := exec.Command("go", slices.Concat([]string{"build", "-trimpath", "-ldflags", "-s -w", "-o", path}, flags,
+		[]string{"./adapter"})...)
 	build.Dir = root
 	build.Env = append(os.Environ(), environment...)
 	if output, err := build.CombinedOutput(); err != nil {

@@ -20,32 +20,41 @@ var compressionCases = map[string]struct {
 	method               string
 	compressed           bool
 }{
-	"text":                     {accept: "gzip", header: "Content-Type: text/html", body: long, compressed: true},
-	"text, several codings":    {accept: "deflate, gzip;q=0.5, br;q=0", header: "Content-Type: application/json", body: long, compressed: true},
-	"any coding":               {accept: "*", header: "Content-Type: text/html", body: long, compressed: true},
-	"svg":                      {accept: "gzip", header: "Content-Type: image/svg+xml", body: long, compressed: true},
-	"upper case":               {accept: "GZIP", header: "Content-Type: Text/HTML", body: long, compressed: true},
-	"32 bytes":                 {accept: "gzip", header: "Content-Type: text/html", body: long[:32], compressed: true},
-	"31 bytes":                 {accept: "gzip", header: "Content-Type: text/html", body: long[:31]},
-	"not asked for":            {header: "Content-Type: text/html", body: long},
-	"identity":                 {accept: "identity", header: "Content-Type: text/html", body: long},
-	"refused":                  {accept: "gzip;q=0", header: "Content-Type: text/html", body: long},
-	"refused with decimals":    {accept: "gzip; q=0.000, identity", header: "Content-Type: text/html", body: long},
-	"image":                    {accept: "gzip", header: "Content-Type: image/png", body: long},
-	"grpc":                     {accept: "gzip", header: "Content-Type: application/grpc-web", body: long},
-	"event stream":             {accept: "gzip", header: "Content-Type: text/event-stream", body: long},
-	"encoded already":          {accept: "gzip", header: "Content-Type: text/html\r\nContent-Encoding: br", body: long},
-	"range":                    {accept: "gzip", header: "Content-Type: text/html\r\nContent-Range: bytes 0-99/100", body: long},
-	"no-transform":             {accept: "gzip", header: "Content-Type: text/html\r\nCache-Control: public, No-Transform", body: long},
-	"no-transform, asked for":  {accept: "gzip\",\"cache-control\":\"no-transform", header: "Content-Type: text/html", body: long},
-	"Content-Digest":           {accept: "gzip", header: "Content-Type: text/html\r\nContent-Digest: sha-256=:AAAA:", body: long},
-	"Repr-Digest":              {accept: "gzip", header: "Content-Type: text/html\r\nRepr-Digest: sha-256=:AAAA:", body: long},
-	"Content-MD5":              {accept: "gzip", header: "Content-Type: text/html\r\nContent-MD5: AAAA", body: long},
-	"strong ETag":              {accept: "gzip", header: "Content-Type: text/html\r\nETag: \"a\"", body: long, compressed: true},
-	"weak ETag":                {accept: "gzip", header: "Content-Type: text/html\r\nETag: W/\"a\"", body: long, compressed: true},
-	"empty":                    {accept: "gzip", header: "Content-Type: text/html"},
-	"HEAD":                     {accept: "gzip", header: "Content-Type: text/html", method: "HEAD", body: long},
-	"accept-ranges is dropped": {accept: "gzip", header: "Content-Type: text/html\r\nAccept-Ranges: bytes\r\nVary: Origin", body: long, compressed: true},
+	"text": {accept: "gzip", header: "Content-Type: text/html", body: long, compressed: true},
+	"text, several codings": {accept: "deflate, gzip;q=0.5, br;q=0", header: "Content-Type: application/json",
+		body: long, compressed: true},
+	"any coding":            {accept: "*", header: "Content-Type: text/html", body: long, compressed: true},
+	"svg":                   {accept: "gzip", header: "Content-Type: image/svg+xml", body: long, compressed: true},
+	"upper case":            {accept: "GZIP", header: "Content-Type: Text/HTML", body: long, compressed: true},
+	"32 bytes":              {accept: "gzip", header: "Content-Type: text/html", body: long[:32], compressed: true},
+	"31 bytes":              {accept: "gzip", header: "Content-Type: text/html", body: long[:31]},
+	"not asked for":         {header: "Content-Type: text/html", body: long},
+	"identity":              {accept: "identity", header: "Content-Type: text/html", body: long},
+	"refused":               {accept: "gzip;q=0", header: "Content-Type: text/html", body: long},
+	"refused with decimals": {accept: "gzip; q=0.000, identity", header: "Content-Type: text/html", body: long},
+	"image":                 {accept: "gzip", header: "Content-Type: image/png", body: long},
+	"grpc":                  {accept: "gzip", header: "Content-Type: application/grpc-web", body: long},
+	"event stream":          {accept: "gzip", header: "Content-Type: text/event-stream", body: long},
+	"encoded already":       {accept: "gzip", header: "Content-Type: text/html\r\nContent-Encoding: br", body: long},
+	"range": {accept: "gzip", header: "Content-Type: text/html\r\nContent-Range: bytes 0-99/100",
+		body: long},
+	"no-transform": {accept: "gzip",
+		header: "Content-Type: text/html\r\nCache-Control: public, No-Transform", body: long},
+	"no-transform, asked for": {accept: "gzip\",\"cache-control\":\"no-transform", header: "Content-Type: text/html",
+		body: long},
+	"Content-Digest": {accept: "gzip", header: "Content-Type: text/html\r\nContent-Digest: sha-256=:AAAA:",
+		body: long},
+	"Repr-Digest": {accept: "gzip", header: "Content-Type: text/html\r\nRepr-Digest: sha-256=:AAAA:",
+		body: long},
+	"Content-MD5": {accept: "gzip", header: "Content-Type: text/html\r\nContent-MD5: AAAA", body: long},
+	"strong ETag": {accept: "gzip", header: "Content-Type: text/html\r\nETag: \"a\"", body: long,
+		compressed: true},
+	"weak ETag": {accept: "gzip", header: "Content-Type: text/html\r\nETag: W/\"a\"", body: long,
+		compressed: true},
+	"empty": {accept: "gzip", header: "Content-Type: text/html"},
+	"HEAD":  {accept: "gzip", header: "Content-Type: text/html", method: "HEAD", body: long},
+	"accept-ranges is dropped": {accept: "gzip",
+		header: "Content-Type: text/html\r\nAccept-Ranges: bytes\r\nVary: Origin", body: long, compressed: true},
 }
 
 func TestCompression(t *testing.T) {
@@ -82,7 +91,8 @@ func TestCompression(t *testing.T) {
 			if etag := reply.Headers["etag"]; etag != "" && etag != `W/"a"` {
 				t.Errorf("etag %s", etag)
 			}
-			if c.header != "" && strings.Contains(c.header, "Origin") && !strings.Contains(reply.Headers["vary"], "Origin") {
+			if c.header != "" && strings.Contains(c.header, "Origin") && !strings.Contains(reply.Headers["vary"],
+				"Origin") {
 				t.Errorf("vary %q", reply.Headers["vary"])
 			}
 		})

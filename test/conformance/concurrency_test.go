@@ -40,14 +40,16 @@ func TestConcurrency(t *testing.T) {
 			path = "/together" // answered only when all eight are there
 		}
 		body := fmt.Sprintf("body of %d", n)
-		i := e.invocation(strings.Replace(HTTPEvent("POST", path, body), `"headers":{`, `"headers":{"x-amzn-trace-id":"Root=1-old",`, 1))
+		i := e.invocation(strings.Replace(HTTPEvent("POST", path, body), `"headers":{`,
+			`"headers":{"x-amzn-trace-id":"Root=1-old",`, 1))
 		i.Header[2].Value = fmt.Sprintf("Root=1-%d", n)
 		pushed = append(pushed, i)
 		e.api.Push(i)
 	}
 	for n, i := range pushed {
 		reply := e.answered(i).status(200)
-		if want := fmt.Sprintf("body of %d", n); reply.Body != want || reply.Headers["x-trace"] != fmt.Sprintf("Root=1-%d", n) {
+		if want := fmt.Sprintf("body of %d", n); reply.Body != want ||
+			reply.Headers["x-trace"] != fmt.Sprintf("Root=1-%d", n) {
 			t.Errorf("invocation %d got the reply %q with trace %q", n, reply.Body, reply.Headers["x-trace"])
 		}
 	}

@@ -12,7 +12,8 @@ import (
 
 func TestNextWithOddHeaders(t *testing.T) {
 	t.Parallel()
-	deadlines := map[string][]string{"missing": nil, "empty": {""}, "letters": {"soon"}, "negative": {"-5"}, "huge": {"99999999999999999999"}}
+	deadlines := map[string][]string{"missing": nil, "empty": {""}, "letters": {"soon"}, "negative": {"-5"},
+		"huge": {"99999999999999999999"}}
 	for name, values := range deadlines {
 		t.Run("deadline "+name, func(t *testing.T) {
 			t.Parallel()
@@ -34,8 +35,10 @@ func TestNextWithOddHeaders(t *testing.T) {
 		i := e.invocation(HTTPEvent("GET", "/", ""))
 		i.Header = nil
 		e.run(i).status(200)
-		checkJSON(t, "the Lambda context", []byte(e.app.Served()[0].Header.Get("x-amzn-lambda-context")), map[string]any{
-			"request_id": i.ID, "invoked_function_arn": "", "xray_trace_id": nil, "client_context": nil, "identity": nil, "tenant_id": nil})
+		checkJSON(t, "the Lambda context", []byte(e.app.Served()[0].Header.Get("x-amzn-lambda-context")),
+			map[string]any{
+				"request_id": i.ID, "invoked_function_arn": "", "xray_trace_id": nil, "client_context": nil,
+				"identity": nil, "tenant_id": nil})
 	})
 }
 
@@ -96,8 +99,10 @@ func TestMalformedEvents(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
 	e.startReady()
-	events := []string{"", " ", "{", `{"version":"2.0"`, "nul", "\x00", "\xff\xfe", `{"requestContext":{"http":{"method":"GET"}},"rawPath":`,
-		`{"httpMethod":"GET","requestContext":{"httpMethod":"GET"},"path":"/\ud800"}`, `{"a":1}{"b":2}`, strings.Repeat("[", 100000),
+	events := []string{"", " ", "{", `{"version":"2.0"`, "nul", "\x00", "\xff\xfe",
+		`{"requestContext":{"http":{"method":"GET"}},"rawPath":`,
+		`{"httpMethod":"GET","requestContext":{"httpMethod":"GET"},"path":"/\ud800"}`, `{"a":1}{"b":2}`,
+		strings.Repeat("[", 100000),
 		strings.Repeat(`{"requestContext":`, 5000), `{"requestContext":{"http":{"method":"GET"}},"body":5}`,
 		`{"requestContext":{"http":{"method":"GET"}},"headers":[1,2],"rawPath":7,"cookies":"x","rawQueryString":{}}`,
 		`{"httpMethod":"GET","requestContext":{"httpMethod":"GET"},"multiValueHeaders":{"a":"b","c":[1,null,true,{"x":1}]},"multiValueQueryStringParameters":{"q":"x","r":[null,2]}}`}
@@ -120,21 +125,30 @@ func TestNothingIsSmuggled(t *testing.T) {
 	t.Parallel()
 	const second = " HTTP/1.1\r\nhost: evil\r\ninjected: 1\r\n\r\nGET /smuggled HTTP/1.1\r\nhost: evil\r\n\r\n"
 	events := map[string]string{
-		"method":       HTTPEvent("GET /smuggled"+second, "/", ""),
-		"path":         HTTPEvent("GET", "/"+second, ""),
-		"path only":    HTTPEvent("GET", second, ""),
-		"content":      HTTPEvent("POST", "/", second),
-		"query":        strings.Replace(HTTPEvent("GET", "/", ""), `"rawQueryString":""`, `"rawQueryString":`+quote(second), 1),
-		"header value": strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`, `"headers":{"x-a":`+quote("1"+second)+`,`, 1),
-		"header name":  strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`, `"headers":{`+quote("x-a: 1"+second)+`:"1",`, 1),
-		"host":         strings.Replace(HTTPEvent("GET", "/", ""), `api.example.com`, strings.Trim(quote("a"+second), `"`), 1),
-		"no host":      strings.Replace(strings.Replace(HTTPEvent("GET", "/", ""), `"host":"api.example.com"`, ``, 1), "abc123.execute-api.us-east-1.amazonaws.com", strings.Trim(quote("a"+second), `"`), 1),
-		"cookies":      strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`, `"cookies":[`+quote("a=1"+second)+`],"headers":{`, 1),
-		"context":      strings.Replace(HTTPEvent("GET", "/", ""), `"stage":"$default"`, `"stage":`+quote(second), 1),
-		"latin":        strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`, `"headers":{"x-a":"1\u010d\u010ainjected: 1",`, 1),
-		"separators":   strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`, `"headers":{"x-a":"1\u2028\u0085\u000b\u000cinjected: 1","x b":"","x\t":"","":"1","\u0000":"1","é":"1",`, 1),
-		"v1 query":     `{"httpMethod":"GET","path":"/","requestContext":{"httpMethod":"GET"},"queryStringParameters":{` + quote(second) + `:` + quote(second) + `}}`,
-		"alb query":    `{"httpMethod":"GET","path":"/","requestContext":{"elb":{"targetGroupArn":"a"}},"queryStringParameters":{` + quote(second) + `:` + quote(second) + `}}`,
+		"method":    HTTPEvent("GET /smuggled"+second, "/", ""),
+		"path":      HTTPEvent("GET", "/"+second, ""),
+		"path only": HTTPEvent("GET", second, ""),
+		"content":   HTTPEvent("POST", "/", second),
+		"query": strings.Replace(HTTPEvent("GET", "/", ""), `"rawQueryString":""`, `"rawQueryString":`+
+			quote(second), 1),
+		"header value": strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`, `"headers":{"x-a":`+
+			quote("1"+second)+`,`, 1),
+		"header name": strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`, `"headers":{`+quote("x-a: 1"+
+			second)+`:"1",`, 1),
+		"host": strings.Replace(HTTPEvent("GET", "/", ""), `api.example.com`, strings.Trim(quote("a"+second),
+			`"`), 1),
+		"no host": strings.Replace(strings.Replace(HTTPEvent("GET", "/", ""), `"host":"api.example.com"`, ``, 1),
+			"abc123.execute-api.us-east-1.amazonaws.com", strings.Trim(quote("a"+second), `"`), 1),
+		"cookies": strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`, `"cookies":[`+quote("a=1"+second)+
+			`],"headers":{`, 1),
+		"context": strings.Replace(HTTPEvent("GET", "/", ""), `"stage":"$default"`, `"stage":`+quote(second), 1),
+		"latin": strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`,
+			`"headers":{"x-a":"1\u010d\u010ainjected: 1",`, 1),
+		"separators": strings.Replace(HTTPEvent("GET", "/", ""), `"headers":{`,
+			`"headers":{"x-a":"1\u2028\u0085\u000b\u000cinjected: 1","x b":"","x\t":"","":"1","\u0000":"1","é":"1",`,
+			1),
+		"v1 query":  `{"httpMethod":"GET","path":"/","requestContext":{"httpMethod":"GET"},"queryStringParameters":{` + quote(second) + `:` + quote(second) + `}}`,
+		"alb query": `{"httpMethod":"GET","path":"/","requestContext":{"elb":{"targetGroupArn":"a"}},"queryStringParameters":{` + quote(second) + `:` + quote(second) + `}}`,
 	}
 	for name, event := range events {
 		t.Run(name, func(t *testing.T) {
@@ -143,7 +157,8 @@ func TestNothingIsSmuggled(t *testing.T) {
 			e.app.OnRequest(func(x *lambda.Exchange) { x.Reply(200, nil, nil) })
 			e.startReady()
 			i := e.invocation(event)
-			i.Header = append(i.Header, lambda.Field{Name: "Lambda-Runtime-Client-Context", Value: `{"a":"\r\ninjected: 1"}`})
+			i.Header = append(i.Header, lambda.Field{Name: "Lambda-Runtime-Client-Context",
+				Value: `{"a":"\r\ninjected: 1"}`})
 			got := e.run(i)
 			if got.isError() {
 				got.failed("Function.BadEvent")

@@ -42,7 +42,8 @@ func (e *environment) listenAs(runtimeAPI string, arguments ...string) *Process 
 
 func (e *environment) runAs(runtimeAPI string, command []string) *Process {
 	e.Helper()
-	process, err := StartProcess(command, "testdata/servers", append(os.Environ(), "AWS_LAMBDA_RUNTIME_API="+runtimeAPI))
+	process, err := StartProcess(command, "testdata/servers", append(os.Environ(), "AWS_LAMBDA_RUNTIME_API="+
+		runtimeAPI))
 	e.must(err)
 	e.Cleanup(process.Kill)
 	return process
@@ -109,7 +110,8 @@ func TestDiscovery(t *testing.T) {
 		t.Parallel()
 		e := discovering(t)
 		port := e.freePort()
-		command := []string{filepath.Join(python(t), "gunicorn"), "--bind", local(port), "--log-level", "error", "--no-control-socket", "wsgi:app"}
+		command := []string{filepath.Join(python(t), "gunicorn"), "--bind", local(port), "--log-level", "error",
+			"--no-control-socket", "wsgi:app"}
 		e.runAs(e.api.Address(), command)
 		e.start()
 		e.foundAt(port)

@@ -17,8 +17,8 @@ import (
 	"lambda-web/test/lambda"
 )
 
-// patience is how long a test waits for something that happens within milliseconds on an idle machine; where forty tasks share a
-// processor with the race detector, 8 MB take more than a minute.
+// patience is how long a test waits for something that happens within milliseconds on an idle machine; where forty
+// tasks share a processor with the race detector, 8 MB take more than a minute.
 const patience = 3 * time.Minute
 
 // environment is one Lambda execution environment: the two APIs, an application, and the adapter between them.
@@ -81,7 +81,8 @@ func (e *environment) startReady() {
 // awaitNext waits until invocation/next was asked for n times.
 func (e *environment) awaitNext(n int) {
 	e.Helper()
-	e.must(e.api.Await(patience, fmt.Sprintf("poll %d of invocation/next", n), func() bool { return len(e.api.Calls(lambda.PathNext)) >= n }))
+	e.must(e.api.Await(patience, fmt.Sprintf("poll %d of invocation/next", n),
+		func() bool { return len(e.api.Calls(lambda.PathNext)) >= n }))
 }
 
 // awaitNextOrExit waits until invocation/next was asked for n times, or the adapter has ended.
@@ -89,7 +90,8 @@ func (e *environment) awaitNextOrExit(n int) {
 	e.Helper()
 	polled := make(chan error, 1)
 	go func() {
-		polled <- e.api.Await(patience, fmt.Sprintf("poll %d of invocation/next", n), func() bool { return len(e.api.Calls(lambda.PathNext)) >= n })
+		polled <- e.api.Await(patience, fmt.Sprintf("poll %d of invocation/next", n),
+			func() bool { return len(e.api.Calls(lambda.PathNext)) >= n })
 	}()
 	select {
 	case err := <-polled:

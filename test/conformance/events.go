@@ -23,7 +23,8 @@ func event20(method, path, body, host, domain string) string {
 	return fmt.Sprintf(`{"version":"2.0","routeKey":"$default","rawPath":%[2]s,"rawQueryString":"","headers":{"host":%[4]s},`+
 		`"requestContext":{"accountId":"111122223333","apiId":"abc123","domainName":%[5]s,`+
 		`"http":{"method":%[1]s,"path":%[2]s,"protocol":"HTTP/1.1","sourceIp":"192.0.2.1","userAgent":"t"},"requestId":"r2",`+
-		`"stage":"$default"},"body":%[3]s,"isBase64Encoded":false}`, quote(method), quote(path), quote(body), quote(host), quote(domain))
+		`"stage":"$default"},"body":%[3]s,"isBase64Encoded":false}`, quote(method), quote(path), quote(body),
+		quote(host), quote(domain))
 }
 
 // Binary gives an event with an empty body a body in base64.

@@ -38,9 +38,11 @@ var badReplies = map[string]string{
 	"chunk longer than its size":   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhello\r\n0\r\n\r\n",
 	"switching protocols":          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
 	"header line without colon":    "HTTP/1.1 200 OK\r\nthis is no header\r\nContent-Length: 0\r\n\r\n",
-	"endless head":                 "HTTP/1.1 200 OK\r\n" + strings.Repeat("x-filler: "+strings.Repeat("a", 1000)+"\r\n", 300) + "Content-Length: 0\r\n\r\n",
-	"endless line":                 "HTTP/1.1 200 OK\r\nx-filler: " + strings.Repeat("a", 300<<10) + "\r\nContent-Length: 0\r\n\r\n",
-	"endless interim replies":      strings.Repeat("HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n", 20000),
+	"endless head": "HTTP/1.1 200 OK\r\n" + strings.Repeat("x-filler: "+strings.Repeat("a", 1000)+
+		"\r\n", 300) + "Content-Length: 0\r\n\r\n",
+	"endless line": "HTTP/1.1 200 OK\r\nx-filler: " + strings.Repeat("a", 300<<10) +
+		"\r\nContent-Length: 0\r\n\r\n",
+	"endless interim replies": strings.Repeat("HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n", 20000),
 }
 
 func TestBadReplies(t *testing.T) {
@@ -117,7 +119,8 @@ func TestConnectionResets(t *testing.T) {
 		e.app.CloseIdle()
 		errorType := "Function.AppBadResponse"
 		got := e.invoke(HTTPEvent("POST", "/", "x"))
-		if strings.Contains(string(got.Body), "Function.AppConnectError") { // the reset may come before or after connect returns
+		if strings.Contains(string(got.Body),
+			"Function.AppConnectError") { // the reset may come before or after connect returns
 			errorType = "Function.AppConnectError"
 		}
 		got.failed(errorType, e.appAddress())
@@ -140,7 +143,8 @@ func TestReplyBeforeTheBodyWasRead(t *testing.T) {
 	})
 	e.startReady()
 	for range 5 {
-		if reply := e.invoke(HTTPEvent("POST", "/large", strings.Repeat("x", 2<<20))).status(413); reply.Body != "too large" {
+		if reply := e.invoke(HTTPEvent("POST", "/large", strings.Repeat("x",
+			2<<20))).status(413); reply.Body != "too large" {
 			t.Errorf("body %q", reply.Body)
 		}
 		e.invoke(HTTPEvent("GET", "/", "")).status(200)
@@ -256,8 +260,8 @@ func TestDeadlineMargin(t *testing.T) {
 	}
 }
 
-// checkBeforeDeadline asserts that an answer came by margin before the deadline: hardly earlier, and later only by what a busy machine
-// takes from the adapter.
+// checkBeforeDeadline asserts that an answer came by margin before the deadline: hardly earlier, and later only by
+// what a busy machine takes from the adapter.
 func checkBeforeDeadline(t testing.TB, deadline time.Time, margin time.Duration) {
 	t.Helper()
 	if left := time.Until(deadline); left > margin+50*time.Millisecond || left < margin-late(time.Second) {

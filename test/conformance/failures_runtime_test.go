@@ -33,12 +33,16 @@ func TestNextFailsForGood(t *testing.T) {
 func TestNextFailsForAWhile(t *testing.T) {
 	t.Parallel()
 	faults := map[string]func(*lambda.Exchange){
-		"reset":         func(x *lambda.Exchange) { x.Reset() },
-		"closed":        func(x *lambda.Exchange) { x.Close() },
-		"503":           func(x *lambda.Exchange) { x.Reply(503, nil, nil) },
-		"404":           func(x *lambda.Exchange) { x.Reply(404, nil, []byte("not found")) },
-		"half a head":   func(x *lambda.Exchange) { _ = x.Write("HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Req"); x.Close() },
-		"half an event": func(x *lambda.Exchange) { _ = x.Write(halfEvent("Content-Length: 9000") + `{"version"`); x.Close() },
+		"reset":       func(x *lambda.Exchange) { x.Reset() },
+		"closed":      func(x *lambda.Exchange) { x.Close() },
+		"503":         func(x *lambda.Exchange) { x.Reply(503, nil, nil) },
+		"404":         func(x *lambda.Exchange) { x.Reply(404, nil, []byte("not found")) },
+		"half a head": func(x *lambda.Exchange) { _ = x.Write("HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Req"); x.Close() },
+		"half an event": func(x *lambda.Exchange) {
+			_ = x.Write(halfEvent("Content-Length: 9000") +
+				`{"version"`)
+			x.Close()
+		},
 		"half a chunk": func(x *lambda.Exchange) {
 			_ = x.Write(halfEvent("Transfer-Encoding: chunked") + "a\r\n{\"v")
 			x.Reset()
@@ -70,7 +74,8 @@ func TestNextFailsForAWhile(t *testing.T) {
 }
 
 func halfEvent(framing string) string {
-	return "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: broken\r\nLambda-Runtime-Deadline-Ms: 1\r\n" + framing + "\r\n\r\n"
+	return "HTTP/1.1 200 OK\r\nLambda-Runtime-Aws-Request-Id: broken\r\nLambda-Runtime-Deadline-Ms: 1\r\n" + framing +
+		"\r\n\r\n"
 }
 
 func TestNextWithoutRequestID(t *testing.T) {
@@ -87,7 +92,8 @@ func TestNextWithoutRequestID(t *testing.T) {
 	}
 }
 
-// A Runtime API connection that ends between event and answer costs no invocation: the answer goes out once, on a new connection.
+// A Runtime API connection that ends between event and answer costs no invocation: the answer goes out once, on a new
+// connection.
 func TestRuntimeConnectionEndsBeforeTheAnswer(t *testing.T) {
 	t.Parallel()
 	ends := map[string]func(*lambda.Exchange, *lambda.Invocation){
@@ -163,7 +169,8 @@ func TestAnswerUploadBreaks(t *testing.T) {
 				i.ID = "broken"
 				e.api.Push(i)
 				if name == "500" { // fatal: to go on and to let the environment be rebuilt are both right
-					e.must(e.api.Await(patience, "the answer", func() bool { return len(e.api.Calls(lambda.PathInvocation+"broken/response")) > 0 }))
+					e.must(e.api.Await(patience, "the answer",
+						func() bool { return len(e.api.Calls(lambda.PathInvocation+"broken/response")) > 0 }))
 					e.awaitNextOrExit(2)
 				} else {
 					e.invoke(HTTPEvent("GET", "/", "")).status(200)
@@ -278,8 +285,8 @@ func TestSIGTERM(t *testing.T) {
 	})
 }
 
-// A client that leaves while a reply streams: Lambda stops reading, so the application's connection is closed and the next event
-// asked for.
+// A client that leaves while a reply streams: Lambda stops reading, so the application's connection is closed and the
+// next event asked for.
 func TestClientLeavesWhileStreaming(t *testing.T) {
 	t.Parallel()
 	for _, how := range []string{"FIN", "RST"} {

@@ -98,7 +98,8 @@ func TestRegisterForbidden(t *testing.T) {
 		e := newEnvironment(t)
 		e.api.Intercept(func(x *lambda.Exchange) bool {
 			_ = x.ReadBody()
-			x.Reply(status, nil, []byte(`{"errorMessage":"registration is closed","errorType":"Extension.RegistrationClosed"}`))
+			x.Reply(status, nil,
+				[]byte(`{"errorMessage":"registration is closed","errorType":"Extension.RegistrationClosed"}`))
 			return true
 		})
 		e.start()
@@ -149,7 +150,8 @@ func TestEventNextBreaks(t *testing.T) {
 			})
 			e.startReady()
 			begin := time.Now()
-			e.must(e.api.Await(patience, "a fourth poll", func() bool { return len(e.api.Calls(lambda.PathEventNext)) >= 4 }))
+			e.must(e.api.Await(patience, "a fourth poll",
+				func() bool { return len(e.api.Calls(lambda.PathEventNext)) >= 4 }))
 			if took := time.Since(begin); took < 10*time.Millisecond {
 				t.Errorf("polled four times within %v, want pauses", took)
 			}
@@ -176,11 +178,13 @@ func TestInvalidSettingsEndTheInitialisation(t *testing.T) {
 	if len(report) != 1 {
 		t.Fatalf("%d calls of extension/init/error", len(report))
 	}
-	checkFailure(t, report[0], "Extension.ConfigInvalid", "AWS_LWA_PORT", "eighty", "AWS_LWA_ASYNC_INIT", "maybe", "AWS_LWA_ERROR_STATUS_CODES", "6xx")
+	checkFailure(t, report[0], "Extension.ConfigInvalid", "AWS_LWA_PORT", "eighty", "AWS_LWA_ASYNC_INIT", "maybe",
+		"AWS_LWA_ERROR_STATUS_CODES", "6xx")
 	if id := report[0].Header.Get("Lambda-Extension-Identifier"); id != lambda.ExtensionIdentifier {
 		t.Errorf("identifier %q", id)
 	}
-	if len(e.api.Calls(lambda.PathRegister)) != 1 || len(e.api.Calls(lambda.PathEventNext)) != 0 || len(e.api.Calls(lambda.PathNext)) != 0 {
+	if len(e.api.Calls(lambda.PathRegister)) != 1 || len(e.api.Calls(lambda.PathEventNext)) != 0 ||
+		len(e.api.Calls(lambda.PathNext)) != 0 {
 		t.Errorf("calls other than register and init/error: %d polls", len(e.api.Calls(lambda.PathEventNext)))
 	}
 	if e.app.Connections() != 0 {
@@ -198,7 +202,8 @@ func TestOutsideLambda(t *testing.T) {
 		}
 		e.start()
 		e.exits(1)
-		if lines := e.adapter.Log().Lines(); len(lines) != 1 || !containsAll(lines[0].Text, []string{"AWS_LAMBDA_RUNTIME_API", "Lambda"}) {
+		if lines := e.adapter.Log().Lines(); len(lines) != 1 || !containsAll(lines[0].Text,
+			[]string{"AWS_LAMBDA_RUNTIME_API", "Lambda"}) {
 			t.Errorf("want one line that says that this is not Lambda, got:\n%s", e.adapter.Log().Text())
 		}
 	}
@@ -217,7 +222,8 @@ func TestRegistersBeforeAnythingElse(t *testing.T) {
 	})
 	e.start()
 	e.must(e.api.Await(patience, "register", func() bool { return len(e.api.Calls(lambda.PathRegister)) == 1 }))
-	if first := e.api.Requests()[0]; !strings.HasPrefix(string(first.Head), "POST "+lambda.PathRegister+" HTTP/1.1\r\n") {
+	if first := e.api.Requests()[0]; !strings.HasPrefix(string(first.Head), "POST "+lambda.PathRegister+
+		" HTTP/1.1\r\n") {
 		t.Errorf("the first request is %q", first.Head)
 	}
 	close(release)

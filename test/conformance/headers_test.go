@@ -45,7 +45,8 @@ var oddHeaders = map[string]struct {
 	},
 	"forwarded fields": {
 		single: `{"X-Forwarded-For":"192.0.2.1, 198.51.100.2","Forwarded":"for=192.0.2.1","Via":"2.0 x","Accept-Encoding":"br","Authorization":"Basic eA=="}`,
-		want: map[string][]string{"x-forwarded-for": {"192.0.2.1, 198.51.100.2"}, "forwarded": {"for=192.0.2.1"}, "via": {"2.0 x"},
+		want: map[string][]string{"x-forwarded-for": {"192.0.2.1, 198.51.100.2"}, "forwarded": {"for=192.0.2.1"},
+			"via":             {"2.0 x"},
 			"accept-encoding": {"br"}, "authorization": {"Basic eA=="}},
 	},
 	"lengths that are not the body's": {

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// load watches how many tasks of the whole machine want a processor, so that "not later than" can mean the same on a busy machine:
-// an adapter that gets a tenth of a processor is ten times later, and that is no fault of its own.
+// load watches how many tasks of the whole machine want a processor, so that "not later than" can mean the same on a
+// busy machine: an adapter that gets a tenth of a processor is ten times later, and that is no fault of its own.
 type load struct {
 	mu      sync.Mutex
 	samples [300]float64 // tasks per processor, the last 30 s
@@ -26,7 +26,8 @@ func (l *load) watch() {
 		if err != nil {
 			return
 		}
-		if _, err := fmt.Sscanf(string(text), "%f %f %f %d/%d", new(float64), new(float64), new(float64), &running, &all); err != nil {
+		if _, err := fmt.Sscanf(string(text), "%f %f %f %d/%d", new(float64), new(float64), new(float64), &running,
+			&all); err != nil {
 			return
 		}
 		l.mu.Lock()

@@ -37,24 +37,31 @@ func TestNoSecretsInTheLog(t *testing.T) {
 				e.app.OnRequest(func(x *lambda.Exchange) {
 					switch x.Path() {
 					case "/bad":
-						_ = x.Write("HTTP/1.1 200 OK\r\nSet-Cookie: " + secrets["set-cookie"] + "\r\nContent-Length: 99\r\n\r\n" + secrets["response body"])
+						_ = x.Write("HTTP/1.1 200 OK\r\nSet-Cookie: " +
+							secrets["set-cookie"] + "\r\nContent-Length: 99\r\n\r\n" + secrets["response body"])
 						x.Close()
 					default:
-						x.Reply(200, []string{"Set-Cookie: " + secrets["set-cookie"], "Content-Type: text/plain"}, []byte(secrets["response body"]))
+						x.Reply(200, []string{"Set-Cookie: " + secrets["set-cookie"], "Content-Type: text/plain"},
+							[]byte(secrets["response body"]))
 					}
 				})
 				e.startReady()
 				for _, path := range []string{"/visible-path", "/bad"} {
 					event := HTTPEvent("POST", path, secrets["request body"])
-					event = strings.Replace(event, `"headers":{`, `"headers":{"authorization":"`+secrets["authorization"]+`","proxy-authorization":"`+
-						secrets["proxyauthorization"]+`","x-auth":"`+secrets["x-auth"]+`","cookie":"`+secrets["cookie"]+`","bad name":"topsecret-bad-name",`, 1)
-					event = strings.Replace(event, `"stage":`, `"authorizer":{"lambda":{"claim":"`+secrets["context"]+`"}},"stage":`, 1)
+					event = strings.Replace(event, `"headers":{`, `"headers":{"authorization":"`+
+						secrets["authorization"]+`","proxy-authorization":"`+
+						secrets["proxyauthorization"]+`","x-auth":"`+secrets["x-auth"]+`","cookie":"`+
+						secrets["cookie"]+`","bad name":"topsecret-bad-name",`, 1)
+					event = strings.Replace(event, `"stage":`, `"authorizer":{"lambda":{"claim":"`+
+						secrets["context"]+`"}},"stage":`, 1)
 					i := e.invocation(event)
-					i.Header = append(i.Header, lambda.Field{Name: "Lambda-Runtime-Client-Context", Value: `{"custom":{"k":"` + secrets["client context"] + `"}}`},
+					i.Header = append(i.Header, lambda.Field{Name: "Lambda-Runtime-Client-Context",
+						Value: `{"custom":{"k":"` + secrets["client context"] + `"}}`},
 						lambda.Field{Name: "Lambda-Runtime-Cognito-Identity", Value: `not JSON topsecret-identity`})
 					e.run(i)
 				}
-				e.invoke(strings.Replace(binaryEvent("POST", "/", nil), `"body":""`, `"body":"*topsecret-base64"`, 1)).status(400)
+				e.invoke(strings.Replace(binaryEvent("POST", "/", nil), `"body":""`, `"body":"*topsecret-base64"`,
+					1)).status(400)
 				e.invoke(`{"topsecret-event":"topsecret-value"`)
 				log := e.finish().Text()
 				if strings.Contains(log, "topsecret") {
@@ -94,7 +101,8 @@ func TestJSONLogs(t *testing.T) {
 				t.Errorf("the line %s has no %s", line.Text, name)
 			}
 		}
-		if at, err := time.Parse(time.RFC3339Nano, members["timestamp"].(string)); err != nil || time.Since(at).Abs() > time.Minute {
+		if at, err := time.Parse(time.RFC3339Nano, members["timestamp"].(string)); err != nil ||
+			time.Since(at).Abs() > time.Minute {
 			t.Errorf("timestamp %v: %v", members["timestamp"], err)
 		}
 		switch members["level"] {
@@ -129,12 +137,14 @@ func TestLogLevels(t *testing.T) {
 		warn      bool
 		access    bool
 	}{
-		"default":                     {warn: true},
-		"ERROR":                       {variables: map[string]string{"AWS_LAMBDA_LOG_LEVEL": "ERROR"}},
-		"FATAL":                       {variables: map[string]string{"AWS_LAMBDA_LOG_LEVEL": "FATAL"}},
-		"debug, lower case":           {variables: map[string]string{"AWS_LAMBDA_LOG_LEVEL": "debug"}, warn: true, access: true},
-		"RUST_LOG":                    {variables: map[string]string{"RUST_LOG": "debug"}, warn: true, access: true},
-		"RUST_LOG comes second":       {variables: map[string]string{"RUST_LOG": "debug", "AWS_LAMBDA_LOG_LEVEL": "warn"}, warn: true},
+		"default": {warn: true},
+		"ERROR":   {variables: map[string]string{"AWS_LAMBDA_LOG_LEVEL": "ERROR"}},
+		"FATAL":   {variables: map[string]string{"AWS_LAMBDA_LOG_LEVEL": "FATAL"}},
+		"debug, lower case": {variables: map[string]string{"AWS_LAMBDA_LOG_LEVEL": "debug"}, warn: true,
+			access: true},
+		"RUST_LOG": {variables: map[string]string{"RUST_LOG": "debug"}, warn: true, access: true},
+		"RUST_LOG comes second": {variables: map[string]string{"RUST_LOG": "debug",
+			"AWS_LAMBDA_LOG_LEVEL": "warn"}, warn: true},
 		"RUST_LOG with filter syntax": {variables: map[string]string{"RUST_LOG": "hyper=trace,lambda"}, warn: true},
 	}
 	for name, c := range cases {

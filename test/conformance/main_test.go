@@ -9,12 +9,12 @@ import (
 	"testing"
 )
 
-// adapterBinary is the adapter under test, built once for all tests. Its file name is part of the contract: it is the name under
-// which the extension registers.
+// adapterBinary is the adapter under test, built once for all tests. Its file name is part of the contract: it is the
+// name under which the extension registers.
 var adapterBinary string
 
-// atOnce is how many tests run at a time. Most of their time they wait for a deadline, a back-off or a keep-alive to pass, so this is
-// more than the machine has processors.
+// atOnce is how many tests run at a time. Most of their time they wait for a deadline, a back-off or a keep-alive to
+// pass, so this is more than the machine has processors.
 const atOnce = 12
 
 func TestMain(m *testing.M) {

@@ -68,9 +68,11 @@ func (s site) serve(t *testing.T, port int) bool {
 	if worker == "uvicorn" {
 		program, worker = "plain:asgi", "uvicorn.workers.UvicornWorker"
 	}
-	process, err := StartProcess([]string{filepath.Join(sites.commands(t), "python"), "-c", "from gunicorn.app.wsgiapp import run; run()", "--bind", fmt.Sprintf("127.0.0.1:%d", port),
+	process, err := StartProcess([]string{filepath.Join(sites.commands(t), "python"), "-c",
+		"from gunicorn.app.wsgiapp import run; run()", "--bind", fmt.Sprintf("127.0.0.1:%d", port),
 		"--worker-class", worker, "--log-level", "info", program}, "testdata/prefix",
-		append(os.Environ(), append(s.variables, "PYTHONPATH="+folder, "PYTHONDONTWRITEBYTECODE=1", "SITE_SERVER="+s.worker, "HOME="+t.TempDir(), "PYTHONWARNINGS=ignore")...))
+		append(os.Environ(), append(s.variables, "PYTHONPATH="+folder, "PYTHONDONTWRITEBYTECODE=1", "SITE_SERVER="+
+			s.worker, "HOME="+t.TempDir(), "PYTHONWARNINGS=ignore")...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -83,10 +85,12 @@ func (s site) serve(t *testing.T, port int) bool {
 	for len(process.Log().Lines("Listening at")) == 0 { // to connect to a free port could take it
 		select {
 		case <-process.Exited():
-			if strings.Contains(process.Log().Text(), "ImportError") || strings.Contains(process.Log().Text(), "ModuleNotFoundError") {
+			if strings.Contains(process.Log().Text(), "ImportError") || strings.Contains(process.Log().Text(),
+				"ModuleNotFoundError") {
 				t.Skip("gunicorn " + s.gunicorn + " with its " + s.worker + " worker does not run on this Python")
 			}
-			if strings.Contains(process.Log().Text(), "already in use") || strings.Contains(process.Log().Text(), "Can't connect to") {
+			if strings.Contains(process.Log().Text(), "already in use") || strings.Contains(process.Log().Text(),
+				"Can't connect to") {
 				return false
 			}
 			t.Fatal("gunicorn ended")
@@ -102,8 +106,10 @@ func restEvent(path, public string) string {
 	if path == "/" {
 		resource, parameters = "/", "null"
 	}
-	return `{"resource":"` + resource + `","path":"` + path + `","httpMethod":"GET","headers":{"Host":"api.example.com","SCRIPT_NAME":"/evil","Script-Name":"/evil"},` +
-		`"pathParameters":` + parameters + `,"requestContext":{"resourcePath":"` + resource + `","httpMethod":"GET","path":"` + public + `","stage":"v1"},"body":null,"isBase64Encoded":false}`
+	return `{"resource":"` + resource + `","path":"` + path +
+		`","httpMethod":"GET","headers":{"Host":"api.example.com","SCRIPT_NAME":"/evil","Script-Name":"/evil"},` +
+		`"pathParameters":` + parameters + `,"requestContext":{"resourcePath":"` + resource +
+		`","httpMethod":"GET","path":"` + public + `","stage":"v1"},"body":null,"isBase64Encoded":false}`
 }
 
 func quoted(value any) string {
@@ -116,18 +122,26 @@ func quoted(value any) string {
 func TestForwardedPrefixAuto(t *testing.T) {
 	t.Parallel()
 	sites := map[string]site{
-		"uvicorn workers":            {gunicorn: "23.0.0", worker: "uvicorn"},
-		"22.0.0 drops it":            {gunicorn: "22.0.0", worker: "sync"},
-		"22.0.0, an app for all":     {gunicorn: "22.0.0", worker: "sync", variables: []string{"SITE_ANSWERS_EVERYTHING=1"}},
-		"22.0.0, ProxyFix":           {gunicorn: "22.0.0", worker: "sync", variables: []string{"SITE_MIDDLEWARE=ProxyFix"}, aware: true},
-		"27.0.1, ProxyFix":           {gunicorn: "27.0.1", worker: "sync", variables: []string{"SITE_MIDDLEWARE=ProxyFix"}, takes: true, aware: true},
-		"27.0.1, own middleware":     {gunicorn: "27.0.1", worker: "gthread", variables: []string{"SITE_MIDDLEWARE=own"}, takes: true, aware: true},
-		"27.0.1, an app for all":     {gunicorn: "27.0.1", worker: "sync", variables: []string{"SITE_ANSWERS_EVERYTHING=1"}, takes: true},
-		"27.0.1, no readiness page":  {gunicorn: "27.0.1", worker: "sync", ready: "/missing", takes: true},
-		"22.0.0, no readiness page":  {gunicorn: "22.0.0", worker: "sync", ready: "/missing"},
-		"20.1.0, an app for all":     {gunicorn: "20.1.0", worker: "sync", variables: []string{"SITE_ANSWERS_EVERYTHING=1"}, takes: true},
-		"uvicorn, an app for all":    {gunicorn: "23.0.0", worker: "uvicorn", variables: []string{"SITE_ANSWERS_EVERYTHING=1"}},
-		"uvicorn, own header's user": {gunicorn: "23.0.0", worker: "uvicorn", variables: []string{"SITE_MIDDLEWARE=ProxyFix"}, aware: true},
+		"uvicorn workers": {gunicorn: "23.0.0", worker: "uvicorn"},
+		"22.0.0 drops it": {gunicorn: "22.0.0", worker: "sync"},
+		"22.0.0, an app for all": {gunicorn: "22.0.0", worker: "sync",
+			variables: []string{"SITE_ANSWERS_EVERYTHING=1"}},
+		"22.0.0, ProxyFix": {gunicorn: "22.0.0", worker: "sync",
+			variables: []string{"SITE_MIDDLEWARE=ProxyFix"}, aware: true},
+		"27.0.1, ProxyFix": {gunicorn: "27.0.1", worker: "sync",
+			variables: []string{"SITE_MIDDLEWARE=ProxyFix"}, takes: true, aware: true},
+		"27.0.1, own middleware": {gunicorn: "27.0.1", worker: "gthread",
+			variables: []string{"SITE_MIDDLEWARE=own"}, takes: true, aware: true},
+		"27.0.1, an app for all": {gunicorn: "27.0.1", worker: "sync",
+			variables: []string{"SITE_ANSWERS_EVERYTHING=1"}, takes: true},
+		"27.0.1, no readiness page": {gunicorn: "27.0.1", worker: "sync", ready: "/missing", takes: true},
+		"22.0.0, no readiness page": {gunicorn: "22.0.0", worker: "sync", ready: "/missing"},
+		"20.1.0, an app for all": {gunicorn: "20.1.0", worker: "sync",
+			variables: []string{"SITE_ANSWERS_EVERYTHING=1"}, takes: true},
+		"uvicorn, an app for all": {gunicorn: "23.0.0", worker: "uvicorn",
+			variables: []string{"SITE_ANSWERS_EVERYTHING=1"}},
+		"uvicorn, own header's user": {gunicorn: "23.0.0", worker: "uvicorn",
+			variables: []string{"SITE_MIDDLEWARE=ProxyFix"}, aware: true},
 	}
 	for _, version := range []string{"19.10.0", "20.1.0", "21.2.0", "23.0.0", "27.0.1"} {
 		for _, worker := range []string{"sync", "gthread", "gevent"} {
@@ -175,7 +189,8 @@ func (s site) check(t *testing.T, e *environment, prefix string) {
 		if location := reply.MultiValueHeaders["location"]; len(location) != 1 || location[0] != want {
 			t.Errorf("below %q, %s leads to %q, want %s", prefix, path, location, want)
 		}
-		if cookie := reply.MultiValueHeaders["set-cookie"]; path == "/hard" && (len(cookie) != 1 || !strings.HasSuffix(cookie[0], "; Path="+want)) {
+		if cookie := reply.MultiValueHeaders["set-cookie"]; path == "/hard" && (len(cookie) != 1 ||
+			!strings.HasSuffix(cookie[0], "; Path="+want)) {
 			t.Errorf("below %q, %s sets %q", prefix, path, cookie)
 		}
 	}

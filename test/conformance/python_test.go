@@ -69,7 +69,8 @@ func (v *virtualEnvironment) make() (path, gap string) {
 
 // install installs Python packages; gap says why it could not.
 func install(commands string, what ...string) (gap string) {
-	pip := exec.Command(filepath.Join(commands, "pip"), append([]string{"install", "--quiet", "--disable-pip-version-check"}, what...)...)
+	pip := exec.Command(filepath.Join(commands, "pip"), append([]string{"install", "--quiet",
+		"--disable-pip-version-check"}, what...)...)
 	if output, err := pip.CombinedOutput(); err != nil {
 		return fmt.Sprintf("Python packages are missing and the package index gave no answer: %v %s", err, output)
 	}

@@ -16,9 +16,10 @@ import (
 func TestReadyAppIsProbedOnce(t *testing.T) {
 	t.Parallel()
 	replies := map[string]string{
-		"empty":   "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
-		"body":    "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + strings.Repeat("a", 200000),
-		"chunked": "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n" + lambda.Chunked([]byte("nobody here"), 4),
+		"empty": "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n",
+		"body":  "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n" + strings.Repeat("a", 200000),
+		"chunked": "HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			lambda.Chunked([]byte("nobody here"), 4),
 		"interim": "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
 	}
 	for name, raw := range replies {
@@ -38,23 +39,27 @@ func TestReadyAppIsProbedOnce(t *testing.T) {
 				t.Skipf("this machine is too busy for this test: the probe and its page took %v, and the adapter waits 500 ms for a page", took)
 			}
 			if e.app.Connections() != 1 || probes[0].Conn != calls[0].Conn {
-				t.Errorf("the first invocation came on connection %d of %d, the probe on %d", calls[0].Conn, e.app.Connections(), probes[0].Conn)
+				t.Errorf("the first invocation came on connection %d of %d, the probe on %d", calls[0].Conn,
+					e.app.Connections(), probes[0].Conn)
 			}
-			if probe := probes[0]; probe.Method+" "+probe.Target != "GET /" || probe.Header.Get("host") != e.appAddress() {
+			if probe := probes[0]; probe.Method+" "+probe.Target != "GET /" ||
+				probe.Header.Get("host") != e.appAddress() {
 				t.Errorf("probe %q", probe.Head)
 			}
 		})
 	}
 }
 
-// The head of an answer says whether the application is ready. A page behind it that is long, slow or without end is left alone.
+// The head of an answer says whether the application is ready. A page behind it that is long, slow or without end is
+// left alone.
 func TestReadinessPageWithoutEnd(t *testing.T) {
 	t.Parallel()
 	pages := map[string]struct {
 		head string
 		body func(*lambda.Exchange)
 	}{
-		"events":     {"Transfer-Encoding: chunked", func(x *lambda.Exchange) { _ = x.Write("9\r\ndata: 1\n\n\r\n"); <-x.Gone() }},
+		"events": {"Transfer-Encoding: chunked",
+			func(x *lambda.Exchange) { _ = x.Write("9\r\ndata: 1\n\n\r\n"); <-x.Gone() }},
 		"download":   {"Content-Length: 900000000", func(x *lambda.Exchange) { writeUntilGone(x) }},
 		"slow":       {"Content-Length: 9", func(x *lambda.Exchange) { _ = x.Write("half"); <-x.Gone() }},
 		"cut off":    {"Content-Length: 9", func(x *lambda.Exchange) { _ = x.Write("half") }},
@@ -74,8 +79,10 @@ func TestReadinessPageWithoutEnd(t *testing.T) {
 				t.Errorf("ready after %v", took)
 			}
 			e.invoke(HTTPEvent("POST", "/", "x")).status(200)
-			if probes, calls := e.app.Probes(), e.app.Served(); len(probes) != 1 || len(calls) != 1 || probes[0].Conn == calls[0].Conn {
-				t.Errorf("%d probes and %d requests, want one each on connections of their own", len(probes), len(calls))
+			if probes, calls := e.app.Probes(), e.app.Served(); len(probes) != 1 || len(calls) != 1 ||
+				probes[0].Conn == calls[0].Conn {
+				t.Errorf("%d probes and %d requests, want one each on connections of their own", len(probes),
+					len(calls))
 			}
 		})
 	}
@@ -132,7 +139,8 @@ func TestReadinessSettings(t *testing.T) {
 		e.start()
 		e.invoke(HTTPEvent("GET", "/", "")).status(200)
 		if len(health.Requests()) != 1 || len(e.app.Served()) != 1 || len(e.app.Probes()) != 0 {
-			t.Errorf("%d requests on the health port, %d on the application's", len(health.Requests()), len(e.app.Requests()))
+			t.Errorf("%d requests on the health port, %d on the application's", len(health.Requests()),
+				len(e.app.Requests()))
 		}
 	})
 	t.Run("tcp", func(t *testing.T) {
@@ -197,7 +205,8 @@ func TestProgressLines(t *testing.T) {
 // While nobody answers where the application should be, the log says where somebody listens.
 func TestListenersAreNamed(t *testing.T) {
 	t.Parallel()
-	for name, address := range map[string]string{"another port": "127.0.0.1", "IPv6 alone": "::1", "another address": "127.0.0.77"} {
+	for name, address := range map[string]string{"another port": "127.0.0.1", "IPv6 alone": "::1",
+		"another address": "127.0.0.77"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
@@ -265,7 +274,8 @@ func TestBadHTTPWhileProbing(t *testing.T) {
 	e.invoke(HTTPEvent("GET", "/", "")).status(200)
 }
 
-// A pre-fork server accepts long before a worker can answer: the probe waits for the answer, and no second one piles up behind it.
+// A pre-fork server accepts long before a worker can answer: the probe waits for the answer, and no second one piles
+// up behind it.
 func TestProbeWaitsForItsAnswer(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
@@ -315,11 +325,13 @@ func TestReadinessTimeout(t *testing.T) {
 		part    string
 	}{
 		"refused": {func(e *environment) { e.app.Refuse() }, "refused"},
-		"status":  {func(e *environment) { e.app.OnReadiness(func(x *lambda.Exchange) { x.Reply(500, nil, nil) }) }, "500"},
+		"status": {func(e *environment) { e.app.OnReadiness(func(x *lambda.Exchange) { x.Reply(500, nil, nil) }) },
+			"500"},
 		"bad HTTP": {func(e *environment) {
 			e.app.OnReadiness(func(x *lambda.Exchange) { _ = x.Write("?\r\n\r\n"); x.Close() })
 		}, "bad HTTP"},
-		"timeout": {func(e *environment) { e.app.OnReadiness(func(x *lambda.Exchange) { <-x.Gone(); x.Close() }) }, "timeout"},
+		"timeout": {func(e *environment) { e.app.OnReadiness(func(x *lambda.Exchange) { <-x.Gone(); x.Close() }) },
+			"timeout"},
 	}
 	for name, cause := range causes {
 		t.Run(name, func(t *testing.T) {
@@ -350,7 +362,8 @@ func TestAsyncInit(t *testing.T) {
 		e.variables["AWS_LWA_ASYNC_INIT"] = "yes"
 		e.app.Refuse()
 		e.start()
-		e.must(e.api.Await(asyncInitBudget+patience, "invocation/next", func() bool { return len(e.api.Calls(lambda.PathNext)) > 0 }))
+		e.must(e.api.Await(asyncInitBudget+patience, "invocation/next",
+			func() bool { return len(e.api.Calls(lambda.PathNext)) > 0 }))
 		checkAsyncInitBudget(e)
 
 		i := e.invocation(HTTPEvent("GET", "/", ""))
@@ -387,7 +400,10 @@ func TestAsyncInit(t *testing.T) {
 			e.app.Refuse()
 			e.start()
 			e.logs("AWS_LWA_ASYNC_INIT", kind)
-			polled := func() bool { return len(e.api.Calls(lambda.PathNext))+len(e.api.Calls(lambda.PathRestoreNext)) > 0 }
+			polled := func() bool {
+				return len(e.api.Calls(lambda.PathNext))+
+					len(e.api.Calls(lambda.PathRestoreNext)) > 0
+			}
 			if e.api.Await(asyncInitBudget+700*time.Millisecond, "a poll", polled) == nil {
 				t.Error("went on without the application")
 			}

@@ -66,7 +66,8 @@ func startEmulator(t *testing.T, variables ...string) *emulated {
 		ports = append(ports, port)
 	}
 	app := fmt.Sprintf("127.0.0.1:%d", ports[0])
-	env := append([]string{"PATH=" + os.Getenv("PATH"), "SEEN=" + filepath.Join(t.TempDir(), "seen"), "PYTHONDONTWRITEBYTECODE=1",
+	env := append([]string{"PATH=" + os.Getenv("PATH"), "SEEN=" + filepath.Join(t.TempDir(), "seen"),
+		"PYTHONDONTWRITEBYTECODE=1",
 		fmt.Sprintf("AWS_LWA_PORT=%d", ports[0]), "AWS_LAMBDA_FUNCTION_TIMEOUT=30"}, variables...)
 	process, err := StartProcess([]string{path, "--log-level", "debug",
 		"--runtime-api-address", fmt.Sprintf("127.0.0.1:%d", ports[1]),
@@ -140,7 +141,8 @@ func TestRIE(t *testing.T) {
 	e := startEmulator(t, "AWS_LWA_ERROR_STATUS_CODES=500-599")
 	e.Run("invocations", func(t *testing.T) {
 		for _, body := range [][]byte{nil, []byte("hello"), everyByte(), randomBytes(1 << 20)} {
-			if reply := e.reply(Binary(HTTPEvent("POST", "/echo", ""), body)); reply.StatusCode != 200 || !bytes.Equal(reply.content(t), body) {
+			if reply := e.reply(Binary(HTTPEvent("POST", "/echo", ""), body)); reply.StatusCode != 200 ||
+				!bytes.Equal(reply.content(t), body) {
 				t.Errorf("%d bytes came back as %d with status %d", len(body), len(reply.content(t)), reply.StatusCode)
 			}
 		}
@@ -166,8 +168,10 @@ func TestRIE(t *testing.T) {
 	})
 	e.Run("order", func(t *testing.T) {
 		const register = "POST /2020-01-01/extension/register"
-		e.inOrder(t, register, "External agent lambda-adapter") // which the emulator says beside the start of the runtime
-		e.inOrder(t, register, "Start runtime", "Listening at:", "GET /2018-06-01/runtime/invocation/next", "INIT RTDONE(status: success)",
+		e.inOrder(t, register,
+			"External agent lambda-adapter") // which the emulator says beside the start of the runtime
+		e.inOrder(t, register, "Start runtime", "Listening at:", "GET /2018-06-01/runtime/invocation/next",
+			"INIT RTDONE(status: success)",
 			"INVOKE START", "/response")
 		if len(e.process.Log().Lines("GET /2020-01-01/extension/event/next", "Lambda-Extension-Identifier")) != 1 {
 			t.Error("the extension did not ask for its event once")
@@ -186,7 +190,8 @@ func TestRIE(t *testing.T) {
 	})
 }
 
-// A mistake in the settings ends the initialisation with a reason of its own, rather than with the crash of an extension.
+// A mistake in the settings ends the initialisation with a reason of its own, rather than with the crash of an
+// extension.
 func TestRIEInvalidSettings(t *testing.T) {
 	e := startEmulator(t, "AWS_LWA_INVOKE_MODE=stream")
 	if status, payload := e.invoke(HTTPEvent("GET", "/", "")); status != http.StatusBadGateway {

@@ -15,7 +15,8 @@ func TestSchedule(t *testing.T) {
 	t.Parallel()
 	e := newEnvironment(t)
 	e.app.OnRequest(func(x *lambda.Exchange) {
-		if x.Request.Method != "POST" || x.Request.Target != "/tasks/nightly?full=1" || x.Request.Header.Get("X-Lambda-Web-Schedule") != "nightly" ||
+		if x.Request.Method != "POST" || x.Request.Target != "/tasks/nightly?full=1" ||
+			x.Request.Header.Get("X-Lambda-Web-Schedule") != "nightly" ||
 			x.Request.Header.Get("Content-Type") != "application/json" || string(x.Request.Body) != scheduled {
 			t.Errorf("the app got %s %s %v %q", x.Request.Method, x.Request.Target, x.Request.Header, x.Request.Body)
 		}
@@ -54,9 +55,12 @@ func TestNoSchedule(t *testing.T) {
 	e.startReady()
 	page := URLEvent("GET", "/page", "")
 	for _, event := range []string{
-		`{"lambda-web-schedule":{"name":"nightly","path":"tasks"}}`, `{"lambda-web-schedule":{"name":"nightly","path":"/"},"x":1`,
-		`{"lambda-web-schedule":{"name":"nightly"}}`, `{"lambda-web-schedule":"/tasks/nightly"}`, `{"lambda-web-schedule":{"name":1,"path":"/tasks/nightly"}}`,
-		strings.Replace(page, `{"version"`, `{"lambda-web-schedule":{"name":"nightly","path":"/tasks/nightly"},"version"`, 1),
+		`{"lambda-web-schedule":{"name":"nightly","path":"tasks"}}`,
+		`{"lambda-web-schedule":{"name":"nightly","path":"/"},"x":1`,
+		`{"lambda-web-schedule":{"name":"nightly"}}`, `{"lambda-web-schedule":"/tasks/nightly"}`,
+		`{"lambda-web-schedule":{"name":1,"path":"/tasks/nightly"}}`,
+		strings.Replace(page, `{"version"`,
+			`{"lambda-web-schedule":{"name":"nightly","path":"/tasks/nightly"},"version"`, 1),
 		strings.Replace(page, `"headers":{`, `"headers":{"x-lambda-web-schedule":"nightly",`, 1),
 		strings.Replace(page, `"headers":{`, `"headers":{"X_Lambda_Web_Schedule":"nightly",`, 1),
 	} {

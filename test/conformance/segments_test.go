@@ -16,7 +16,10 @@ func segmentsOf(t testing.TB, x *lambda.Exchange) int {
 		t.Fatal(err)
 	}
 	var info *unix.TCPInfo
-	if fault := raw.Control(func(fd uintptr) { info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO) }); fault != nil {
+	if fault := raw.Control(func(fd uintptr) {
+		info, err = unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP,
+			unix.TCP_INFO)
+	}); fault != nil {
 		t.Fatal(fault)
 	}
 	if err != nil {

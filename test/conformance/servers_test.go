@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// webServer is a real web server with an application that echoes bodies and notes the mark of every request it was given.
+// webServer is a real web server with an application that echoes bodies and notes the mark of every request it was
+// given.
 type webServer struct {
 	name     string
 	start    func(t *testing.T, port int) (seen func() map[string]int)
@@ -25,7 +26,8 @@ type webServer struct {
 
 var webServers = []webServer{
 	{name: "gunicorn sync", start: gunicorn("sync"), failures: true},
-	{name: "gunicorn gthread", start: gunicorn("gthread", "--threads", "4", "--keep-alive", "2"), keeps: true, failures: true},
+	{name: "gunicorn gthread", start: gunicorn("gthread", "--threads", "4", "--keep-alive", "2"), keeps: true,
+		failures: true},
 	{name: "uvicorn", start: uvicorn, keeps: true, failures: true},
 	{name: "Node http", start: node, keeps: true, failures: true},
 	{name: "Go net/http", start: goServer(time.Second), keeps: true, failures: true},
@@ -41,7 +43,8 @@ func gunicorn(class string, extra ...string) func(*testing.T, int) func() map[st
 }
 
 func uvicorn(t *testing.T, port int) func() map[string]int {
-	return external(t, []string{filepath.Join(python(t), "uvicorn"), "--port", strconv.Itoa(port), "--timeout-keep-alive", "1", "--log-level", "error", "asgi:app"})
+	return external(t, []string{filepath.Join(python(t), "uvicorn"), "--port", strconv.Itoa(port),
+		"--timeout-keep-alive", "1", "--log-level", "error", "asgi:app"})
 }
 
 func http10(t *testing.T, port int) func() map[string]int {
@@ -59,7 +62,8 @@ func node(t *testing.T, port int) func() map[string]int {
 // external runs a server as a process of its own.
 func external(t *testing.T, command []string) func() map[string]int {
 	seen := filepath.Join(t.TempDir(), "seen")
-	process, err := StartProcess(command, "testdata/servers", append(os.Environ(), "SEEN="+seen, "PYTHONDONTWRITEBYTECODE=1"))
+	process, err := StartProcess(command, "testdata/servers", append(os.Environ(), "SEEN="+seen,
+		"PYTHONDONTWRITEBYTECODE=1"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,19 +88,20 @@ func goServer(idle time.Duration) func(*testing.T, int) func() map[string]int {
 	return func(t *testing.T, port int) func() map[string]int {
 		var mu sync.Mutex
 		counts := map[string]int{}
-		server := &http.Server{Addr: fmt.Sprintf("127.0.0.1:%d", port), IdleTimeout: idle, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if mark := r.Header.Get("x-mark"); mark != "" {
-				mu.Lock()
-				counts[mark]++
-				mu.Unlock()
-			}
-			body, _ := io.ReadAll(r.Body)
-			w.Header().Set("Content-Type", "application/octet-stream")
-			if r.URL.Path == "/fail" {
-				w.WriteHeader(http.StatusInternalServerError)
-			}
-			_, _ = w.Write(body)
-		})}
+		server := &http.Server{Addr: fmt.Sprintf("127.0.0.1:%d", port), IdleTimeout: idle,
+			Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if mark := r.Header.Get("x-mark"); mark != "" {
+					mu.Lock()
+					counts[mark]++
+					mu.Unlock()
+				}
+				body, _ := io.ReadAll(r.Body)
+				w.Header().Set("Content-Type", "application/octet-stream")
+				if r.URL.Path == "/fail" {
+					w.WriteHeader(http.StatusInternalServerError)
+				}
+				_, _ = w.Write(body)
+			})}
 		go func() { _ = server.ListenAndServe() }()
 		t.Cleanup(func() { _ = server.Close() })
 		return func() map[string]int {
@@ -159,8 +164,8 @@ func TestRealServers(t *testing.T) {
 	}
 }
 
-// awaitServerClose waits until the adapter has no connection to the application that the application still holds open: the server's
-// FIN is there, or the adapter has closed by itself.
+// awaitServerClose waits until the adapter has no connection to the application that the application still holds
+// open: the server's FIN is there, or the adapter has closed by itself.
 func (e *environment) awaitServerClose() {
 	e.Helper()
 	for give := time.Now().Add(patience); e.established() > 0; {
@@ -171,7 +176,8 @@ func (e *environment) awaitServerClose() {
 	}
 }
 
-// thawAfterServerClose hands out an invocation to a frozen adapter whose application has closed the connection meanwhile.
+// thawAfterServerClose hands out an invocation to a frozen adapter whose application has closed the connection
+// meanwhile.
 func (e *environment) thawAfterServerClose(invoke func()) {
 	e.Helper()
 	e.awaitNext(e.count + 1)
@@ -196,7 +202,8 @@ func (e *environment) established() int {
 	return count
 }
 
-// A server that closes idle connections at the very moment of the next request: whoever wins, the caller gets the reply.
+// A server that closes idle connections at the very moment of the next request: whoever wins, the caller gets the
+// reply.
 func TestRaceWithTheIdleClose(t *testing.T) {
 	t.Parallel()
 	const idle = 150 * time.Millisecond

@@ -9,18 +9,20 @@ import (
 	"lambda-web/test/lambda"
 )
 
-// Every setting with values that are not allowed: the process ends, and the message names variable, value, and what is allowed.
+// Every setting with values that are not allowed: the process ends, and the message names variable, value, and what
+// is allowed.
 func TestSettingsThatAreRefused(t *testing.T) {
 	t.Parallel()
 	cases := map[string][]string{
-		"AWS_LWA_PORT":                                 {"0", "65536", "-1", "80a", "8080/x", "http"},
-		"PORT":                                         {"0", "eighty"},
-		"AWS_LWA_HOST":                                 {"a b", "http://127.0.0.1", "[::1", "unix:", "host:80"},
-		"AWS_LWA_READINESS_CHECK_PORT":                 {"0", "70000", "x"},
-		"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS":       {"600-700", "abc", "299-200", "200-", ",", "20"},
-		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS":      {"-1", "soon", "NaN", "Inf"},
-		"AWS_LWA_ERROR_STATUS_CODES":                   {"5xx", "599-500", "500;501"},
-		"AWS_LWA_LAMBDA_RUNTIME_API_PROXY":             {"127.0.0.1", "https://127.0.0.1:9009", "http://h:9009/path", "h:0"},
+		"AWS_LWA_PORT":                            {"0", "65536", "-1", "80a", "8080/x", "http"},
+		"PORT":                                    {"0", "eighty"},
+		"AWS_LWA_HOST":                            {"a b", "http://127.0.0.1", "[::1", "unix:", "host:80"},
+		"AWS_LWA_READINESS_CHECK_PORT":            {"0", "70000", "x"},
+		"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS":  {"600-700", "abc", "299-200", "200-", ",", "20"},
+		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS": {"-1", "soon", "NaN", "Inf"},
+		"AWS_LWA_ERROR_STATUS_CODES":              {"5xx", "599-500", "500;501"},
+		"AWS_LWA_LAMBDA_RUNTIME_API_PROXY": {"127.0.0.1", "https://127.0.0.1:9009", "http://h:9009/path",
+			"h:0"},
 		"AWS_LWA_EXTENSION_REGISTER_BASE_MS":           {"-5", "fast"},
 		"AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS":            {"-1", "long"},
 		"AWS_LWA_DEADLINE_MARGIN_MS":                   {"-1", "1s"},
@@ -52,7 +54,8 @@ func TestSettingsThatAreRefused(t *testing.T) {
 	}
 }
 
-// Values that are not allowed, with which the AWS Lambda Web Adapter goes on: so does this one, with a warning that names them.
+// Values that are not allowed, with which the AWS Lambda Web Adapter goes on: so does this one, with a warning that
+// names them.
 func TestSettingsThatAreTolerated(t *testing.T) {
 	t.Parallel()
 	cases := map[string][]string{
@@ -131,7 +134,8 @@ func TestSettingsThatAreAccepted(t *testing.T) {
 func TestOlderNames(t *testing.T) {
 	t.Parallel()
 	older := map[string]string{
-		"HOST": "127.0.0.1", "READINESS_CHECK_PATH": "/old", "READINESS_CHECK_PROTOCOL": "http", "ASYNC_INIT": "false", "REMOVE_BASE_PATH": "/old",
+		"HOST": "127.0.0.1", "READINESS_CHECK_PATH": "/old", "READINESS_CHECK_PROTOCOL": "http",
+		"ASYNC_INIT": "false", "REMOVE_BASE_PATH": "/old",
 	}
 	e := newEnvironment(t)
 	for name, value := range older {
@@ -166,7 +170,8 @@ func TestUnknownNames(t *testing.T) {
 	e.variables["AWS_LWA_READINES_CHECK_PATH"] = "/x"
 	e.startReady()
 	log := e.finish()
-	for wrong, right := range map[string]string{"AWS_LWA_INVOKEMODE": "AWS_LWA_INVOKE_MODE", "AWS_LWA_READINES_CHECK_PATH": "AWS_LWA_READINESS_CHECK_PATH"} {
+	for wrong, right := range map[string]string{"AWS_LWA_INVOKEMODE": "AWS_LWA_INVOKE_MODE",
+		"AWS_LWA_READINES_CHECK_PATH": "AWS_LWA_READINESS_CHECK_PATH"} {
 		if lines := log.Lines("WARN", wrong, right); len(lines) != 1 {
 			t.Errorf("%d warnings name %s and %s", len(lines), wrong, right)
 		}
@@ -190,7 +195,8 @@ func TestMissingLambdaVariables(t *testing.T) {
 	checkJSON(t, "the Lambda context", context, map[string]any{"env_config": map[string]any{
 		"function_name": "", "memory": float64(0), "version": "", "log_stream": "", "log_group": ""}})
 	log := e.finish()
-	for _, name := range []string{"AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION"} {
+	for _, name := range []string{"AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+		"AWS_LAMBDA_FUNCTION_VERSION"} {
 		if !slices.ContainsFunc(log.Lines("WARN"), func(l Line) bool { return strings.Contains(l.Text, name) }) {
 			t.Errorf("no warning names %s", name)
 		}

@@ -27,7 +27,8 @@ func TestSnapStart(t *testing.T) {
 	e.start()
 	e.must(e.api.Await(patience, "restore/next", func() bool { return len(e.api.Calls(lambda.PathRestoreNext)) > 0 }))
 	calls := e.app.Requests()
-	if len(calls) != 2 || calls[0].Target != "/" || calls[1].Method+" "+calls[1].Target != "POST /hooks/before" || len(calls[1].Body) != 0 {
+	if len(calls) != 2 || calls[0].Target != "/" || calls[1].Method+" "+calls[1].Target != "POST /hooks/before" ||
+		len(calls[1].Body) != 0 {
 		t.Fatalf("before the snapshot the application saw %d requests", len(calls))
 	}
 	if length := calls[1].Header.Get("content-length"); length != "0" {
@@ -38,7 +39,8 @@ func TestSnapStart(t *testing.T) {
 	close(restored)
 	e.awaitNext(1)
 	calls = e.app.Requests()
-	if len(calls) != 4 || calls[2].Method+" "+calls[2].Target != "POST /hooks/after" || calls[3].Method+" "+calls[3].Target != "GET /" {
+	if len(calls) != 4 || calls[2].Method+" "+calls[2].Target != "POST /hooks/after" || calls[3].Method+" "+
+		calls[3].Target != "GET /" {
 		t.Fatalf("after the restore the application saw %d requests", len(calls))
 	}
 	e.logs("snapshot: the app is ready", "its hook answered in")
@@ -46,8 +48,10 @@ func TestSnapStart(t *testing.T) {
 	if calls[2].Conn == calls[1].Conn || calls[2].Conn == calls[0].Conn || calls[3].Conn == calls[0].Conn {
 		t.Error("a connection from before the snapshot was used after it")
 	}
-	for _, path := range []string{"/hooks/before", "/hooks/after", "/hooks/%61fter", "/x/../hooks/after", "/hooks/./before", "//hooks//after", "/hooks/after/", "/hooks/before?x=1", "/hooks/%2e%2e/hooks/before",
-		"/hooks/after;x", "/hooks;x/after", "/hooks/after%3Bx", "/x/..;/hooks/after", "/hooks/after.json", "//h/hooks/after"} {
+	for _, path := range []string{"/hooks/before", "/hooks/after", "/hooks/%61fter", "/x/../hooks/after",
+		"/hooks/./before", "//hooks//after", "/hooks/after/", "/hooks/before?x=1", "/hooks/%2e%2e/hooks/before",
+		"/hooks/after;x", "/hooks;x/after", "/hooks/after%3Bx", "/x/..;/hooks/after", "/hooks/after.json",
+		"//h/hooks/after"} {
 		event := strings.Replace(HTTPEvent("POST", path, ""), `"rawQueryString":""`, `"rawQueryString":"a=1"`, 1)
 		if got := e.invoke(event); !strings.Contains(string(got.Body), `"statusCode":403`) {
 			t.Errorf("%s was answered with %s", path, got.Body)
@@ -116,7 +120,8 @@ func TestSnapStartPriming(t *testing.T) {
 	for _, call := range e.app.Requests() {
 		asked = append(asked, call.Method+" "+call.Target)
 	}
-	if got, want := strings.Join(asked, ", "), "GET /, GET /, GET /api/hello?n=1, GET /broken, GET /rude, GET /rude, GET /"; got != want {
+	if got, want := strings.Join(asked, ", "),
+		"GET /, GET /, GET /api/hello?n=1, GET /broken, GET /rude, GET /rude, GET /"; got != want {
 		t.Errorf("the application was asked for %s, want %s", got, want)
 	}
 	if proto := e.app.Requests()[1].Header.Get("x-forwarded-proto"); proto != "https" {
@@ -202,8 +207,10 @@ func TestSnapStartNotReadyAfterRestore(t *testing.T) {
 
 func TestSnapStartHookPathsThatAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{"/", "//", "/a/..", "/%2f", "/healthz", "/events/", "/hooks;x=1", "/hooks?x", "/hooks/%25", "/hooks/%z"} {
-		for _, name := range []string{"AWS_LWA_SNAPSTART_BEFORE_CHECKPOINT_PATH", "AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH"} {
+	for _, path := range []string{"/", "//", "/a/..", "/%2f", "/healthz", "/events/", "/hooks;x=1", "/hooks?x",
+		"/hooks/%25", "/hooks/%z"} {
+		for _, name := range []string{"AWS_LWA_SNAPSTART_BEFORE_CHECKPOINT_PATH",
+			"AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH"} {
 			e, _ := snapStart(t)
 			e.variables["AWS_LWA_READINESS_CHECK_PATH"] = "/healthz"
 			e.variables[name] = path
@@ -245,7 +252,8 @@ func TestSnapStartWithoutRestoreNext(t *testing.T) {
 		proxy.Intercept(missing)
 		e.variables["AWS_LWA_LAMBDA_RUNTIME_API_PROXY"] = proxy.Address()
 		e.start()
-		e.must(e.api.Await(patience, "restore/next at Lambda itself", func() bool { return len(e.api.Calls(lambda.PathRestoreNext)) > 0 }))
+		e.must(e.api.Await(patience, "restore/next at Lambda itself",
+			func() bool { return len(e.api.Calls(lambda.PathRestoreNext)) > 0 }))
 		if len(proxy.Calls(lambda.PathNext)) != 0 {
 			t.Error("went on before the restore")
 		}
@@ -265,8 +273,9 @@ func TestSnapStartRestoreNextBreaks(t *testing.T) {
 	}{
 		"closed": {func(x *lambda.Exchange) { x.Close() }, "connection closed"},
 		"reset":  {func(x *lambda.Exchange) { x.Reset() }, "reset"},
-		"403":    {func(x *lambda.Exchange) { x.Reply(403, nil, []byte(`{"errorType":"InvalidStateTransition"}`)) }, "InvalidStateTransition"},
-		"junk":   {func(x *lambda.Exchange) { _ = x.Write("junk\r\n\r\n"); x.Close() }, "malformed"},
+		"403": {func(x *lambda.Exchange) { x.Reply(403, nil, []byte(`{"errorType":"InvalidStateTransition"}`)) },
+			"InvalidStateTransition"},
+		"junk": {func(x *lambda.Exchange) { _ = x.Write("junk\r\n\r\n"); x.Close() }, "malformed"},
 	}
 	for name, row := range faults {
 		t.Run(name, func(t *testing.T) {

@@ -46,11 +46,12 @@ func (w *streamWatch) await(t testing.TB, part string) {
 	}
 }
 
-// Each piece that the application sends is on its way before the next is there: the first byte does not wait for the last,
-// nor the head for a byte of the body, whatever came with it.
+// Each piece that the application sends is on its way before the next is there: the first byte does not wait for the
+// last, nor the head for a byte of the body, whatever came with it.
 func TestStreamingDoesNotWait(t *testing.T) {
 	t.Parallel()
-	for name, beside := range map[string]int{"head alone": 0, "head with a size line": len("9\r\n"), "head with a part of it": 1} {
+	for name, beside := range map[string]int{"head alone": 0, "head with a size line": len("9\r\n"),
+		"head with a part of it": 1} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e := newEnvironment(t)
@@ -102,7 +103,8 @@ func TestStreamedBodiesAreExact(t *testing.T) {
 	for name, reply := range map[string]func(x *lambda.Exchange){
 		"length": func(x *lambda.Exchange) { x.Reply(200, []string{"Content-Type: image/png"}, body) },
 		"chunks": func(x *lambda.Exchange) {
-			_ = x.Write("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n" + lambda.Chunked(body, 100_001))
+			_ = x.Write("HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n" +
+				lambda.Chunked(body, 100_001))
 		},
 		"close": func(x *lambda.Exchange) {
 			_ = x.Write("HTTP/1.0 200 OK\r\nContent-Type: image/png\r\n\r\n" + string(body))

@@ -13,8 +13,8 @@ import (
 	"lambda-web/test/lambda"
 )
 
-// protocolVectors runs the vectors of section 4.4, each of which is a small story of its own. Every member of given and want is
-// read by the story, so that a vector that changes does not pass unnoticed.
+// protocolVectors runs the vectors of section 4.4, each of which is a small story of its own. Every member of given
+// and want is read by the story, so that a vector that changes does not pass unnoticed.
 var protocolVectors = map[int]func(vector, *testing.T){
 	124: vector.registrationRequest,
 	125: vector.runtimeProxy,
@@ -95,7 +95,8 @@ func (v vector) runtimeProxy(t *testing.T) {
 		i := e.invocation(HTTPEvent("GET", "/", ""))
 		proxy.Push(i)
 		e.answered(i).status(200)
-		e.must(e.api.Await(patience, "event/next at the Extensions API's own address", func() bool { return len(e.api.Calls(lambda.PathEventNext)) == 1 }))
+		e.must(e.api.Await(patience, "event/next at the Extensions API's own address",
+			func() bool { return len(e.api.Calls(lambda.PathEventNext)) == 1 }))
 		if len(e.api.Calls(lambda.PathRegister)) != 1 || len(proxy.Calls(lambda.PathEventNext)) != 0 {
 			t.Errorf("the Extensions API was not asked at its own address")
 		}
@@ -146,7 +147,8 @@ const responseLimit = 6291556
 func (v vector) replyTooLarge(t *testing.T) {
 	expect(t, v.Given, "encoded_len", responseLimit+1)
 	expect(t, v.Want, "POST", "/error")
-	expect(t, v.Want, "json", map[string]any{"errorType": "Function.ResponseSizeTooLarge", "errorMessage": "@size, limit and the streaming hint"})
+	expect(t, v.Want, "json", map[string]any{"errorType": "Function.ResponseSizeTooLarge",
+		"errorMessage": "@size, limit and the streaming hint"})
 	e := v.environment(t)
 	var size atomic.Int64
 	e.app.OnRequest(func(x *lambda.Exchange) {
@@ -171,7 +173,8 @@ var duration = regexp.MustCompile(`\d ?(ms|s|seconds|milliseconds)\b`)
 func (v vector) noListener(t *testing.T) {
 	expect(t, v.Given, "app", "connection refused")
 	expect(t, v.Want, "POST", "/error")
-	expect(t, v.Want, "json", map[string]any{"errorType": "Function.AppConnectError", "errorMessage": "@names 127.0.0.1:8080 and how long it waited"})
+	expect(t, v.Want, "json", map[string]any{"errorType": "Function.AppConnectError",
+		"errorMessage": "@names 127.0.0.1:8080 and how long it waited"})
 	expect(t, v.Want, "then", "next poll")
 	e := v.environment(t)
 	e.startReady()
@@ -243,8 +246,10 @@ func (v vector) reusedDied(t *testing.T) {
 					}
 				} else {
 					got.status(200)
-					if len(calls) != 2 || calls[0].Conn != warm || calls[1].Conn == warm || string(calls[1].Body) != "body" {
-						t.Errorf("want %s once on the old and once on a new connection, got %d requests", method, len(calls))
+					if len(calls) != 2 || calls[0].Conn != warm || calls[1].Conn == warm ||
+						string(calls[1].Body) != "body" {
+						t.Errorf("want %s once on the old and once on a new connection, got %d requests", method,
+							len(calls))
 					}
 				}
 				e.invoke(HTTPEvent("GET", "/warm", "")).status(200)
@@ -278,7 +283,8 @@ func (v vector) nextReset(t *testing.T) {
 		e.invoke(HTTPEvent("GET", "/", "")).status(200)
 		calls := e.api.Calls(lambda.PathNext)
 		for n, least := range []time.Duration{20, 40, 80, 160} {
-			if gap := calls[n+1].At.Sub(calls[n].At); gap < least*time.Millisecond/2 || gap > least*time.Millisecond*2+late(time.Second) {
+			if gap := calls[n+1].At.Sub(calls[n].At); gap < least*time.Millisecond/2 ||
+				gap > least*time.Millisecond*2+late(time.Second) {
 				t.Errorf("poll %d came %v after the one before, want about %v", n+2, gap, least*time.Millisecond)
 			}
 		}
@@ -311,7 +317,8 @@ func (v vector) nextForbidden(t *testing.T) {
 	e := v.environment(t)
 	e.api.Intercept(func(x *lambda.Exchange) bool {
 		if x.Path() == lambda.PathNext {
-			x.Reply(403, nil, []byte(`{"errorMessage":"State transition is not allowed","errorType":"InvalidStateTransition"}`))
+			x.Reply(403, nil,
+				[]byte(`{"errorMessage":"State transition is not allowed","errorType":"InvalidStateTransition"}`))
 		}
 		return x.Path() == lambda.PathNext
 	})

@@ -91,7 +91,8 @@ func (v vector) checkReply(e *environment, got answer) {
 			e.Fatalf("the invocation failed: %s", got.Body)
 		}
 		want := map[string]json.RawMessage{}
-		for _, name := range []string{"statusCode", "statusDescription", "headers", "multiValueHeaders", "cookies", "body", "isBase64Encoded"} {
+		for _, name := range []string{"statusCode", "statusDescription", "headers", "multiValueHeaders", "cookies",
+			"body", "isBase64Encoded"} {
 			if value := json.RawMessage(nil); v.Want.get(e, name, &value) {
 				want[name] = value
 			}
@@ -111,8 +112,9 @@ func (v vector) checkReply(e *environment, got answer) {
 // logParts turns the prose of a vector's log member into texts that the line must hold.
 func (v vector) logParts(t testing.TB, prose string) []string {
 	parts := map[string][]string{
-		"WARN naming the status and AWS_LWA_ERROR_STATUS_CODES":   {"WARN", "500", "AWS_LWA_ERROR_STATUS_CODES"},
-		"WARN use AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=100-399": {"WARN", "AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=100-399"},
+		"WARN naming the status and AWS_LWA_ERROR_STATUS_CODES": {"WARN", "500", "AWS_LWA_ERROR_STATUS_CODES"},
+		"WARN use AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=100-399": {"WARN",
+			"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=100-399"},
 	}[prose]
 	if parts == nil {
 		t.Fatalf("the test does not understand the log line %q", prose)
@@ -222,8 +224,9 @@ func (v vector) checkDeclared(e *environment, got answer, where string) {
 	}
 }
 
-// checkOneWrite repeats the vector behind an API that counts the segments in which the reply arrives: on the loopback, with
-// TCP_NODELAY, each write of the sender is a segment of its own. The head may be one, the rest must be one.
+// checkOneWrite repeats the vector behind an API that counts the segments in which the reply arrives: on the
+// loopback, with TCP_NODELAY, each write of the sender is a segment of its own. The head may be one, the rest must be
+// one.
 func (v vector) checkOneWrite(t *testing.T, ends string) {
 	if ends != "prelude, NULs and the last chunk in one write" {
 		t.Fatalf("the test does not understand the end %q", ends)

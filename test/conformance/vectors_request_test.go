@@ -131,8 +131,8 @@ func (v vector) checkContexts(e *environment, r *lambda.Request, i *lambda.Invoc
 	}
 }
 
-// requestContext is the event's own text of the request context: white space outside strings removed, bytes outside printable
-// ASCII escaped.
+// requestContext is the event's own text of the request context: white space outside strings removed, bytes outside
+// printable ASCII escaped.
 func requestContext(t testing.TB, event []byte) string {
 	t.Helper()
 	var parts struct{ RequestContext json.RawMessage }
@@ -158,8 +158,10 @@ func lambdaContext(t testing.TB, i *lambda.Invocation) string {
 	}
 	context := fmt.Sprintf(`{"request_id":%s,"deadline":%s,"invoked_function_arn":%s,"xray_trace_id":%s,"client_context":%s,"identity":%s,`+
 		`"tenant_id":%s,"env_config":{"function_name":"f","memory":128,"version":"$LATEST","log_stream":"ls","log_group":"lg"}`,
-		quote(i.ID), i.Header.Get("Lambda-Runtime-Deadline-Ms"), quote(i.Header.Get("Lambda-Runtime-Invoked-Function-Arn")),
-		text("Lambda-Runtime-Trace-Id"), object("Lambda-Runtime-Client-Context"), object("Lambda-Runtime-Cognito-Identity"),
+		quote(i.ID), i.Header.Get("Lambda-Runtime-Deadline-Ms"),
+		quote(i.Header.Get("Lambda-Runtime-Invoked-Function-Arn")),
+		text("Lambda-Runtime-Trace-Id"), object("Lambda-Runtime-Client-Context"),
+		object("Lambda-Runtime-Cognito-Identity"),
 		text("Lambda-Runtime-Aws-Tenant-Id"))
 	if i.Header.Has("Lambda-Runtime-Invocation-Id") {
 		context += `,"invocation_id":` + quote(i.Header.Get("Lambda-Runtime-Invocation-Id"))
@@ -279,8 +281,8 @@ func decode64(t testing.TB, text string) string {
 	return string(value)
 }
 
-// checkEnvelope compares a posted reply with the wanted one: header names without case (but two that differ only in case must both
-// be there), missing and empty members alike, everything else exactly.
+// checkEnvelope compares a posted reply with the wanted one: header names without case (but two that differ only in
+// case must both be there), missing and empty members alike, everything else exactly.
 func checkEnvelope(t testing.TB, posted, want json.RawMessage) {
 	t.Helper()
 	got, expected := normalEnvelope(t, posted), normalEnvelope(t, want)

@@ -13,8 +13,8 @@ import (
 	"lambda-web/test/lambda"
 )
 
-// runSettings runs a vector of section 4.5. What a setting means is observed from outside: where the adapter connects, what it
-// takes for healthy, when it asks for the first invocation, how it exits.
+// runSettings runs a vector of section 4.5. What a setting means is observed from outside: where the adapter
+// connects, what it takes for healthy, when it asks for the first invocation, how it exits.
 func (v vector) runSettings(t *testing.T) {
 	var exit int
 	var async bool
@@ -58,7 +58,8 @@ func (v vector) runMistakes(t *testing.T, exit int) {
 	}
 }
 
-// runHealthy asks with statuses in and around the list: the unhealthy ones first, one after the other, then a healthy one.
+// runHealthy asks with statuses in and around the list: the unhealthy ones first, one after the other, then a healthy
+// one.
 func (v vector) runHealthy(t *testing.T) {
 	healthy := map[int]bool{}
 	if list := []int(nil); json.Unmarshal(v.Want.all["healthy"], &list) == nil {
@@ -90,7 +91,10 @@ func (v vector) runHealthy(t *testing.T) {
 	for _, status := range good {
 		e := v.settings(t)
 		answers := append(append([]int(nil), bad...), status)
-		e.app.OnReadiness(func(x *lambda.Exchange) { x.Reply(answers[min(len(e.app.Probes()), len(answers))-1], nil, nil) })
+		e.app.OnReadiness(func(x *lambda.Exchange) {
+			x.Reply(answers[min(len(e.app.Probes()), len(answers))-1], nil,
+				nil)
+		})
 		e.startReady()
 		if n := len(e.app.Probes()); n != len(answers) {
 			t.Errorf("ready after the answers %v, want %v", answers[:n], answers)
@@ -106,7 +110,8 @@ func (v vector) runAsyncInit(t *testing.T, async bool) {
 	e := v.settings(t)
 	e.app.OnReadiness(func(x *lambda.Exchange) { x.Reply(503, nil, nil) })
 	e.start()
-	err := e.api.Await(asyncInitBudget+patience, "invocation/next", func() bool { return len(e.api.Calls(lambda.PathNext)) > 0 })
+	err := e.api.Await(asyncInitBudget+patience, "invocation/next",
+		func() bool { return len(e.api.Calls(lambda.PathNext)) > 0 })
 	if async != (err == nil) {
 		t.Fatalf("async init %v: %v", async, err)
 	}
@@ -143,7 +148,8 @@ func (v vector) runTCPReadiness(t *testing.T, address string) {
 	}
 }
 
-// runAddresses moves the ports that the vector names to ports of this test, starts an application on each, and looks who is asked.
+// runAddresses moves the ports that the vector names to ports of this test, starts an application on each, and looks
+// who is asked.
 func (v vector) runAddresses(t *testing.T) {
 	e := v.settings(t)
 	e.app.Refuse()

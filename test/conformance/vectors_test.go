@@ -16,8 +16,8 @@ import (
 	"lambda-web/test/lambda"
 )
 
-// disputed names the vectors that the adapter is not held to: number, reason and source. They are run all the same, and one that
-// passes must leave the list.
+// disputed names the vectors that the adapter is not held to: number, reason and source. They are run all the same,
+// and one that passes must leave the list.
 var disputed = map[int]string{}
 
 // vectorFile is testdata/adapter-vectors.jsonl: base events, defaults, and one expectation a line.
@@ -190,7 +190,8 @@ func (m *members) unread() []string {
 	return left
 }
 
-// environment prepares an environment with the vector's variables. Address literals of the contract are moved to this test's ports.
+// environment prepares an environment with the vector's variables. Address literals of the contract are moved to this
+// test's ports.
 func (v vector) environment(t testing.TB) *environment {
 	e := newEnvironment(t)
 	maps.Copy(e.variables, v.file.defaults.Env)
@@ -294,8 +295,8 @@ func decodeOrdered(text json.RawMessage) ([]member, error) {
 	return all, nil
 }
 
-// setMember replaces the member at path, making objects on the way; a nil value removes it. The other members keep their order
-// and their text.
+// setMember replaces the member at path, making objects on the way; a nil value removes it. The other members keep
+// their order and their text.
 func setMember(object json.RawMessage, path []string, value json.RawMessage) (json.RawMessage, error) {
 	all, err := decodeOrdered(object)
 	if err != nil {

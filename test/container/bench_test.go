@@ -41,7 +41,8 @@ func newDailyUse(b *testing.B) *dailyUse {
 
 func (u *dailyUse) start(b *testing.B) *launch.Cloud {
 	b.Helper()
-	cloud, err := launch.Start(exec.Command(filepath.Join(u.daemon.root, ".lambda-web", "bin", "local"), u.args...), 5*time.Minute, nil)
+	cloud, err := launch.Start(exec.Command(filepath.Join(u.daemon.root, ".lambda-web", "bin", "local"), u.args...),
+		5*time.Minute, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -166,7 +166,8 @@ type settings struct {
 
 func settingsOf(t *testing.T, image string) (s settings) {
 	t.Helper()
-	if err := json.Unmarshal([]byte(run(t, "docker", "image", "inspect", "--format", "{{json .Config}}", image)), &s); err != nil {
+	if err := json.Unmarshal([]byte(run(t, "docker", "image", "inspect", "--format", "{{json .Config}}", image)),
+		&s); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -196,14 +197,16 @@ func (d *testDaemon) testImage(t *testing.T, app string) {
 		t.Fatal(err)
 	}
 	if header.Mode&0o7777 != 0o755 || header.Uid != 0 || header.Gid != 0 || !bytes.Equal(content, adapter) {
-		t.Errorf("the adapter has mode %o, owner %d:%d and %d bytes, want 755, 0:0 and the %d that were staged", header.Mode, header.Uid, header.Gid, len(content), len(adapter))
+		t.Errorf("the adapter has mode %o, owner %d:%d and %d bytes, want 755, 0:0 and the %d that were staged",
+			header.Mode, header.Uid, header.Gid, len(content), len(adapter))
 	}
 	if again, err := d.engine(t).Build(context.Background(), src); err != nil || again.ID != img.ID {
 		t.Errorf("the second build gives %+v, %v, want %s", again, err, img.ID)
 	}
 	var size int64
 	fmt.Sscan(run(t, "docker", "image", "inspect", "--format", "{{.Size}}", alone), &size)
-	t.Logf("%s: %.2f MB, the app alone %.2f MB, the adapter %.2f MB", filepath.Base(app), mega(img.Size), mega(size), mega(int64(len(adapter))))
+	t.Logf("%s: %.2f MB, the app alone %.2f MB, the adapter %.2f MB", filepath.Base(app), mega(img.Size), mega(size),
+		mega(int64(len(adapter))))
 	// An app that copies its whole folder gets what lambda-web has put there, too.
 	if more := img.Size - size; more < int64(len(adapter)) || more > 2*int64(len(adapter))+256<<10 {
 		t.Errorf("the image is %d bytes larger than the app alone, the adapter has %d", more, len(adapter))
@@ -236,9 +239,11 @@ func fileOf(t *testing.T, image, path string) (*tar.Header, []byte) {
 // testFailures: the sentences that users get when they make the usual mistakes.
 func testFailures(t *testing.T, e *container.Engine) {
 	for _, c := range []struct{ dockerfile, step, want string }{
-		{"FROM " + baseImage + "\nRUN echo before && exit 3\nCMD [\"x\"]\n", "RUN echo before && exit 3", "\n    before"},
+		{"FROM " + baseImage + "\nRUN echo before && exit 3\nCMD [\"x\"]\n", "RUN echo before && exit 3",
+			"\n    before"},
 		{"FROM " + baseImage + "\nCOPY missing .\nCMD [\"x\"]\n", "COPY missing .", "missing"},
-		{"FROM no-such-registry.invalid/base:1\nCMD [\"x\"]\n", "", "the base image no-such-registry.invalid/base:1 is not on this machine and could not be fetched"},
+		{"FROM no-such-registry.invalid/base:1\nCMD [\"x\"]\n", "",
+			"the base image no-such-registry.invalid/base:1 is not on this machine and could not be fetched"},
 		{"FROM " + baseImage + "\nCMD []\nENTRYPOINT []\n", "", "neither CMD nor ENTRYPOINT"},
 	} {
 		dir := t.TempDir()
@@ -246,7 +251,8 @@ func testFailures(t *testing.T, e *container.Engine) {
 			t.Fatal(err)
 		}
 		_, err := e.Build(context.Background(), container.Source{
-			Context: dir, Dockerfile: filepath.Join(dir, "Dockerfile"), Platform: "linux/" + runtime.GOARCH, Name: "lambda-web/test-failure:1",
+			Context: dir, Dockerfile: filepath.Join(dir, "Dockerfile"), Platform: "linux/" + runtime.GOARCH,
+			Name: "lambda-web/test-failure:1",
 		})
 		if err == nil || !strings.Contains(err.Error(), c.step) || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want the step %q and %q", err, c.step, c.want)
@@ -255,7 +261,8 @@ func testFailures(t *testing.T, e *container.Engine) {
 }
 
 // probe is a function of the app that tells what it can see and do.
-func (d *testDaemon) probe(t *testing.T, e *container.Engine, adjust func(*sandbox.Config)) (*sandbox.Function, *logBook) {
+func (d *testDaemon) probe(t *testing.T, e *container.Engine, adjust func(*sandbox.Config)) (*sandbox.Function,
+	*logBook) {
 	t.Helper()
 	staged, tag := d.stage(t, "probe")
 	img, err := e.Build(context.Background(), source(staged, "test-probe", tag, nil))
@@ -274,7 +281,8 @@ func get(t *testing.T, f *sandbox.Function, path string) (map[string]any, sandbo
 	t.Helper()
 	event, _ := json.Marshal(map[string]any{
 		"resource": "/{proxy+}", "path": path, "httpMethod": "GET", "headers": map[string]string{"Host": "x"},
-		"requestContext": map[string]any{"httpMethod": "GET", "path": path, "stage": "v1", "identity": map[string]any{}},
+		"requestContext": map[string]any{"httpMethod": "GET", "path": path, "stage": "v1",
+			"identity": map[string]any{}},
 	})
 	r := invoke(t, f, string(event))
 	var answer struct{ Body string }
@@ -290,14 +298,18 @@ func (d *testDaemon) testRestrictions(t *testing.T, e *container.Engine) {
 	f, log := d.probe(t, e, func(c *sandbox.Config) { c.Freeze = true })
 	facts, r := get(t, f, "/facts")
 	want := map[string]any{
-		"uid": 993.0, "gid": 990.0, "groups": []any{}, "capabilities": 0.0, "no new privileges": 1.0, "open files": 1024.0,
-		"write /srv": "Read-only file system", "write /": "Read-only file system", "write a file of root": "Read-only file system",
-		"write /etc": "Read-only file system", "bounding capabilities": 0.0, "write /tmp": "done", "/tmp MB": 700.0,
+		"uid": 993.0, "gid": 990.0, "groups": []any{}, "capabilities": 0.0, "no new privileges": 1.0,
+		"open files": 1024.0,
+		"write /srv": "Read-only file system", "write /": "Read-only file system",
+		"write a file of root": "Read-only file system",
+		"write /etc":           "Read-only file system", "bounding capabilities": 0.0, "write /tmp": "done",
+		"/tmp MB":  700.0,
 		"/dev/shm": false, "folder": "/srv", "greeting": "hello from the image", "PORT": "8123", "function": "boxed",
 		"runtime API": "127.0.0.1:9001",
 	}
 	for name, value := range want {
-		if got := facts[name]; !reflect.DeepEqual(got, value) && !(name == "groups" && reflect.DeepEqual(got, []any{990.0})) {
+		if got := facts[name]; !reflect.DeepEqual(got, value) && !(name == "groups" && reflect.DeepEqual(got,
+			[]any{990.0})) {
 			t.Errorf("%s is %v, want %v", name, got, value)
 		}
 	}

@@ -63,7 +63,8 @@ func install(program string, packages ...string) error {
 	if _, err := exec.LookPath("apt-get"); err != nil {
 		return fmt.Errorf("%s is missing, and apt-get, too", program)
 	}
-	for _, args := range [][]string{{"update", "-q"}, append([]string{"install", "-q", "-y", "--no-install-recommends"}, packages...)} {
+	for _, args := range [][]string{{"update", "-q"}, append([]string{"install", "-q", "-y",
+		"--no-install-recommends"}, packages...)} {
 		command := exec.Command("apt-get", args...)
 		command.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
 		if out, err := command.CombinedOutput(); err != nil {

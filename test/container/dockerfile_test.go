@@ -207,9 +207,11 @@ func (d *testDaemon) standIn(t *testing.T, image string) {
 	case "golang":
 		root := run(t, "go", "env", "GOROOT") // what compiles the app's kind of program, and no more
 		write(t, folder, map[string]string{"go/.keep": ""})
-		run(t, "cp", "-r", root+"/bin", root+"/pkg", root+"/src", root+"/VERSION", root+"/go.env", filepath.Join(folder, "go"))
+		run(t, "cp", "-r", root+"/bin", root+"/pkg", root+"/src", root+"/VERSION", root+"/go.env",
+			filepath.Join(folder, "go"))
 		run(t, "rm", "-rf", filepath.Join(folder, "go", "src", "cmd"))
-		run(t, "find", filepath.Join(folder, "go", "src"), "-name", "testdata", "-prune", "-exec", "rm", "-rf", "{}", "+")
+		run(t, "find", filepath.Join(folder, "go", "src"), "-name", "testdata", "-prune", "-exec", "rm", "-rf", "{}",
+			"+")
 		text = "FROM " + baseImage + "\nCOPY go /usr/local/go\nENV PATH=/usr/local/go/bin:$PATH GOTOOLCHAIN=local\n"
 	case "gcr.io/distroless/static-debian12":
 		text = "FROM scratch\nCOPY empty /tmp/\nUSER 65532\n"

@@ -14,8 +14,8 @@ import (
 	"lambda-web/local/sandbox"
 )
 
-// testPodman: the same with Podman, by its Docker-compatible socket and the docker command, and by its own command where
-// there is no other.
+// testPodman: the same with Podman, by its Docker-compatible socket and the docker command, and by its own command
+// where there is no other.
 func (d *testDaemon) testPodman(t *testing.T) {
 	archive := filepath.Join(t.TempDir(), "base.tar")
 	run(t, "docker", "save", "--output", archive, baseImage)

@@ -57,18 +57,21 @@ func makeStandIn(folder string) error {
 	}
 	// The packages were unpacked and not configured; this is what that would have done.
 	for _, file := range []string{"passwd", "group"} {
-		if err := os.Rename(filepath.Join(root, "usr/share/base-passwd", file+".master"), filepath.Join(root, "etc", file)); err != nil {
+		if err := os.Rename(filepath.Join(root, "usr/share/base-passwd", file+".master"), filepath.Join(root, "etc",
+			file)); err != nil {
 			return err
 		}
 	}
 	// What leads this machine to its package index leads there from the image, too.
-	changes := []string{"ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin", "ENV PIP_BREAK_SYSTEM_PACKAGES=1", `CMD ["python3"]`}
+	changes := []string{"ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/bin:/usr/sbin:/bin:/sbin",
+		"ENV PIP_BREAK_SYSTEM_PACKAGES=1", `CMD ["python3"]`}
 	for _, file := range []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/pip.conf"} {
 		content, err := os.ReadFile(file)
 		if err != nil {
 			continue
 		}
-		if err := errors.Join(os.MkdirAll(root+filepath.Dir(file), 0o755), os.WriteFile(root+file, content, 0o644)); err != nil {
+		if err := errors.Join(os.MkdirAll(root+filepath.Dir(file), 0o755), os.WriteFile(root+file, content,
+			0o644)); err != nil {
 			return err
 		}
 		if filepath.Ext(file) == ".crt" {
@@ -115,7 +118,8 @@ func distribution() (suite, sources string, err error) {
 			suite = strings.Trim(value, `"`)
 		}
 	}
-	for _, file := range []string{"/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list.d/ubuntu.sources", "/etc/apt/sources.list"} {
+	for _, file := range []string{"/etc/apt/sources.list.d/debian.sources", "/etc/apt/sources.list.d/ubuntu.sources",
+		"/etc/apt/sources.list"} {
 		if _, err := os.Stat(file); err == nil {
 			return suite, file, nil
 		}

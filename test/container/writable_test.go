@@ -55,7 +55,8 @@ func (d *testDaemon) testWritable(t *testing.T, e *container.Engine) {
 			c.Command, c.Dir, c.Env, c.AppPort = image.Command, image.Dir, image.Env, 8080
 		})
 		facts, r := get(t, f, "/facts")
-		want := map[string]any{"seed": "from the image", "change the seed": "done", "data": "done", "deep": "done", "cache": "done",
+		want := map[string]any{"seed": "from the image", "change the seed": "done", "data": "done", "deep": "done",
+			"cache":     "done",
 			"elsewhere": "open x: read-only file system"}
 		if !reflect.DeepEqual(facts, want) {
 			t.Errorf("got  %v\nwant %v\n%s", facts, want, r.Payload)

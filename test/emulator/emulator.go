@@ -69,7 +69,8 @@ func download(name, path string) error {
 		return fmt.Errorf("make a folder for the download: %w", err)
 	}
 	defer os.RemoveAll(wheels)
-	pip := exec.Command("python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest", wheels, pythonPackage)
+	pip := exec.Command("python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps",
+		"--dest", wheels, pythonPackage)
 	if output, err := pip.CombinedOutput(); err != nil {
 		return fmt.Errorf("%w: the package index did not give %s: %v %s", ErrUnavailable, pythonPackage, err, output)
 	}
@@ -100,12 +101,14 @@ func download(name, path string) error {
 	return os.Rename(path+".new", path)
 }
 
-// Install puts executables, by the names of the extensions, where the emulator looks for them. The emulator must be held.
+// Install puts executables, by the names of the extensions, where the emulator looks for them. The emulator must be
+// held.
 func Install(executables map[string]string) (remove func(), err error) {
 	entries, err := os.ReadDir(ExtensionFolder)
 	existed := err == nil
 	if existed && len(entries) > 0 {
-		return nil, fmt.Errorf("%w: %s holds other extensions, which it would start too", ErrUnavailable, ExtensionFolder)
+		return nil, fmt.Errorf("%w: %s holds other extensions, which it would start too", ErrUnavailable,
+			ExtensionFolder)
 	}
 	if err := os.MkdirAll(ExtensionFolder, 0o755); err != nil {
 		return nil, fmt.Errorf("%w: it needs %s: %v", ErrUnavailable, ExtensionFolder, err)

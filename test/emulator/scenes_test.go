@@ -53,7 +53,8 @@ const filtered = "env MINE _MINE _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_FUNCTION_
 	"AWS_LAMBDA_METADATA_API AWS_LAMBDA_RUNTIME_API LAMBDA_TASK_ROOT"
 
 // functionVariables are set for the function.
-var functionVariables = map[string]string{"MINE": "mine", "_MINE": "mine", "AWS_EXECUTION_ENV": "mine", "LAMBDA_TASK_ROOT": "mine"}
+var functionVariables = map[string]string{"MINE": "mine", "_MINE": "mine", "AWS_EXECUTION_ENV": "mine",
+	"LAMBDA_TASK_ROOT": "mine"}
 
 const (
 	withoutTrace = `tester: event 200 {"eventType":"INVOKE","deadlineMs":DEADLINE,"requestId":"UUID","invokedFunctionArn":"arn:aws:lambda:us-east-1:012345678912:function:test_function"}`
@@ -92,7 +93,8 @@ var scenes = []scene{
 	{
 		rule: "registration with features and with null", app: []string{"serve"}, events: []string{`{}`},
 		extensions: extensionScripts{
-			"tester": registerCall + `Lambda-Extension-Name:tester Lambda-Extension-Accept-Feature:accountId {"events":null};events`,
+			"tester": registerCall +
+				`Lambda-Extension-Name:tester Lambda-Extension-Accept-Feature:accountId {"events":null};events`,
 		},
 		differs: []difference{{
 			`tester:   "{\"functionName\":\"test_function\",\"functionVersion\":\"$LATEST\",\"handler\":\"\"}\n"`,
@@ -116,12 +118,17 @@ var scenes = []scene{
 	{
 		rule: "answers", app: []string{"serve"},
 		events: []string{
-			`{"do":"probes","arg":"` + answerCall + `11111111-2222-4333-8444-555555555555/response x;` + answerCall + `x/response x;` +
-				answerCall + `11111111-2222-4333-8444-555555555555/error x;` + answerCall + `$REQUEST/response {\"a\":1}"}`,
-			`{"do":"probes","arg":"` + answerCall + `$REQUEST/response first;` + answerCall + `$REQUEST/response second;` + answerCall + `$REQUEST/error third"}`,
-			`{"do":"probes","arg":"` + answerCall + `$REQUEST/error Lambda-Runtime-Function-Error-Type:Function.Broken {\"errorMessage\":\"no\"};` +
+			`{"do":"probes","arg":"` + answerCall + `11111111-2222-4333-8444-555555555555/response x;` + answerCall +
+				`x/response x;` +
+				answerCall + `11111111-2222-4333-8444-555555555555/error x;` + answerCall +
+				`$REQUEST/response {\"a\":1}"}`,
+			`{"do":"probes","arg":"` + answerCall + `$REQUEST/response first;` + answerCall +
+				`$REQUEST/response second;` + answerCall + `$REQUEST/error third"}`,
+			`{"do":"probes","arg":"` + answerCall +
+				`$REQUEST/error Lambda-Runtime-Function-Error-Type:Function.Broken {\"errorMessage\":\"no\"};` +
 				answerCall + `$REQUEST/response late"}`,
-			`{"do":"probes","arg":"probe POST /2018-06-01/runtime/init/error {};` + answerCall + `$REQUEST/error not-JSON"}`,
+			`{"do":"probes","arg":"probe POST /2018-06-01/runtime/init/error {};` + answerCall +
+				`$REQUEST/error not-JSON"}`,
 			`{"do":"again"}`,
 			`{"do":"probes","arg":"` + answerCall + `$REQUEST/response $SIZE:6291557"}`,
 			`{"n":"the runtime lives on"}`,
@@ -143,8 +150,9 @@ var scenes = []scene{
 	},
 	{
 		rule: "an extension that ends during an invocation", app: []string{"serve"},
-		extensions: extensionScripts{"tester": "register INVOKE;event;exit 3"}, events: []string{`{"do":"step","arg":"block"}`},
-		differs: []difference{{withoutTrace, withTrace, "the emulator has no trace"}},
+		extensions: extensionScripts{"tester": "register INVOKE;event;exit 3"},
+		events:     []string{`{"do":"step","arg":"block"}`},
+		differs:    []difference{{withoutTrace, withTrace, "the emulator has no trace"}},
 	},
 	{
 		rule: "an init that the app reports as failed", events: []string{`{}`},
@@ -160,21 +168,26 @@ var scenes = []scene{
 		extensions: extensionScripts{"tester": "say extension starts;silently register;events"},
 	},
 	{
-		rule: "SIGTERM with an extension", app: []string{"term exit", "spawn telling", "serve"}, events: []string{`{}`}, sorted: true,
+		rule: "SIGTERM with an extension", app: []string{"term exit", "spawn telling", "serve"},
+		events: []string{`{}`}, sorted: true,
 		extensions: extensionScripts{"tester": "term ignore;register;events"},
 	},
 	{
-		rule: "SIGTERM without an extension", app: []string{"term exit", "spawn telling", "serve"}, events: []string{`{}`},
+		rule: "SIGTERM without an extension", app: []string{"term exit", "spawn telling", "serve"},
+		events: []string{`{}`},
 	},
 	{
 		rule: "environment", app: []string{filtered, "serve"}, handler: "serve", events: []string{`{}`}, sorted: true,
 		extensions: extensionScripts{"tester": filtered + ";silently register;events"},
 		differs: []difference{
-			{"actor: env AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/Functions", "actor: env AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/test_function", "documented: the function's name is in it"},
+			{"actor: env AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/Functions",
+				"actor: env AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/test_function",
+				"documented: the function's name is in it"},
 			{"tester: env AWS_LAMBDA_LOG_GROUP_NAME=/aws/lambda/Functions", "", "documented: hidden from extensions"},
 			{"tester: env AWS_EXECUTION_ENV=mine", "", "documented: hidden from extensions"},
 			{"tester: env LAMBDA_TASK_ROOT=mine", "", "documented: hidden from extensions"},
-			{"actor: env LAMBDA_TASK_ROOT=mine", "actor: env LAMBDA_TASK_ROOT=FOLDER", "documented: reserved, so that the function cannot set it"},
+			{"actor: env LAMBDA_TASK_ROOT=mine", "actor: env LAMBDA_TASK_ROOT=FOLDER",
+				"documented: reserved, so that the function cannot set it"},
 			{"actor: env AWS_LAMBDA_METADATA_API=ADDRESS", "", "the metadata service is not there"},
 			{"tester: env AWS_LAMBDA_METADATA_API=ADDRESS", "", "the metadata service is not there"},
 		},
@@ -201,7 +214,8 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	actor = filepath.Join(folder, "actor")
-	if out, err := exec.Command("go", "build", "-o", actor, "../../local/sandbox/testdata/actor").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", actor,
+		"../../local/sandbox/testdata/actor").CombinedOutput(); err != nil {
 		panic(fmt.Sprintf("build the actor: %v\n%s", err, out))
 	}
 	code := m.Run()
@@ -349,7 +363,8 @@ func playEmulated(t *testing.T, program string, s scene) []string {
 	defer remove()
 	api, front := freeAddress(t), freeAddress(t)
 	log := newLogBook()
-	cmd := exec.Command(program, append([]string{"--runtime-api-address", api, "--runtime-interface-emulator-address", front, actor}, s.app...)...)
+	cmd := exec.Command(program, append([]string{"--runtime-api-address", api, "--runtime-interface-emulator-address",
+		front, actor}, s.app...)...)
 	for name, value := range functionVariables {
 		variables = append(variables, name+"="+value)
 	}
@@ -389,7 +404,8 @@ func invokeEmulated(t *testing.T, front, event string) []byte {
 	t.Helper()
 	limit := time.Now().Add(patience)
 	for {
-		answer, err := http.Post("http://"+front+"/2015-03-31/functions/function/invocations", "application/json", strings.NewReader(event))
+		answer, err := http.Post("http://"+front+"/2015-03-31/functions/function/invocations", "application/json",
+			strings.NewReader(event))
 		if errors.Is(err, syscall.ECONNREFUSED) && time.Now().Before(limit) {
 			time.Sleep(5 * time.Millisecond)
 			continue

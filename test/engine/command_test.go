@@ -89,7 +89,8 @@ func TestCommands(t *testing.T) {
 	if err := json.Unmarshal([]byte(c.run(t, "stack", "output", "--json", "--stack", "dev")), &outputs); err != nil {
 		t.Fatal(err)
 	}
-	wanted := []string{"aliasArn", "apiId", "architecture", "curl", "functionArn", "functionName", "imageDigest", "logGroup", "port", "region", "repositoryUrl", "stage", "url", "version"}
+	wanted := []string{"aliasArn", "apiId", "architecture", "curl", "functionArn", "functionName", "imageDigest",
+		"logGroup", "port", "region", "repositoryUrl", "stage", "url", "version"}
 	if got := slices.Sorted(maps.Keys(outputs)); !slices.Equal(got, wanted) {
 		t.Errorf("the outputs are %v, want %v", got, wanted)
 	}
@@ -138,7 +139,8 @@ func TestTwoStacks(t *testing.T) {
 		var done sync.WaitGroup
 		for _, name := range names {
 			done.Go(func() {
-				if output, err := run[name].try(append(args, "--stack", name, "--yes", "--skip-preview")...); err != nil {
+				if output, err := run[name].try(append(args, "--stack", name, "--yes",
+					"--skip-preview")...); err != nil {
 					t.Errorf("pulumi %s of %s: %v\n%s", args[0], name, err, output)
 				}
 			})

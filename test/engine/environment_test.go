@@ -131,7 +131,8 @@ func TestDrift(t *testing.T) {
 	c.run(t, "up", "--stack", "dev", "--yes", "--skip-preview")
 	drift := []string{"refresh", "--stack", "dev", "--preview-only", "--expect-no-changes", "--diff"}
 	recipe, err := os.ReadFile(filepath.Join(repository, "Makefile"))
-	if err != nil || !strings.Contains(string(recipe), "\t@pulumi refresh $(ON) "+strings.Join(drift[3:], " ")+" --non-interactive\n") {
+	if err != nil || !strings.Contains(string(recipe), "\t@pulumi refresh $(ON) "+strings.Join(drift[3:], " ")+
+		" --non-interactive\n") {
 		t.Errorf("make drift does not run %v (%v)", drift, err)
 	}
 	c.run(t, drift...)

@@ -21,8 +21,10 @@ func TestEverything(t *testing.T) {
 	s.up(t)
 	deployerTypes(t, s.cloud, false)
 	acceptable(t, s.cloud.Requests())
-	if got, want := slices.Compact(slices.Sorted(slices.Values(s.cloud.Unchecked()))), []string{"aws:apigateway/account:Account",
-		"aws:apigateway/methodSettings:MethodSettings", "docker:index/image:Image", "random:index/randomId:RandomId"}; !slices.Equal(got, want) {
+	if got, want := slices.Compact(slices.Sorted(slices.Values(s.cloud.Unchecked()))),
+		[]string{"aws:apigateway/account:Account",
+			"aws:apigateway/methodSettings:MethodSettings", "docker:index/image:Image",
+			"random:index/randomId:RandomId"}; !slices.Equal(got, want) {
 		t.Errorf("no request is known for %v, want %v", got, want)
 	}
 	outputs, err := s.Outputs(t.Context())
@@ -42,14 +44,17 @@ func TestEverything(t *testing.T) {
 
 	// Scaling moves the number of started environments; a deployment leaves it where it is.
 	s.set(t, map[string]string{"provisionedConcurrency": "2"})
-	if done := s.up(t); slices.Contains(planOf(done), "update aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig") {
+	if done := s.up(t); slices.Contains(planOf(done),
+		"update aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig") {
 		t.Errorf("the deployment set the number of started environments back: %v", done)
 	}
 
 	s.destroy(t)
 	// The account's role for API Gateway logs stays: other stacks may have come to need it.
-	left(t, s.cloud, "aws:apigateway/account:Account", "aws:iam/role:Role", "aws:iam/rolePolicyAttachment:RolePolicyAttachment")
-	for token, want := range map[string]int{"aws:apigateway/account:Account": 1, "aws:iam/role:Role": 1, "aws:iam/rolePolicyAttachment:RolePolicyAttachment": 1} {
+	left(t, s.cloud, "aws:apigateway/account:Account", "aws:iam/role:Role",
+		"aws:iam/rolePolicyAttachment:RolePolicyAttachment")
+	for token, want := range map[string]int{"aws:apigateway/account:Account": 1, "aws:iam/role:Role": 1,
+		"aws:iam/rolePolicyAttachment:RolePolicyAttachment": 1} {
 		if got := len(s.cloud.Objects(token)); got != want {
 			t.Errorf("%d objects of type %s are left, want %d", got, token, want)
 		}
@@ -84,7 +89,8 @@ func TestRollout(t *testing.T) {
 		s.preview(t).same(t, `update aws:lambda/alias:Alias`)
 		s.up(t)
 		if live := alias().Text("functionVersion"); live != step.live || weight("2") != step.share {
-			t.Errorf("canaryWeight %s: version %s is live and version 2 gets %v, want %s and %v", step.weight, live, weight("2"), step.live, step.share)
+			t.Errorf("canaryWeight %s: version %s is live and version 2 gets %v, want %s and %v", step.weight, live,
+				weight("2"), step.live, step.share)
 		}
 	}
 	// Promote.
@@ -139,7 +145,8 @@ func TestRename(t *testing.T) {
 	})
 	s.up(t)
 	kept := func() (ids []string) {
-		for _, token := range []string{"aws:apigateway/restApi:RestApi", "aws:apigateway/stage:Stage", "aws:ecr/repository:Repository", "aws:lambda/function:Function"} {
+		for _, token := range []string{"aws:apigateway/restApi:RestApi", "aws:apigateway/stage:Stage",
+			"aws:ecr/repository:Repository", "aws:lambda/function:Function"} {
 			for _, o := range s.cloud.Objects(token) {
 				ids = append(ids, o.Type+" "+o.ID)
 			}
@@ -200,10 +207,13 @@ func TestStartedEnvironments(t *testing.T) {
 		}, deployed + `
 			update docker:index/image:Image`},
 		{"the number", func() { s.set(t, map[string]string{"provisionedConcurrency": "2"}) }, "update " + provisioned},
-		{"what is reserved", func() { s.set(t, map[string]string{"reservedConcurrency": "4"}) }, "update aws:lambda/function:Function"},
+		{"what is reserved", func() { s.set(t, map[string]string{"reservedConcurrency": "4"}) },
+			"update aws:lambda/function:Function"},
 		{"memory, with twice as many reserved", func() { s.set(t, map[string]string{"memory": "2048"}) }, deployed},
-		{"back to an older version", func() { s.set(t, map[string]string{"liveVersion": "2"}) }, strings.Replace(deployed, "update aws:lambda/function:Function", "", 1)},
-		{"the newest again", func() { s.unset(t, "liveVersion") }, strings.Replace(deployed, "update aws:lambda/function:Function", "", 1)},
+		{"back to an older version", func() { s.set(t, map[string]string{"liveVersion": "2"}) },
+			strings.Replace(deployed, "update aws:lambda/function:Function", "", 1)},
+		{"the newest again", func() { s.unset(t, "liveVersion") }, strings.Replace(deployed,
+			"update aws:lambda/function:Function", "", 1)},
 		{"how answers travel", func() { s.set(t, map[string]string{"invokeMode": "response_stream"}) }, otherMode + apiOnly + `
 			create ` + provisioned + `
 			delete ` + provisioned},
@@ -240,7 +250,8 @@ func TestStartedEnvironments(t *testing.T) {
 func TestScalingOfStartedEnvironments(t *testing.T) {
 	const provisioned = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
 	p := newProject(t)
-	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", map[string]string{"provisionedConcurrency": "1", "provisionedConcurrencyMax": "4"})
+	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", map[string]string{"provisionedConcurrency": "1",
+		"provisionedConcurrencyMax": "4"})
 	s.up(t)
 	s.unchanged(t)
 	p.put(t, "app/app.py", "app = 2\n")
@@ -250,7 +261,8 @@ func TestScalingOfStartedEnvironments(t *testing.T) {
 	s.unchanged(t)
 
 	s.set(t, map[string]string{"provisionedConcurrencyMax": "0"})
-	if result, err := s.Up(t.Context()); err == nil || !strings.Contains(result.StdOut+err.Error(), "has a provisioned concurrency configuration already") {
+	if result, err := s.Up(t.Context()); err == nil || !strings.Contains(result.StdOut+err.Error(),
+		"has a provisioned concurrency configuration already") {
 		t.Errorf("a version has two configurations: %v", err)
 	}
 	s.intact(t)

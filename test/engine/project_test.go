@@ -22,7 +22,8 @@ func cli(t testing.TB) string {
 		t.Skip("the tests under the real engine need the Pulumi CLI in LAMBDA_WEB_PULUMI; run: make test-engine")
 	}
 	if _, err := os.Stat(path); err != nil || !filepath.IsAbs(path) || filepath.Base(filepath.Dir(path)) != "bin" {
-		t.Fatalf("LAMBDA_WEB_PULUMI is %q; it has to be the absolute path of a pulumi in a folder named bin (%v)", path, err)
+		t.Fatalf("LAMBDA_WEB_PULUMI is %q; it has to be the absolute path of a pulumi in a folder named bin (%v)",
+			path, err)
 	}
 	return path
 }
@@ -59,7 +60,8 @@ func build() (err error) {
 	if release := os.Getenv("LAMBDA_WEB_RELEASE"); release != "" {
 		repository = release
 	}
-	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program, "lambda-web/infra")
+	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", program,
+		"lambda-web/infra")
 	command.Dir = repository
 	if output, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the program: %w\n%s", err, output)

@@ -17,7 +17,8 @@ func TestPromote(t *testing.T) {
 	p := newProject(t)
 	cloud := standin.New(p.root + "/infra")
 	dev := newStack(t, p, cloud, "dev", nil)
-	prod := newStack(t, p, cloud, "prod", map[string]string{"imageFrom": "dev", "app": "nowhere", "provisionedConcurrency": "0"})
+	prod := newStack(t, p, cloud, "prod", map[string]string{"imageFrom": "dev", "app": "nowhere",
+		"provisionedConcurrency": "0"})
 
 	// Before dev is there, and while it is for other processors, prod says so and makes nothing.
 	if result, err := prod.Preview(t.Context()); err == nil {
@@ -29,7 +30,8 @@ func TestPromote(t *testing.T) {
 	if result, err := prod.Preview(t.Context()); err == nil {
 		t.Error("an image for x86_64 is taken for arm64")
 	} else {
-		says(t, result.StdOut+result.StdErr+err.Error(), "the image of stack dev is for x86_64, and architecture here is arm64")
+		says(t, result.StdOut+result.StdErr+err.Error(),
+			"the image of stack dev is for x86_64, and architecture here is arm64")
 	}
 	cloud.Operations()
 	prod.set(t, map[string]string{"architecture": "x86_64"})
@@ -84,7 +86,8 @@ func TestPromote(t *testing.T) {
 	dev.intact(t)
 }
 
-// TestFromBuildToImage: a stack that built its images and is given another's goes on serving while its own repository goes.
+// TestFromBuildToImage: a stack that built its images and is given another's goes on serving while its own repository
+// goes.
 func TestFromBuildToImage(t *testing.T) {
 	p := newProject(t)
 	cloud := standin.New(p.root + "/infra")
@@ -102,8 +105,8 @@ func TestFromBuildToImage(t *testing.T) {
 	dev.intact(t)
 }
 
-// TestPromoteWithPassphrases: each stack has a passphrase of its own, as the delivery guide has it, and a secret besides; the image is
-// no secret, and promoting it takes no other passphrase.
+// TestPromoteWithPassphrases: each stack has a passphrase of its own, as the delivery guide has it, and a secret
+// besides; the image is no secret, and promoting it takes no other passphrase.
 func TestPromoteWithPassphrases(t *testing.T) {
 	p := newProject(t)
 	cloud := standin.New(p.root + "/infra")

@@ -27,10 +27,12 @@ func botocore(t *testing.T) string {
 		return python
 	}
 	if output, err := exec.Command("python3", "-m", "venv", folder).CombinedOutput(); err != nil {
-		t.Logf("requests are not held against the services' models: a virtual environment cannot be made: %v\n%s", err, output)
+		t.Logf("requests are not held against the services' models: a virtual environment cannot be made: %v\n%s",
+			err, output)
 		return ""
 	}
-	install := exec.Command(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "botocore=="+botocoreVersion)
+	install := exec.Command(python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "botocore=="+
+		botocoreVersion)
 	if output, err := install.CombinedOutput(); err != nil {
 		t.Logf("requests are not held against the services' models: botocore cannot be installed: %v\n%s", err, output)
 		return ""
@@ -91,11 +93,13 @@ func lifecycleProblems(requests []standin.Request) (problems []string) {
 		decoder := json.NewDecoder(strings.NewReader(r.Params["lifecyclePolicyText"].(string)))
 		decoder.DisallowUnknownFields()
 		if err := decoder.Decode(&policy); err != nil || len(policy.Rules) == 0 {
-			problems = append(problems, r.Object+": the lifecycle policy is none: "+r.Params["lifecyclePolicyText"].(string))
+			problems = append(problems, r.Object+": the lifecycle policy is none: "+
+				r.Params["lifecyclePolicyText"].(string))
 		}
 		for _, rule := range policy.Rules {
 			s := rule.Selection
-			if rule.RulePriority < 1 || rule.Action.Type != "expire" || s.CountNumber < 1 || !slices.Contains([]string{"any", "tagged", "untagged"}, s.TagStatus) ||
+			if rule.RulePriority < 1 || rule.Action.Type != "expire" || s.CountNumber < 1 ||
+				!slices.Contains([]string{"any", "tagged", "untagged"}, s.TagStatus) ||
 				!slices.Contains([]string{"imageCountMoreThan", "sinceImagePushed"}, s.CountType) {
 				problems = append(problems, r.Object+": AWS refuses the rule "+rule.Description)
 			}
@@ -115,14 +119,20 @@ func TestRefusals(t *testing.T) {
 		request standin.Request
 		want    string
 	}{
-		{request("iam", "CreateRole", map[string]any{"RoleName": name, "AssumeRolePolicyDocument": "{}"}), "RoleName has 65, not 1 to 64"},
+		{request("iam", "CreateRole", map[string]any{"RoleName": name, "AssumeRolePolicyDocument": "{}"}),
+			"RoleName has 65, not 1 to 64"},
 		{request("iam", "CreateRole", map[string]any{"RoleName": "a"}), "AssumeRolePolicyDocument is missing"},
-		{request("ecr", "CreateRepository", map[string]any{"repositoryName": "Shop"}), "repositoryName is 'Shop', which is not"},
-		{request("apigateway", "CreateDomainName", map[string]any{"domainName": "a", "securityPolicy": "TLS_2"}), "securityPolicy is 'TLS_2', not one of"},
-		{request("lambda", "CreateAlias", map[string]any{"Name": "a", "FunctionName": "f", "FunctionVersion": "1", "RoutingConfig": map[string]any{"x": 1}}), "RoutingConfig has no x"},
-		{request("ecr", "PutLifecyclePolicy", map[string]any{"repositoryName": "shop", "lifecyclePolicyText": `[{"description":"` + name + name + `"}]`}), "the lifecycle policy is none"},
+		{request("ecr", "CreateRepository", map[string]any{"repositoryName": "Shop"}),
+			"repositoryName is 'Shop', which is not"},
+		{request("apigateway", "CreateDomainName", map[string]any{"domainName": "a", "securityPolicy": "TLS_2"}),
+			"securityPolicy is 'TLS_2', not one of"},
+		{request("lambda", "CreateAlias", map[string]any{"Name": "a", "FunctionName": "f", "FunctionVersion": "1",
+			"RoutingConfig": map[string]any{"x": 1}}), "RoutingConfig has no x"},
+		{request("ecr", "PutLifecyclePolicy", map[string]any{"repositoryName": "shop",
+			"lifecyclePolicyText": `[{"description":"` + name + name + `"}]`}), "the lifecycle policy is none"},
 	} {
-		if got := refusals(t, []standin.Request{c.request}); botocore(t) != "" && !strings.Contains(strings.Join(got, "\n"), c.want) {
+		if got := refusals(t, []standin.Request{c.request}); botocore(t) != "" && !strings.Contains(strings.Join(got,
+			"\n"), c.want) {
 			t.Errorf("%+v: %q, want %q", c.request, got, c.want)
 		}
 	}

@@ -11,7 +11,8 @@ func TestSchedules(t *testing.T) {
 	p := newProject(t)
 	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", nil)
 	s.up(t)
-	s.set(t, map[string]string{"schedules[0].name": "nightly", "schedules[0].cron": "0 3 * * ? *", "schedules[0].path": "/tasks/nightly"})
+	s.set(t, map[string]string{"schedules[0].name": "nightly", "schedules[0].cron": "0 3 * * ? *",
+		"schedules[0].path": "/tasks/nightly"})
 	s.preview(t).same(t, `
 		create aws:sqs/queue:Queue
 		create aws:iam/role:Role

@@ -9,8 +9,8 @@ import (
 	"lambda-web/test/engine/standin"
 )
 
-// TestSecretsByReference: what Pulumi, its state and the function's configuration know of a secret is where it is kept; the image
-// starts with the program that fetches it, and the role may read it.
+// TestSecretsByReference: what Pulumi, its state and the function's configuration know of a secret is where it is
+// kept; the image starts with the program that fetches it, and the role may read it.
 func TestSecretsByReference(t *testing.T) {
 	p := newProject(t)
 	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", nil)
@@ -36,13 +36,15 @@ func TestSecretsByReference(t *testing.T) {
 		update aws:lambda/alias:Alias`)
 	s.up(t)
 	function := s.cloud.Objects("aws:lambda/function:Function")[0]
-	if got, want := function.Text("environment.variables.LAMBDA_WEB_SECRETS"), `{"DATABASE_URL":"shop/db#url","KEY":"/shop/other"}`; got != want {
+	if got, want := function.Text("environment.variables.LAMBDA_WEB_SECRETS"),
+		`{"DATABASE_URL":"shop/db#url","KEY":"/shop/other"}`; got != want {
 		t.Errorf("the function is told %s, want %s", got, want)
 	}
 
 	// Another stack promotes the image with secrets of its own.
-	prod := newStack(t, p, s.cloud, "prod", map[string]string{"imageFrom": "dev", "architecture": "x86_64", "provisionedConcurrency": "0",
-		"secrets.DATABASE_URL": "shop/prod/db#url", "secrets.KEY": "/shop/prod/key"})
+	prod := newStack(t, p, s.cloud, "prod", map[string]string{"imageFrom": "dev", "architecture": "x86_64",
+		"provisionedConcurrency": "0",
+		"secrets.DATABASE_URL":   "shop/prod/db#url", "secrets.KEY": "/shop/prod/key"})
 	prod.up(t)
 	s.unset(t, "secrets")
 	s.up(t)

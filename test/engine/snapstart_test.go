@@ -7,8 +7,8 @@ import (
 	"lambda-web/test/engine/standin"
 )
 
-// TestSnapStart: switching SnapStart on and off is a change of the function and its alias, and there is always a version
-// that can serve. One whose snapshot fails gets no request, and the way out is a new image.
+// TestSnapStart: switching SnapStart on and off is a change of the function and its alias, and there is always a
+// version that can serve. One whose snapshot fails gets no request, and the way out is a new image.
 func TestSnapStart(t *testing.T) {
 	p := newProject(t)
 	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", nil)
@@ -22,7 +22,8 @@ func TestSnapStart(t *testing.T) {
 		change map[string]string
 	}{
 		{"SnapStart on", map[string]string{"snapStart": "true"}},
-		{"hooks", map[string]string{"snapStartBefore": "/internal/save", "snapStartAfter": "/internal/restored", "snapStartPrime[0]": "/"}},
+		{"hooks", map[string]string{"snapStartBefore": "/internal/save", "snapStartAfter": "/internal/restored",
+			"snapStartPrime[0]": "/"}},
 	} {
 		s.set(t, c.change)
 		s.preview(t).same(t, functionAndAlias)

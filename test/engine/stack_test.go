@@ -36,7 +36,8 @@ func newStack(t *testing.T, p project, cloud *standin.Cloud, name string, settin
 }
 
 // newProgram makes a stack of another program than the project's.
-func newProgram(t *testing.T, p project, cloud *standin.Cloud, name string, settings map[string]string, program pulumi.RunFunc) *stack {
+func newProgram(t *testing.T, p project, cloud *standin.Cloud, name string, settings map[string]string,
+	program pulumi.RunFunc) *stack {
 	t.Helper()
 	command, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: filepath.Dir(filepath.Dir(cli(t)))})
 	if err != nil {

@@ -11,10 +11,12 @@ import (
 func TestFailureAndRecovery(t *testing.T) {
 	p := newProject(t)
 	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", nil)
-	for _, token := range []string{"aws:ecr/repository:Repository", "docker:index/image:Image", "aws:lambda/function:Function", "aws:apigateway/stage:Stage"} {
+	for _, token := range []string{"aws:ecr/repository:Repository", "docker:index/image:Image",
+		"aws:lambda/function:Function", "aws:apigateway/stage:Stage"} {
 		s.cloud.Fail("create", token, "ServiceException: try again later")
 		result, err := s.Up(t.Context())
-		if err == nil || !strings.Contains(result.StdOut+result.StdErr+err.Error(), "ServiceException: try again later") {
+		if err == nil || !strings.Contains(result.StdOut+result.StdErr+err.Error(),
+			"ServiceException: try again later") {
 			t.Fatalf("up without %s: %v", token, err)
 		}
 		for _, o := range s.cloud.Operations() {
@@ -84,7 +86,8 @@ func TestLoss(t *testing.T) {
 // TestWrongSettings: nothing is made, and every mistake is in the one message.
 func TestWrongSettings(t *testing.T) {
 	p := newProject(t)
-	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", map[string]string{"memory": "64", "timeout": "901", "auth": "BASIC"})
+	s := newStack(t, p, standin.New(p.root+"/infra"), "dev", map[string]string{"memory": "64", "timeout": "901",
+		"auth": "BASIC"})
 	result, err := s.Preview(t.Context())
 	if err == nil {
 		t.Fatal("the preview succeeded")

@@ -48,7 +48,10 @@ func TestPlans(t *testing.T) {
 	}{
 		{"the app", func() { p.put(t, "app/app.py", "app = 2\n") }, appOnly},
 		{"the adapter", func() { p.put(t, "tools/adapter", "adapter 2\n") }, appOnly},
-		{"the app's Dockerfile", func() { p.put(t, "app/Dockerfile", "FROM python:3.14-slim\nCOPY . .\nCMD [\"python\", \"app.py\"]\n") }, appOnly},
+		{"the app's Dockerfile", func() {
+			p.put(t, "app/Dockerfile",
+				"FROM python:3.14-slim\nCOPY . .\nCMD [\"python\", \"app.py\"]\n")
+		}, appOnly},
 		{"layers of the last image", func() { s.set(t, map[string]string{"buildCache": "true"}) }, appOnly},
 		{"memory", func() { s.set(t, map[string]string{"memory": "1024"}) }, `
 			update aws:lambda/function:Function
@@ -58,15 +61,20 @@ func TestPlans(t *testing.T) {
 			update aws:lambda/alias:Alias`},
 		{"authorization", func() { s.set(t, map[string]string{"auth": "AWS_IAM"}) }, apiOnly},
 		{"who may call", func() { s.set(t, map[string]string{"allowedSourceRanges[0]": "203.0.113.0/24"}) }, apiOnly},
-		{"who may call, once more", func() { s.set(t, map[string]string{"allowedSourceRanges[0]": "198.51.100.0/24"}) }, apiOnly},
+		{"who may call, once more",
+			func() { s.set(t, map[string]string{"allowedSourceRanges[0]": "198.51.100.0/24"}) }, apiOnly},
 		{"from everywhere again", func() { s.unset(t, "allowedSourceRanges") }, apiOnly},
-		{"calls by pages of another site", func() { s.set(t, map[string]string{"cors.origins[0]": "https://www.example.com"}) }, apiOnly},
-		{"calls by pages of two sites", func() { s.set(t, map[string]string{"cors.origins[1]": "https://other.example.com"}) }, apiOnly},
+		{"calls by pages of another site",
+			func() { s.set(t, map[string]string{"cors.origins[0]": "https://www.example.com"}) }, apiOnly},
+		{"calls by pages of two sites",
+			func() { s.set(t, map[string]string{"cors.origins[1]": "https://other.example.com"}) }, apiOnly},
 		{"the time the API waits", func() { s.set(t, map[string]string{"apiTimeout": "20", "timeout": "20"}) }, apiOnly + `
 			update aws:lambda/function:Function
 			update aws:lambda/alias:Alias`},
-		{"streaming", func() { s.set(t, map[string]string{"invokeMode": "response_stream", "apiTimeout": "60"}) }, apiOnly + otherMode},
-		{"no streaming", func() { s.set(t, map[string]string{"invokeMode": "buffered", "apiTimeout": "20"}) }, apiOnly + otherMode},
+		{"streaming", func() { s.set(t, map[string]string{"invokeMode": "response_stream", "apiTimeout": "60"}) },
+			apiOnly + otherMode},
+		{"no streaming", func() { s.set(t, map[string]string{"invokeMode": "buffered", "apiTimeout": "20"}) },
+			apiOnly + otherMode},
 		{"throttling", func() { s.set(t, map[string]string{"throttleRate": "100"}) }, `
 			create aws:apigateway/methodSettings:MethodSettings`},
 		{"log retention", func() { s.set(t, map[string]string{"logRetention": "30"}) }, `

@@ -167,7 +167,8 @@ func TestRecord(t *testing.T) {
 	}
 	c.run(t, "up", "--stack", "dev", "--yes", "--skip-preview")
 	var state any
-	if err := json.Unmarshal([]byte(c.run(t, "stack", "export", "--stack", "dev", "--show-secrets")), &state); err != nil {
+	if err := json.Unmarshal([]byte(c.run(t, "stack", "export", "--stack", "dev", "--show-secrets")),
+		&state); err != nil {
 		t.Fatal(err)
 	}
 	text, err := json.MarshalIndent(withoutPlaces(state), "", " ")

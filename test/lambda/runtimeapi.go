@@ -46,7 +46,8 @@ type RuntimeAPI struct {
 
 // NewRuntimeAPI returns an API that does not listen yet.
 func NewRuntimeAPI() *RuntimeAPI {
-	a := &RuntimeAPI{queue: make(chan *Invocation, 1024), stopped: make(chan struct{}), pending: map[string]*Invocation{}}
+	a := &RuntimeAPI{queue: make(chan *Invocation, 1024), stopped: make(chan struct{}),
+		pending: map[string]*Invocation{}}
 	a.Server = NewServer(a.handle)
 	return a
 }
@@ -132,7 +133,8 @@ func (a *RuntimeAPI) handle(x *Exchange) {
 		}
 	case "GET " + PathNext:
 		a.Next(x)
-	case "POST " + PathExtensionInitError, "POST " + PathExtensionExitError, "POST " + PathInitError, "POST " + PathRestoreError:
+	case "POST " + PathExtensionInitError, "POST " + PathExtensionExitError, "POST " + PathInitError, "POST " +
+		PathRestoreError:
 		x.Accept()
 	default:
 		a.answer(x)

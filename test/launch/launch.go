@@ -42,8 +42,8 @@ func Start(command *exec.Cmd, patience time.Duration, heard func(line string) (k
 	return c, nil
 }
 
-// Launch runs a command that starts the local cloud. Each line it prints is given to heard, which says whether to keep it for
-// Await and Log; without heard all are kept.
+// Launch runs a command that starts the local cloud. Each line it prints is given to heard, which says whether to
+// keep it for Await and Log; without heard all are kept.
 func Launch(command *exec.Cmd, heard func(line string) (keep bool)) (*Cloud, error) {
 	c := &Cloud{command: command, ended: make(chan struct{}), heard: heard}
 	c.grown = sync.NewCond(&c.mu)
@@ -134,11 +134,13 @@ func (c *Cloud) Await(from int, patience time.Duration, texts ...string) (string
 		}
 		select {
 		case <-c.ended:
-			return "", fmt.Errorf("the local cloud ended without a line that says %q:\n%s", texts, strings.Join(c.lines, "\n"))
+			return "", fmt.Errorf("the local cloud ended without a line that says %q:\n%s", texts,
+				strings.Join(c.lines, "\n"))
 		default:
 		}
 		if late {
-			return "", fmt.Errorf("the local cloud printed no line that says %q within %s:\n%s", texts, patience, strings.Join(c.lines, "\n"))
+			return "", fmt.Errorf("the local cloud printed no line that says %q within %s:\n%s", texts, patience,
+				strings.Join(c.lines, "\n"))
 		}
 	}
 }

@@ -64,12 +64,14 @@ func TestNeverReady(t *testing.T) {
 		{"has no url", "echo 'Ready in 1.5s. Stop with Ctrl-C.'; " + wait, "no output url", time.Minute},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			if _, err := Start(script(test.script), test.patience, nil); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := Start(script(test.script), test.patience, nil); err == nil || !strings.Contains(err.Error(),
+				test.want) {
 				t.Errorf("%v, want %q", err, test.want)
 			}
 		})
 	}
-	if _, err := Start(exec.Command("/nowhere/local"), time.Minute, nil); err == nil || !strings.Contains(err.Error(), "make build") {
+	if _, err := Start(exec.Command("/nowhere/local"), time.Minute, nil); err == nil || !strings.Contains(err.Error(),
+		"make build") {
 		t.Errorf("a program that is not there: %v", err)
 	}
 }
@@ -102,7 +104,8 @@ func TestAwait(t *testing.T) {
 		if test.want == "" {
 			patience = time.Millisecond
 		}
-		if line, err := c.Await(test.from, patience, test.texts...); line != test.want || (err == nil) != (test.want != "") {
+		if line, err := c.Await(test.from, patience, test.texts...); line != test.want ||
+			(err == nil) != (test.want != "") {
 			t.Errorf("from %d, %q: %.80q, want %.80q", test.from, test.texts, line, test.want)
 		}
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/aws/smithy-go/encoding/cbor"
 )
 
-// account answers as Lambda and CloudWatch do, on one address. Its alias is a real one as far as its revision goes: who has not seen
-// the last change cannot make the next.
+// account answers as Lambda and CloudWatch do, on one address. Its alias is a real one as far as its revision goes:
+// who has not seen the last change cannot make the next.
 type account struct {
 	mu       sync.Mutex
 	version  string
@@ -112,7 +112,8 @@ func (a *account) serveAlias(w http.ResponseWriter, r *http.Request) {
 		a.moves = append(a.moves, a.now())
 		a.moved(a)
 	}
-	answer := map[string]any{"Name": "live", "FunctionVersion": a.version, "RevisionId": fmt.Sprint("revision-", a.revision)}
+	answer := map[string]any{"Name": "live", "FunctionVersion": a.version, "RevisionId": fmt.Sprint("revision-",
+		a.revision)}
 	if len(a.weights) > 0 {
 		answer["RoutingConfig"] = map[string]any{"AdditionalVersionWeights": a.weights}
 	}
@@ -134,7 +135,8 @@ func (a *account) serveMetrics(w http.ResponseWriter, r *http.Request) {
 		var alarms cbor.List
 		for _, name := range input["AlarmNames"].(cbor.List) {
 			if name == cbor.String("web-errors") {
-				alarms = append(alarms, cbor.Map{"AlarmName": name, "AlarmDescription": cbor.String("Invocations fail"), "StateValue": cbor.String(a.alarm(a))})
+				alarms = append(alarms, cbor.Map{"AlarmName": name,
+					"AlarmDescription": cbor.String("Invocations fail"), "StateValue": cbor.String(a.alarm(a))})
 			}
 		}
 		answer = cbor.Map{"MetricAlarms": alarms}
@@ -160,9 +162,11 @@ func (a *account) results(queries cbor.List) cbor.List {
 		}
 		a.looked = append(a.looked, fmt.Sprint(dimensions))
 		values := a.metrics(a, dimensions["ExecutedVersion"])
-		value := map[string]float64{"Invocations Sum": values.invocations, "Errors Sum": values.errors, "Throttles Sum": values.throttles,
-			"Duration p99": values.latency}[string(metric["MetricName"].(cbor.String)+" "+stat["Stat"].(cbor.String))]
-		results = append(results, cbor.Map{"Id": q.(cbor.Map)["Id"], "StatusCode": cbor.String("Complete"), "Values": cbor.List{cbor.Float64(value)}})
+		value := map[string]float64{"Invocations Sum": values.invocations, "Errors Sum": values.errors,
+			"Throttles Sum": values.throttles,
+			"Duration p99":  values.latency}[string(metric["MetricName"].(cbor.String)+" "+stat["Stat"].(cbor.String))]
+		results = append(results, cbor.Map{"Id": q.(cbor.Map)["Id"], "StatusCode": cbor.String("Complete"),
+			"Values": cbor.List{cbor.Float64(value)}})
 	}
 	return results
 }

@@ -1,5 +1,5 @@
-// Package rollout drives the built command that brings a version out in steps, against Lambda and CloudWatch as a server on this
-// machine, and a Pulumi CLI whose stack is a folder.
+// Package rollout drives the built command that brings a version out in steps, against Lambda and CloudWatch as a
+// server on this machine, and a Pulumi CLI whose stack is a folder.
 package rollout
 
 import (
@@ -22,7 +22,8 @@ func TestMain(m *testing.M) {
 		panic(err)
 	}
 	program = filepath.Join(folder, "rollout")
-	if output, err := exec.Command("go", "build", "-o", program, "lambda-web/deploy/rollout").CombinedOutput(); err != nil {
+	if output, err := exec.Command("go", "build", "-o", program,
+		"lambda-web/deploy/rollout").CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build the program: %v\n%s", err, output)
 		os.Exit(1)
 	}
@@ -71,7 +72,8 @@ func newScene(t *testing.T) scene {
 	t.Helper()
 	s := scene{folder: t.TempDir()}
 	s.account, s.address = newAccount(t)
-	for name, content := range map[string]string{"pulumi": pulumi, "stack/outputs": outputsFile, "stack/version": "1", "stack/next": "2", "stack/config/.keep": ""} {
+	for name, content := range map[string]string{"pulumi": pulumi, "stack/outputs": outputsFile, "stack/version": "1",
+		"stack/next": "2", "stack/config/.keep": ""} {
 		path := filepath.Join(s.folder, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			t.Fatal(err)
@@ -97,8 +99,10 @@ func (s scene) put(t *testing.T, name, content string) {
 
 // command is the program with pauses that are short.
 func (s scene) command(arguments ...string) *exec.Cmd {
-	c := exec.Command(program, append([]string{"-stack", "prod", "-pause", "200ms", "-every", "20ms", "-yes"}, arguments...)...)
-	c.Env = []string{"PATH=" + s.folder + ":/usr/bin:/bin", "AWS_ENDPOINT_URL=" + s.address, "AWS_ACCESS_KEY_ID=AKID", "AWS_SECRET_ACCESS_KEY=secret",
+	c := exec.Command(program, append([]string{"-stack", "prod", "-pause", "200ms", "-every", "20ms", "-yes"},
+		arguments...)...)
+	c.Env = []string{"PATH=" + s.folder + ":/usr/bin:/bin", "AWS_ENDPOINT_URL=" + s.address, "AWS_ACCESS_KEY_ID=AKID",
+		"AWS_SECRET_ACCESS_KEY=secret",
 		"AWS_EC2_METADATA_DISABLED=true", "AWS_MAX_ATTEMPTS=1", "HOME=" + s.folder}
 	return c
 }
@@ -129,16 +133,19 @@ func TestAllSteps(t *testing.T) {
 		t.Fatalf("%v\n%s", err, output)
 	}
 	s.ends(t, []string{"1map[2:0.1]", "1map[2:0.5]", "2map[]"}, "")
-	for _, want := range []string{"Version 1 goes on to serve", "version 2 has 10 % of the requests, version 1 90 %", "Version 2 serves alone."} {
+	for _, want := range []string{"Version 1 goes on to serve", "version 2 has 10 % of the requests, version 1 90 %",
+		"Version 2 serves alone."} {
 		if !strings.Contains(output, want) {
 			t.Errorf("the output does not say %q:\n%s", want, output)
 		}
 	}
-	if calls := s.file("calls"); strings.Count(calls, "up --stack prod --yes") != 1 || strings.Index(calls, "config set liveVersion 1") > strings.Index(calls, "up ") {
+	if calls := s.file("calls"); strings.Count(calls, "up --stack prod --yes") != 1 || strings.Index(calls,
+		"config set liveVersion 1") > strings.Index(calls, "up ") {
 		t.Errorf("pulumi was called\n%s", calls)
 	}
 	s.behave(func() { looked = slices.Clone(s.looked) })
-	for _, dimensions := range []string{"map[ExecutedVersion:2 FunctionName:web Resource:web:live]", "map[FunctionName:web Resource:web:live]"} {
+	for _, dimensions := range []string{"map[ExecutedVersion:2 FunctionName:web Resource:web:live]",
+		"map[FunctionName:web Resource:web:live]"} {
 		if !slices.Contains(looked, dimensions) {
 			t.Errorf("nobody looked at %s", dimensions)
 		}
@@ -195,7 +202,8 @@ func TestBreaches(t *testing.T) {
 			s.put(t, "config/alarmLatency", "300")
 			s.behave(func() { c.set(s) })
 			output, err := s.run()
-			if err == nil || !strings.Contains(output, c.want) || !strings.Contains(output, "version 2 was taken back") {
+			if err == nil || !strings.Contains(output, c.want) || !strings.Contains(output,
+				"version 2 was taken back") {
 				t.Errorf("%v, want %q:\n%s", err, c.want, output)
 			}
 			s.ends(t, []string{"1map[2:0.1]", "1map[2:0.5]", "1map[]"}, "1")
@@ -203,8 +211,8 @@ func TestBreaches(t *testing.T) {
 	}
 }
 
-// TestStopAndResume: a signal leaves the requests where they are; the next run watches that step again and goes on, without
-// deploying again.
+// TestStopAndResume: a signal leaves the requests where they are; the next run watches that step again and goes on,
+// without deploying again.
 func TestStopAndResume(t *testing.T) {
 	s := newScene(t)
 	c := s.command("-pause", "1h")
@@ -238,7 +246,8 @@ func TestBack(t *testing.T) {
 	s.put(t, "version", "2")
 	s.put(t, "config/liveVersion", "1")
 	s.behave(func() { s.weights = map[string]float64{"2": 0.5} })
-	if output, err := s.run("-back"); err != nil || !strings.Contains(output, "version 2 was taken back, as you asked") {
+	if output, err := s.run("-back"); err != nil || !strings.Contains(output,
+		"version 2 was taken back, as you asked") {
 		t.Errorf("%v\n%s", err, output)
 	}
 	s.ends(t, []string{"1map[]"}, "1")
@@ -264,20 +273,24 @@ func TestNothingMoves(t *testing.T) {
 		want      string
 		held      string
 	}{
-		{"an alarm was on before", func(_ *testing.T, s scene) { s.alarm = func(*account) string { return "ALARM" } }, nil, "nothing was moved: the alarm is on", "1"},
+		{"an alarm was on before", func(_ *testing.T, s scene) { s.alarm = func(*account) string { return "ALARM" } },
+			nil, "nothing was moved: the alarm is on", "1"},
 		{"an alarm is gone", func(t *testing.T, s scene) {
 			s.put(t, "outputs", strings.Replace(outputsFile, "web-errors", "web-gone", 1))
 		}, nil, "of 1 there are 0", "1"},
 		{"it does not deploy", func(t *testing.T, s scene) { s.put(t, "broken", "") }, nil, "version 1 is held", "1"},
-		{"started environments", func(_ *testing.T, s scene) { s.started = true }, nil, "set provisionedConcurrency to 0", ""},
-		{"weights that nobody explains", func(_ *testing.T, s scene) { s.weights = map[string]float64{"7": 0.1} }, nil, "shares its requests between versions [1 7]", ""},
+		{"started environments", func(_ *testing.T, s scene) { s.started = true }, nil,
+			"set provisionedConcurrency to 0", ""},
+		{"weights that nobody explains", func(_ *testing.T, s scene) { s.weights = map[string]float64{"7": 0.1} },
+			nil, "shares its requests between versions [1 7]", ""},
 		{"a version from elsewhere", func(t *testing.T, s scene) {
 			s.put(t, "version", "2")
 			s.put(t, "config/liveVersion", "1")
 			s.weights = map[string]float64{"7": 0.1}
 		}, nil, "gives requests to version 7", "1"},
 		{"no web app", func(t *testing.T, s scene) { s.put(t, "outputs", "{}") }, nil, "has no web app yet", ""},
-		{"steps that shrink", func(*testing.T, scene) {}, []string{"-steps", "50,10,100"}, "use shares in percent that grow", ""},
+		{"steps that shrink", func(*testing.T, scene) {}, []string{"-steps", "50,10,100"},
+			"use shares in percent that grow", ""},
 		{"steps that do not end", func(*testing.T, scene) {}, []string{"-steps", "10,50"}, "the last one is 100", ""},
 		{"no pause", func(*testing.T, scene) {}, []string{"-pause", "0s"}, "times above 0", ""},
 	} {

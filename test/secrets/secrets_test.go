@@ -1,5 +1,5 @@
-// Package secrets drives the built program that gives an app its secrets, against Secrets Manager and Parameter Store as a
-// server on this machine.
+// Package secrets drives the built program that gives an app its secrets, against Secrets Manager and Parameter Store
+// as a server on this machine.
 package secrets
 
 import (
@@ -46,7 +46,8 @@ func readSources(folders ...string) {
 	}
 }
 
-// stores answer as both services do. What is not in values is not there; an id in turns is turned away that often first.
+// stores answer as both services do. What is not in values is not there; an id in turns is turned away that often
+// first.
 type stores struct {
 	mu     sync.Mutex
 	values map[string]string
@@ -87,9 +88,11 @@ func (s *stores) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.calls = append(s.calls, service+" "+id)
 	authorization := r.Header.Get("Authorization")
-	if !strings.Contains(authorization, "/"+region+"/"+service+"/aws4_request") || !strings.Contains(authorization, "x-amz-target") ||
+	if !strings.Contains(authorization, "/"+region+"/"+service+"/aws4_request") || !strings.Contains(authorization,
+		"x-amz-target") ||
 		r.Header.Get("X-Amz-Security-Token") != s.token {
-		refuse(http.StatusForbidden, "UnrecognizedClientException", "the signature is not one for "+service+" in "+region+": "+authorization)
+		refuse(http.StatusForbidden, "UnrecognizedClientException", "the signature is not one for "+service+" in "+
+			region+": "+authorization)
 		return
 	}
 	if s.turns[id] > 0 {
@@ -116,11 +119,13 @@ const elsewhere = "arn:aws:secretsmanager:us-east-1:123456789012:secret:shop/mai
 
 func newStores(t *testing.T) (*stores, []string) {
 	s := &stores{token: "session", turns: map[string]int{}, values: map[string]string{
-		"shop/db": `{"user":"shop","password":"correct horse"}`, "/shop/key": "line 1\nline 2", elsewhere: "mail", "shop/binary": "binary \xff",
+		"shop/db": `{"user":"shop","password":"correct horse"}`, "/shop/key": "line 1\nline 2", elsewhere: "mail",
+		"shop/binary": "binary \xff",
 	}}
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	return s, []string{"PATH=" + os.Getenv("PATH"), "AWS_REGION=eu-central-1", "AWS_ENDPOINT_URL=" + server.URL, "OTHER=stays",
+	return s, []string{"PATH=" + os.Getenv("PATH"), "AWS_REGION=eu-central-1", "AWS_ENDPOINT_URL=" + server.URL,
+		"OTHER=stays",
 		"AWS_ACCESS_KEY_ID=AKID", "AWS_SECRET_ACCESS_KEY=secret", "AWS_SESSION_TOKEN=session"}
 }
 
@@ -148,7 +153,8 @@ func TestValues(t *testing.T) {
 		got[name] = value
 	}
 	for name, want := range map[string]string{
-		"DB": `{"user":"shop","password":"correct horse"}`, "DB_USER": "shop", "DB_PASSWORD": "correct horse", "KEY": "line 1\nline 2",
+		"DB": `{"user":"shop","password":"correct horse"}`, "DB_USER": "shop", "DB_PASSWORD": "correct horse",
+		"KEY":  "line 1\nline 2",
 		"MAIL": "mail", "BINARY": "YmluYXJ5IP8=", "OTHER": "stays",
 	} {
 		if got[name] != want {
@@ -171,11 +177,13 @@ func TestBecomesTheApp(t *testing.T) {
 	c := exec.Command(program, "sh", "-c", `echo "$$ $DB_USER $0 $1"; exit 7`, "zero", "one two")
 	c.Env = append(environment, `LAMBDA_WEB_SECRETS={"DB_USER":"shop/db#user"}`)
 	output, err := c.Output()
-	if want := fmt.Sprintf("%d shop zero one two\n", c.Process.Pid); string(output) != want || c.ProcessState.ExitCode() != 7 {
+	if want := fmt.Sprintf("%d shop zero one two\n", c.Process.Pid); string(output) != want ||
+		c.ProcessState.ExitCode() != 7 {
 		t.Errorf("%q and exit code %d (%v), want %q and 7", output, c.ProcessState.ExitCode(), err, want)
 	}
 	// Without references nobody is asked.
-	if output, err := start([]string{"PATH=" + os.Getenv("PATH")}, "", "echo", "hello"); err != nil || output != "hello\n" {
+	if output, err := start([]string{"PATH=" + os.Getenv("PATH")}, "", "echo", "hello"); err != nil ||
+		output != "hello\n" {
 		t.Errorf("%q, %v", output, err)
 	}
 }
@@ -196,8 +204,10 @@ func TestSnapshots(t *testing.T) {
 			without = append(without, pair)
 		}
 	}
-	without = append(without, "AWS_CONTAINER_CREDENTIALS_FULL_URI="+address+"/credentials", "AWS_CONTAINER_AUTHORIZATION_TOKEN=token of the container")
-	if output, err := start(without, `{"KEY":"/shop/key"}`, "printenv", "KEY"); err != nil || output != "line 1\nline 2\n" {
+	without = append(without, "AWS_CONTAINER_CREDENTIALS_FULL_URI="+address+"/credentials",
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN=token of the container")
+	if output, err := start(without, `{"KEY":"/shop/key"}`, "printenv", "KEY"); err != nil ||
+		output != "line 1\nline 2\n" {
 		t.Errorf("%q, %v", output, err)
 	}
 }
@@ -214,12 +224,18 @@ func TestFailures(t *testing.T) {
 		want             []string
 	}{
 		{"not allowed", `{"A":"shop/none","B":"/none"}`, environment, []string{"echo", "started"},
-			[]string{"A: shop/none cannot be read: 400 Bad Request AccessDeniedException", "B: /none cannot be read", "secretsKmsKeyArn"}},
-		{"no such key", `{"A":"shop/db#host"}`, environment, []string{"echo", "started"}, []string{`A: shop/db has no key "host"; it has password, user`}},
-		{"no reference", `{"A":"a b"}`, environment, []string{"echo", "started"}, []string{`A: "a b" is not the name of a secret`}},
-		{"not JSON", `A=shop/db`, environment, []string{"echo", "started"}, []string{"LAMBDA_WEB_SECRETS is not an object"}},
-		{"no credentials", `{"A":"shop/db"}`, []string{"PATH=/bin:/usr/bin", "AWS_REGION=eu-central-1"}, []string{"echo", "started"}, []string{"A: there are no AWS credentials"}},
-		{"nobody answers", `{"A":"shop/db"}`, append(environment, "AWS_ENDPOINT_URL_SECRETS_MANAGER="+nobody.URL), []string{"echo", "started"},
+			[]string{"A: shop/none cannot be read: 400 Bad Request AccessDeniedException", "B: /none cannot be read",
+				"secretsKmsKeyArn"}},
+		{"no such key", `{"A":"shop/db#host"}`, environment, []string{"echo", "started"},
+			[]string{`A: shop/db has no key "host"; it has password, user`}},
+		{"no reference", `{"A":"a b"}`, environment, []string{"echo", "started"},
+			[]string{`A: "a b" is not the name of a secret`}},
+		{"not JSON", `A=shop/db`, environment, []string{"echo", "started"},
+			[]string{"LAMBDA_WEB_SECRETS is not an object"}},
+		{"no credentials", `{"A":"shop/db"}`, []string{"PATH=/bin:/usr/bin", "AWS_REGION=eu-central-1"},
+			[]string{"echo", "started"}, []string{"A: there are no AWS credentials"}},
+		{"nobody answers", `{"A":"shop/db"}`, append(environment, "AWS_ENDPOINT_URL_SECRETS_MANAGER="+nobody.URL),
+			[]string{"echo", "started"},
 			[]string{"A: shop/db cannot be asked for"}},
 		{"no program", ``, environment, []string{"no-such-program"}, []string{"no-such-program"}},
 		{"no command", ``, environment, nil, []string{"there is no program to start"}},

@@ -65,7 +65,8 @@ func run(command []string) error {
 			failures++
 			verdict = "FAILED: " + err.Error()
 		}
-		fmt.Printf("  %-4s  %-34s %4d  %7.1f ms  %s\n", r.method, "/v1"+r.path, r.status, float64(took.Microseconds())/1000, verdict)
+		fmt.Printf("  %-4s  %-34s %4d  %7.1f ms  %s\n", r.method, "/v1"+r.path, r.status,
+			float64(took.Microseconds())/1000, verdict)
 	}
 	fmt.Println()
 	if err := c.Stop(); err != nil {

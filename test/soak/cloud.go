@@ -23,7 +23,8 @@ type cloud struct {
 
 func startCloud(bin, app string) (*cloud, error) {
 	// The console keeps up to 64 MB of what has gone by. What is lost elsewhere shows without it.
-	command := exec.Command(filepath.Join(bin, "local"), "-bin", bin, "-port", "0", "-mode", "process", "-app", app, "-freeze", "-watch", "-console", "off", "-c", fmt.Sprintf("port=%d", appPort()))
+	command := exec.Command(filepath.Join(bin, "local"), "-bin", bin, "-port", "0", "-mode", "process", "-app", app,
+		"-freeze", "-watch", "-console", "off", "-c", fmt.Sprintf("port=%d", appPort()))
 	c := &cloud{recent: &recent{}}
 	var err error
 	c.Cloud, err = launch.Start(command, 5*time.Minute, func(line string) bool {
@@ -85,7 +86,8 @@ func (r *recent) troubles(since time.Time) string {
 	defer r.mu.Unlock()
 	var found []string
 	for _, line := range r.lines {
-		trouble := strings.Contains(line.text, "rror") || strings.Contains(line.text, "INIT_REPORT") || strings.Contains(line.text, "level=")
+		trouble := strings.Contains(line.text, "rror") || strings.Contains(line.text, "INIT_REPORT") ||
+			strings.Contains(line.text, "level=")
 		if trouble && line.at.After(since) {
 			found = append(found, line.at.Format("15:04:05.000 ")+line.text)
 		}

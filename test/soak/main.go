@@ -1,6 +1,6 @@
-// Command soak runs the local cloud for a long time under mixed load, with freezing on, while the app's files change and
-// processes of its sandboxes are killed. At the end it says whether every request was answered as it should be, and
-// whether a process, a descriptor or memory was lost.
+// Command soak runs the local cloud for a long time under mixed load, with freezing on, while the app's files change
+// and processes of its sandboxes are killed. At the end it says whether every request was answered as it should be,
+// and whether a process, a descriptor or memory was lost.
 //
 //	go run ./test/soak [-minutes 30] [-seed N] [-clients 6] BIN
 //

@@ -31,7 +31,8 @@ func choose(random *rand.Rand) request {
 		path := fmt.Sprintf("/caf%%C3%%A9/%d", random.IntN(1_000_000))
 		return request{"small", "GET", path + "?a=1&a=2", nil, 200, func(_ http.Header, body []byte) bool {
 			var seen struct{ Path, Query string }
-			return json.Unmarshal(body, &seen) == nil && seen.Path == strings.Replace(path, "%C3%A9", "é", 1) && seen.Query == "a=1&a=2"
+			return json.Unmarshal(body, &seen) == nil && seen.Path == strings.Replace(path, "%C3%A9", "é", 1) &&
+				seen.Query == "a=1&a=2"
 		}}
 	case n < 60:
 		return echo("echo", bytesOf(random, 1+random.IntN(64<<10)))
@@ -39,12 +40,16 @@ func choose(random *rand.Rand) request {
 		return echo("large up and down", bytesOf(random, 1<<20+random.IntN(2<<20)))
 	case n < 72:
 		size := (1 + random.IntN(4)) << 20
-		return request{"large down", "GET", "/large?n=" + strconv.Itoa(size), nil, 200, func(_ http.Header, body []byte) bool {
+		return request{"large down", "GET", "/large?n=" + strconv.Itoa(size), nil, 200, func(_ http.Header,
+			body []byte) bool {
 			return len(body) == size && body[5] == 35 && body[size-1] == 255*7%256
 		}}
 	case n < 80:
 		seconds := strconv.FormatFloat(random.Float64()/2, 'f', 3, 64)
-		return request{"slow", "GET", "/slow?seconds=" + seconds, nil, 200, func(_ http.Header, body []byte) bool { return len(body) > 0 }}
+		return request{"slow", "GET", "/slow?seconds=" + seconds, nil, 200, func(_ http.Header,
+			body []byte) bool {
+			return len(body) > 0
+		}}
 	case n < 90:
 		return request{"HEAD", "HEAD", "/cookies", nil, 200, func(header http.Header, body []byte) bool {
 			return len(body) == 0 && len(header.Values("Set-Cookie")) == 2
@@ -57,7 +62,10 @@ func choose(random *rand.Rand) request {
 }
 
 func echo(kind string, content []byte) request {
-	return request{kind, "POST", "/bytes", content, 200, func(_ http.Header, body []byte) bool { return bytes.Equal(body, content) }}
+	return request{kind, "POST", "/bytes", content, 200, func(_ http.Header,
+		body []byte) bool {
+		return bytes.Equal(body, content)
+	}}
 }
 
 func bytesOf(random *rand.Rand, n int) []byte {
@@ -82,10 +90,12 @@ func (r *run) send(ctx context.Context, random *rand.Rand) {
 		case status == q.status && q.right(header, body):
 			r.count(q.kind)
 			r.right.Add(1)
-		case status == http.StatusBadGateway && (string(body) == serverError || q.method == "HEAD") && r.kills.between(began, time.Now()):
+		case status == http.StatusBadGateway && (string(body) == serverError || q.method == "HEAD") &&
+			r.kills.between(began, time.Now()):
 			r.count("502 for a process that was killed")
 		default:
-			r.wrong("%s %s was answered after %s with %d and %d bytes: %.200q\n%s", q.method, q.path, time.Since(began), status, len(body), body,
+			r.wrong("%s %s was answered after %s with %d and %d bytes: %.200q\n%s", q.method, q.path,
+				time.Since(began), status, len(body), body,
 				r.recent.troubles(began.Add(-time.Second)))
 		}
 	}

@@ -134,7 +134,8 @@ func (r *run) rest() (usage, error) {
 	}
 	var u usage
 	quiet := time.Now()
-	for limit := time.Now().Add(time.Minute); time.Since(quiet) < 3*time.Second && time.Now().Before(limit); time.Sleep(100 * time.Millisecond) {
+	for limit := time.Now().Add(time.Minute); time.Since(quiet) < 3*time.Second &&
+		time.Now().Before(limit); time.Sleep(100 * time.Millisecond) {
 		next := r.measure()
 		if next.String() != u.String() {
 			u, quiet = next, time.Now()
@@ -198,7 +199,8 @@ func (m *memory) verdict() error {
 		return errors.New("the run was too short to say anything about memory")
 	}
 	first, last := median(m.samples[:quarter]), median(m.samples[len(m.samples)-quarter:])
-	fmt.Printf("memory: median %d MB in the first quarter, %d MB in the last, at most %d MB\n", first>>20, last>>20, slices.Max(m.samples)>>20)
+	fmt.Printf("memory: median %d MB in the first quarter, %d MB in the last, at most %d MB\n", first>>20, last>>20,
+		slices.Max(m.samples)>>20)
 	if last > first+first/4+16<<20 {
 		return fmt.Errorf("memory grew from %d MB to %d MB", first>>20, last>>20)
 	}

@@ -14,24 +14,31 @@ func TestKind(t *testing.T) {
 		want          Kind
 	}{
 		{"2.0", `{"version":"2.0","requestContext":{"http":{"method":"GET"}}}`, V2},
-		{"2.0 with members of odd types", `{"requestContext":{"http":{"method":"GET","path":7}},"headers":null,"body":[1]}`, V2},
+		{"2.0 with members of odd types",
+			`{"requestContext":{"http":{"method":"GET","path":7}},"headers":null,"body":[1]}`, V2},
 		{"2.0 without a method", `{"version":"2.0","requestContext":{"http":{}}}`, PassThrough},
 		{"ALB", `{"requestContext":{"elb":{}},"httpMethod":"GET"}`, ALB},
 		{"ALB without a method", `{"requestContext":{"elb":{}}}`, PassThrough},
 		{"REST", `{"httpMethod":"GET","requestContext":{"httpMethod":"GET"}}`, V1},
 		{"REST by resource path", `{"httpMethod":"","requestContext":{"resourcePath":"/"}}`, V1},
 		{"REST, keys escaped", `{"http\u004dethod":"GET","requestContext":{"httpMeth\u006fd":"GET"}}`, V1},
-		{"request authorizer of a REST API", `{"type":"REQUEST","methodArn":"a","httpMethod":"GET","requestContext":{"httpMethod":"GET"}}`, PassThrough},
-		{"request authorizer of an HTTP API", `{"type":"REQUEST","routeArn":"a","requestContext":{"http":{"method":"GET"}}}`, PassThrough},
+		{"request authorizer of a REST API",
+			`{"type":"REQUEST","methodArn":"a","httpMethod":"GET","requestContext":{"httpMethod":"GET"}}`, PassThrough},
+		{"request authorizer of an HTTP API",
+			`{"type":"REQUEST","routeArn":"a","requestContext":{"http":{"method":"GET"}}}`, PassThrough},
 		{"token authorizer", `{"type":"TOKEN","methodArn":"a","authorizationToken":"t"}`, PassThrough},
-		{"a type without an ARN is the app's", `{"type":"REQUEST","httpMethod":"GET","requestContext":{"httpMethod":"GET"}}`, V1},
+		{"a type without an ARN is the app's",
+			`{"type":"REQUEST","httpMethod":"GET","requestContext":{"httpMethod":"GET"}}`, V1},
 		{"WebSocket", `{"httpMethod":"GET","requestContext":{"resourcePath":"/","connectionId":"c"}}`, PassThrough},
 		{"Bedrock agent", `{"httpMethod":"GET","apiPath":"/x","messageVersion":"1.0"}`, PassThrough},
 		{"Lattice v2", `{"version":"2.0","method":"GET","path":"/","requestContext":{"serviceArn":"a"}}`, Lattice},
 		{"Lattice without its ARN", `{"version":"2.0","method":"GET","path":"/","requestContext":{}}`, PassThrough},
-		{"Lattice v1", `{"raw_path":"/","method":"GET","headers":{},"query_string_parameters":{},"is_base64_encoded":false}`, Lattice},
+		{"Lattice v1",
+			`{"raw_path":"/","method":"GET","headers":{},"query_string_parameters":{},"is_base64_encoded":false}`,
+			Lattice},
 		{"Lattice v1 without headers", `{"raw_path":"/","method":"GET"}`, PassThrough},
-		{"like Lattice v1, with a context", `{"raw_path":"/","method":"GET","headers":{},"requestContext":{}}`, PassThrough},
+		{"like Lattice v1, with a context", `{"raw_path":"/","method":"GET","headers":{},"requestContext":{}}`,
+			PassThrough},
 		{"a method that is no text", `{"httpMethod":1,"requestContext":{"httpMethod":"GET"}}`, PassThrough},
 		{"context of another type", `{"httpMethod":"GET","requestContext":null}`, PassThrough},
 		{"queue", `{"Records":[{"eventSource":"aws:sqs"}]}`, PassThrough},
@@ -90,7 +97,8 @@ func FuzzScan(f *testing.F) {
 		if e.Kind != PassThrough && !json.Valid(payload) {
 			t.Fatalf("%v made of %q, which is no JSON", e.Kind, payload)
 		}
-		for _, v := range []rawjson.Value{e.Method, e.Path, e.RawQuery, e.Resource, e.PathParams, e.Headers, e.MultiHeaders, e.Params,
+		for _, v := range []rawjson.Value{e.Method, e.Path, e.RawQuery, e.Resource, e.PathParams, e.Headers,
+			e.MultiHeaders, e.Params,
 			e.MultiParams, e.Cookies, e.Body, e.Context, e.Domain} {
 			if v != nil && !json.Valid(v) {
 				t.Fatalf("member %q is no JSON", v)

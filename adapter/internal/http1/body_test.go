@@ -98,7 +98,8 @@ func TestHasNext(t *testing.T) {
 		})
 	}
 	// Behind a chunk whose line end is due.
-	for come, has := range map[string]bool{"": false, "\r": false, "\r\n": false, "\r\n3": false, "\r\n3\r\n": false, "\r\nno size\r\nx": true} {
+	for come, has := range map[string]bool{"": false, "\r": false, "\r\n": false, "\r\n3": false, "\r\n3\r\n": false,
+		"\r\nno size\r\nx": true} {
 		c := serve(t, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe"+come, 1<<20, true)
 		if err := c.ReadHead(false); err != nil {
 			t.Fatal(err)
@@ -194,7 +195,8 @@ func TestShrink(t *testing.T) {
 		{small, "length", false, 0, 0}, {small, "length", false, 1, firstBuffer},
 	} {
 		if size := exchange(step.body, step.framing, step.direct); size < step.least || size > step.most {
-			t.Errorf("after %d bytes in %s: a buffer of %d, want %d to %d", len(step.body), step.framing, size, step.least, step.most)
+			t.Errorf("after %d bytes in %s: a buffer of %d, want %d to %d", len(step.body), step.framing, size,
+				step.least, step.most)
 		}
 	}
 }

@@ -69,7 +69,10 @@ func TestDialNeverReachesItself(t *testing.T) {
 // withoutReuse makes a listener as plain as possible, which the TIME-WAIT of an old connection
 // keeps from its port.
 func withoutReuse(_, _ string, c syscall.RawConn) (err error) {
-	_ = c.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_REUSEADDR, 0) })
+	_ = c.Control(func(fd uintptr) {
+		err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_REUSEADDR,
+			0)
+	})
 	return err
 }
 
@@ -111,7 +114,8 @@ func TestDialUnderSignals(t *testing.T) {
 		case <-done:
 			return
 		default:
-			_, _, _ = syscall.RawSyscall(syscall.SYS_TGKILL, uintptr(syscall.Getpid()), uintptr(thread), uintptr(syscall.SIGURG))
+			_, _, _ = syscall.RawSyscall(syscall.SYS_TGKILL, uintptr(syscall.Getpid()), uintptr(thread),
+				uintptr(syscall.SIGURG))
 		}
 	}
 }

@@ -43,5 +43,6 @@ func transfer(call, fd uintptr, at unsafe.Pointer, length int) (n int, err error
 // acknowledge sends an acknowledgement that is due now. On anything but TCP it does nothing.
 func acknowledge(fd uintptr) {
 	on := int32(1)
-	syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, fd, syscall.IPPROTO_TCP, syscall.TCP_QUICKACK, uintptr(unsafe.Pointer(&on)), unsafe.Sizeof(on), 0)
+	syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, fd, syscall.IPPROTO_TCP, syscall.TCP_QUICKACK,
+		uintptr(unsafe.Pointer(&on)), unsafe.Sizeof(on), 0)
 }

@@ -89,7 +89,8 @@ func TestSocketKnowsWhenItIsSilent(t *testing.T) {
 }
 
 // A peer that writes its response in two parts holds the second one back until the first is acknowledged, as most
-// servers that are not made for speed do. Each exchange would take the 40 ms of a delayed acknowledgement, 2 s together.
+// servers that are not made for speed do. Each exchange would take the 40 ms of a delayed acknowledgement, 2 s
+// together.
 func TestPartsOfAResponseAreAcknowledged(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("only Linux can send an acknowledgement early")

@@ -81,7 +81,8 @@ func TestRegister(t *testing.T) {
 				row.answer(w, n)
 			})
 			err := Begin(address).Finish(time.Millisecond)
-			if row.want == "" && err != nil || row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want) || !strings.Contains(err.Error(), address)) {
+			if row.want == "" && err != nil || row.want != "" && (err == nil || !strings.Contains(err.Error(),
+				row.want) || !strings.Contains(err.Error(), address)) {
 				t.Errorf("%v", err)
 			}
 			if got := c.all(); len(got) != row.tries || got[0] != `POST /2020-01-01/extension/register {"events":[]}` {
@@ -99,9 +100,11 @@ func TestNext(t *testing.T) {
 		fatal  bool
 		ok     bool
 	}{
-		{"an invocation", 200, map[string]string{"Lambda-Runtime-Aws-Request-Id": "id1", "Lambda-Runtime-Deadline-Ms": "12"}, false, true},
+		{"an invocation", 200, map[string]string{"Lambda-Runtime-Aws-Request-Id": "id1",
+			"Lambda-Runtime-Deadline-Ms": "12"}, false, true},
 		{"no deadline", 200, map[string]string{"Lambda-Runtime-Aws-Request-Id": "id1"}, false, true},
-		{"odd deadline", 200, map[string]string{"Lambda-Runtime-Aws-Request-Id": "id1", "Lambda-Runtime-Deadline-Ms": "soon"}, false, true},
+		{"odd deadline", 200, map[string]string{"Lambda-Runtime-Aws-Request-Id": "id1",
+			"Lambda-Runtime-Deadline-Ms": "soon"}, false, true},
 		{"no id", 200, nil, false, false},
 		{"forbidden", 403, nil, true, false},
 		{"container error", 500, nil, true, false},
@@ -136,7 +139,8 @@ func TestPollGivesUp(t *testing.T) {
 	var warnings int
 	address := c.serve(t, func(w http.ResponseWriter, _ *http.Request, _ int) { w.WriteHeader(429) })
 	r := NewRuntime(address, func([]byte, string) { warnings++ })
-	if err := r.Poll(&Invocation{}, 100*time.Millisecond); !errors.Is(err, ErrFatal) || !strings.Contains(err.Error(), "429") {
+	if err := r.Poll(&Invocation{}, 100*time.Millisecond); !errors.Is(err, ErrFatal) || !strings.Contains(err.Error(),
+		"429") {
 		t.Errorf("%v", err)
 	}
 	if n := len(c.all()); n < 3 || warnings != n-1 {
@@ -154,18 +158,24 @@ func TestAnswers(t *testing.T) {
 		call func(r *Runtime) error
 		want string
 	}{
-		{"response", func(r *Runtime) error { return r.Respond(inv, []byte("{}")) }, "POST /2018-06-01/runtime/invocation/id1/response {}"},
-		{"large response", func(r *Runtime) error { return r.Respond(inv, []byte(large)) }, "POST /2018-06-01/runtime/invocation/id1/response " + large},
-		{"error", func(r *Runtime) error { return r.Fail(inv, f) }, "POST /2018-06-01/runtime/invocation/id1/error " + report},
-		{"init error", func(r *Runtime) error { return r.FailInit(f) }, "POST /2018-06-01/runtime/init/error " + report},
-		{"restore error", func(r *Runtime) error { return r.FailRestore(f) }, "POST /2018-06-01/runtime/restore/error " + report},
+		{"response", func(r *Runtime) error { return r.Respond(inv, []byte("{}")) },
+			"POST /2018-06-01/runtime/invocation/id1/response {}"},
+		{"large response", func(r *Runtime) error { return r.Respond(inv, []byte(large)) },
+			"POST /2018-06-01/runtime/invocation/id1/response " + large},
+		{"error", func(r *Runtime) error { return r.Fail(inv, f) }, "POST /2018-06-01/runtime/invocation/id1/error " +
+			report},
+		{"init error", func(r *Runtime) error { return r.FailInit(f) }, "POST /2018-06-01/runtime/init/error " +
+			report},
+		{"restore error", func(r *Runtime) error { return r.FailRestore(f) },
+			"POST /2018-06-01/runtime/restore/error " + report},
 		{"stream", func(r *Runtime) error {
 			s, err := r.OpenStream(inv, "a/b", []byte("P"), []byte("1"), false)
 			if err != nil {
 				return err
 			}
 			return errors.Join(s.Write([]byte("2")), s.Write([]byte(large)), s.Close(false))
-		}, "POST /2018-06-01/runtime/invocation/id1/response P12" + large + " Lambda-Runtime-Function-Error-Type= Lambda-Runtime-Function-Error-Body="},
+		}, "POST /2018-06-01/runtime/invocation/id1/response P12" + large +
+			" Lambda-Runtime-Function-Error-Type= Lambda-Runtime-Function-Error-Body="},
 		{"stream in one write", func(r *Runtime) error {
 			s, err := r.OpenStream(inv, "a/b", []byte("P"), nil, true)
 			return errors.Join(err, s.Close(true))
@@ -205,7 +215,8 @@ func sameCall(got, want string) bool {
 
 func TestRefusedAnswers(t *testing.T) {
 	for status, row := range map[int]struct{ fatal, failed, warned bool }{
-		202: {}, 400: {failed: true}, 403: {failed: true}, 410: {warned: true}, 413: {failed: true}, 500: {fatal: true, failed: true},
+		202: {}, 400: {failed: true}, 403: {failed: true}, 410: {warned: true}, 413: {failed: true},
+		500: {fatal: true, failed: true},
 	} {
 		var c calls
 		warned := false
@@ -223,8 +234,12 @@ func TestRefusedAnswers(t *testing.T) {
 // next piece is written, although the system would take it.
 func TestStreamWhoseReaderHasLeft(t *testing.T) {
 	ends := map[string]func(conn *net.TCPConn) error{
-		"closed":   func(conn *net.TCPConn) error { return conn.CloseWrite() },
-		"answered": func(conn *net.TCPConn) error { _, err := io.WriteString(conn, "HTTP/1.1 202 OK\r\n\r\n"); return err },
+		"closed": func(conn *net.TCPConn) error { return conn.CloseWrite() },
+		"answered": func(conn *net.TCPConn) error {
+			_, err := io.WriteString(conn,
+				"HTTP/1.1 202 OK\r\n\r\n")
+			return err
+		},
 	}
 	for name, end := range ends {
 		t.Run(name, func(t *testing.T) {

@@ -6,7 +6,8 @@ import (
 )
 
 func TestHookMistake(t *testing.T) {
-	taken := map[string]string{"AWS_LWA_READINESS_CHECK_PATH": "/healthz?deep=1", "AWS_LWA_PASS_THROUGH_PATH": "/events"}
+	taken := map[string]string{"AWS_LWA_READINESS_CHECK_PATH": "/healthz?deep=1",
+		"AWS_LWA_PASS_THROUGH_PATH": "/events"}
 	for path, want := range map[string]string{
 		"/hooks/after":    "",
 		"/h%C3%B6ok":      "",

@@ -15,17 +15,22 @@ func TestFields(t *testing.T) {
 		app                bool
 		alphanumericOthers string // a name like it that passes
 	}{
-		{"connection", false, false, false, false, "connections"}, {"keep-alive", false, false, false, false, "keepxalive"},
-		{"proxy-connection", false, false, false, false, "proxy-connection-x"}, {"te", false, false, false, false, "tea"},
-		{"trailer", false, false, false, false, "trailers"}, {"transfer-encoding", false, false, false, false, "transferencoding"},
+		{"connection", false, false, false, false, "connections"}, {"keep-alive", false, false, false, false,
+			"keepxalive"},
+		{"proxy-connection", false, false, false, false, "proxy-connection-x"}, {"te", false, false, false, false,
+			"tea"},
+		{"trailer", false, false, false, false, "trailers"}, {"transfer-encoding", false, false, false, false,
+			"transferencoding"},
 		{"upgrade", false, false, false, false, "upgrades"}, {"expect", false, false, false, true, "expect-ct"},
 		{"content-length", false, false, false, true, "content-length2"},
 		{"x-amzn-request-context", false, false, false, true, "y-amzn-request-context"},
 		{"x-amzn-lambda-context", false, false, false, true, "x-amzn-lambda-contexts"},
 		{"x-amz-tenant-id", false, false, false, true, "x-tenant-id"},
 		{"x-lambda-web-schedule", false, false, false, true, "x-lambda-web-schedules"},
-		{"x-forwarded-prefix", false, false, true, true, "x-prefix"}, {"script-name", false, false, true, true, "scriptname"},
-		{"x-forwarded-for", true, false, true, true, "xforwarded-for"}, {"x-forwarded-proto", true, false, true, true, "forwarded"},
+		{"x-forwarded-prefix", false, false, true, true, "x-prefix"}, {"script-name", false, false, true, true,
+			"scriptname"},
+		{"x-forwarded-for", true, false, true, true, "xforwarded-for"}, {"x-forwarded-proto", true, false, true, true,
+			"forwarded"},
 		{"x-amzn-trace-id", true, false, true, true, "trace-id"}, {"x-amz-cf-id", true, false, true, true, "amz-cf-id"},
 		{"cloudfront-viewer-country", true, false, true, true, "cloudfront"},
 		{"content-type", true, true, true, true, "x"}, {"set-cookie", true, true, true, true, "a_b"},
@@ -47,7 +52,8 @@ func TestFields(t *testing.T) {
 			continue
 		}
 		for _, odd := range "_.!#$%&'*+^`|~" {
-			for _, spelling := range []string{strings.ReplaceAll(row.name, "-", string(odd)), strings.Replace(row.name, "-", string(odd), 1)} {
+			for _, spelling := range []string{strings.ReplaceAll(row.name, "-", string(odd)),
+				strings.Replace(row.name, "-", string(odd), 1)} {
 				if got := FromClient([]byte(spelling), true); got != row.any {
 					t.Errorf("a client's %s passes: %v", spelling, got)
 				}
@@ -71,21 +77,30 @@ func TestFields(t *testing.T) {
 func TestHooks(t *testing.T) {
 	hooks := NewHooks("/internal/checkpoint", "", "/Internal//restore/?token=x")
 	for _, target := range []string{
-		"/internal/checkpoint", "/internal/checkpoint/", "/internal//checkpoint", "/INTERNAL/checkpoint", "/internal/checkpoint?a=b",
-		"/internal/%63heckpoint", "/internal/check%2570oint", "/internal%2fcheckpoint", `/internal\checkpoint`, "/internal%5Ccheckpoint",
-		"/internal/checkpoint;a=b", "/internal;x/checkpoint", "/;/internal/checkpoint", "/internal/checkpoint%3Ba", "/internal%253Bx/checkpoint",
-		"/x/..;/internal/checkpoint", "/x/..%3Ba=b/internal/checkpoint", "/x/%2e%2e/internal/checkpoint", "/./internal/checkpoint/.",
-		"/internal/checkpoint%3fx", "/internal/checkpoint%23x", "/internal/checkpoint%00", "/x%3f/../internal/checkpoint",
-		"/internal/checkpoint;/../y", "//host/internal/checkpoint", "//host;x/internal/checkpoint", `/\host/internal/checkpoint`,
-		"/internal/checkpoint.json", "/internal/checkpoint.", "/internal/checkpoint%20", "/internal/restore", "/internal/restore?token=y",
+		"/internal/checkpoint", "/internal/checkpoint/", "/internal//checkpoint", "/INTERNAL/checkpoint",
+		"/internal/checkpoint?a=b",
+		"/internal/%63heckpoint", "/internal/check%2570oint", "/internal%2fcheckpoint", `/internal\checkpoint`,
+		"/internal%5Ccheckpoint",
+		"/internal/checkpoint;a=b", "/internal;x/checkpoint", "/;/internal/checkpoint", "/internal/checkpoint%3Ba",
+		"/internal%253Bx/checkpoint",
+		"/x/..;/internal/checkpoint", "/x/..%3Ba=b/internal/checkpoint", "/x/%2e%2e/internal/checkpoint",
+		"/./internal/checkpoint/.",
+		"/internal/checkpoint%3fx", "/internal/checkpoint%23x", "/internal/checkpoint%00",
+		"/x%3f/../internal/checkpoint",
+		"/internal/checkpoint;/../y", "//host/internal/checkpoint", "//host;x/internal/checkpoint",
+		`/\host/internal/checkpoint`,
+		"/internal/checkpoint.json", "/internal/checkpoint.", "/internal/checkpoint%20", "/internal/restore",
+		"/internal/restore?token=y",
 		"/%" + strings.Repeat("25", 110) + "41",
 	} {
 		if !hooks.Guards([]byte(target)) {
 			t.Errorf("%s reaches a hook", target)
 		}
 	}
-	for _, target := range []string{"/", "/internal", "/internal/", "/internal/checkpoints", "/internal/checkpoint/x", "/internal/check-point",
-		"/x/internal/checkpoint", "/a;b=c/d", "/?/internal/checkpoint", "/%", "/100%25", "//", "/internal/checkpoint.d/x"} {
+	for _, target := range []string{"/", "/internal", "/internal/", "/internal/checkpoints", "/internal/checkpoint/x",
+		"/internal/check-point",
+		"/x/internal/checkpoint", "/a;b=c/d", "/?/internal/checkpoint", "/%", "/100%25", "//",
+		"/internal/checkpoint.d/x"} {
 		if hooks.Guards([]byte(target)) {
 			t.Errorf("%s is refused", target)
 		}

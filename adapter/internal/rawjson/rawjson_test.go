@@ -58,7 +58,8 @@ func TestMembersAndElements(t *testing.T) {
 
 // Whatever the bytes, the scanner and encoding/json agree on what is JSON, and on the text of strings.
 func FuzzValue(f *testing.F) {
-	for _, seed := range []string{`{"a":[1,-2.5e3,"\ud834\udd1e",null]}`, `"\ud800x"`, "\"\xff\"", `[[[[{}]]]]`, `{"a":1`, `1e400`} {
+	for _, seed := range []string{`{"a":[1,-2.5e3,"\ud834\udd1e",null]}`, `"\ud800x"`, "\"\xff\"", `[[[[{}]]]]`,
+		`{"a":1`, `1e400`} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -117,7 +118,8 @@ func FuzzValue(f *testing.F) {
 
 // Every text comes back from the string it is escaped to.
 func FuzzEscape(f *testing.F) {
-	for _, seed := range []string{"", "a\"b\\c\n\r\t\x00\x1f", "é€𝄞", "\xff\xfe", "\x7f", strings.Repeat("x", 100) + "\""} {
+	for _, seed := range []string{"", "a\"b\\c\n\r\t\x00\x1f", "é€𝄞", "\xff\xfe", "\x7f", strings.Repeat("x", 100) +
+		"\""} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -153,7 +155,8 @@ func FuzzEscape(f *testing.F) {
 
 // Whatever the bytes, and wherever in a block they stand, the check agrees with the standard library's.
 func FuzzUTF8(f *testing.F) {
-	for _, seed := range []string{"", "é€𝄞", "€", "𝄞", "\xff", "\xc0\x80", "\xe0\x9f\xbf", "\xed\xa0\x80", "\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xe2\x82", "\xf0\x9f\x98"} {
+	for _, seed := range []string{"", "é€𝄞", "€", "𝄞", "\xff", "\xc0\x80", "\xe0\x9f\xbf", "\xed\xa0\x80",
+		"\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80", "\xe2\x82", "\xf0\x9f\x98"} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -178,7 +181,8 @@ func everywhere(text []byte) [][]byte {
 // Long texts take another way than short ones. Both have the same result, however much there is to escape.
 func TestLongText(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
-	pieces := []string{`"`, `\`, "\n", "\x00", "\x1f", "a", "plain text of some length without an end", "é", "日本", "😀", "/", "u0041"}
+	pieces := []string{`"`, `\`, "\n", "\x00", "\x1f", "a", "plain text of some length without an end", "é", "日本",
+		"😀", "/", "u0041"}
 	for range 5_000 {
 		var text []byte
 		length, dense := random.IntN(1000), random.IntN(len(pieces))+1

@@ -13,8 +13,9 @@ import (
 	"lambda-web/adapter/internal/http1"
 )
 
-// The client receives exactly the bytes that the app sent, whatever they are and in whatever pieces they come, compressed or not; the
-// header value comes as it was, and what is sent always parses. A second reply in the same buffer is the same.
+// The client receives exactly the bytes that the app sent, whatever they are and in whatever pieces they come,
+// compressed or not; the header value comes as it was, and what is sent always parses. A second reply in the same
+// buffer is the same.
 func FuzzReply(f *testing.F) {
 	f.Add([]byte("text \"é\" \x00"), uint8(2), "text/plain", "v\xe9", uint8(0))
 	f.Add([]byte("\xf0\x9d\x84\x9e\xf0\x9d\x84"), uint8(0), "application/json", "", uint8(1))
@@ -27,7 +28,8 @@ func FuzzReply(f *testing.F) {
 		var first envelope
 		for round := range 2 {
 			r := Response{Status: 200, Length: -1, Body: &pieces{body, int(size) + 1},
-				Fields: []http1.Field{{Name: []byte("content-type"), Value: []byte(contentType)}, {Name: []byte("x-a"), Value: []byte(value)}}}
+				Fields: []http1.Field{{Name: []byte("content-type"), Value: []byte(contentType)},
+					{Name: []byte("x-a"), Value: []byte(value)}}}
 			out, err := e.Encode(ev, &r, kind&8 != 0)
 			if err != nil {
 				t.Fatal(err)
@@ -83,8 +85,8 @@ func (e envelope) content(t *testing.T) []byte {
 	return text
 }
 
-// The function's answer to an event is what the app sent, if that is JSON, else null; a WebSocket API always gets an object with a
-// status.
+// The function's answer to an event is what the app sent, if that is JSON, else null; a WebSocket API always gets an
+// object with a status.
 func FuzzPassThrough(f *testing.F) {
 	f.Add([]byte(`{"batchItemFailures":[ ]}`), uint8(3), false)
 	f.Add([]byte("\xff\x00"), uint8(0), false)

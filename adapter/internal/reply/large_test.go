@@ -77,7 +77,8 @@ func (l large) check(t *testing.T, e *Encoder) {
 		if sent := got.content(t); !bytes.Equal(sent, body) {
 			t.Fatalf("%+v: the client gets %d bytes, or other ones", l, len(sent))
 		}
-		if text := l.kind != "image/png" && utf8.Valid(body) || len(body) == 0; !l.compress && got.IsBase64Encoded == text {
+		if text := l.kind != "image/png" && utf8.Valid(body) || len(body) == 0; !l.compress &&
+			got.IsBase64Encoded == text {
 			t.Fatalf("%+v: sent as base64: %v", l, got.IsBase64Encoded)
 		}
 		return
@@ -125,7 +126,8 @@ func FuzzLargeReply(f *testing.F) {
 		}
 		var e Encoder
 		kinds := []string{"", "text/html", "application/json", "image/png"}
-		large{pattern: pattern, size: int(size % (7<<20 + 1)), piece: int(piece%(1<<20)) + 100, first: int(first), last: int(last),
+		large{pattern: pattern, size: int(size % (7<<20 + 1)), piece: int(piece%(1<<20)) + 100, first: int(first),
+			last: int(last),
 			kind: kinds[kind%4], compress: kind&4 != 0}.check(t, &e)
 	})
 }
@@ -140,7 +142,8 @@ func TestRandomLargeReplies(t *testing.T) {
 			pattern[i] = "\x00\"\\\nxyz<> \xc3\xa9"[random.IntN(12)]
 		}
 		size := random.IntN(7 << 20)
-		large{pattern: string(pattern), size: size, piece: 100 << random.IntN(13), first: random.IntN(8<<20) - 1<<20, last: -1}.check(t, &e)
+		large{pattern: string(pattern), size: size, piece: 100 << random.IntN(13), first: random.IntN(8<<20) - 1<<20,
+			last: -1}.check(t, &e)
 	}
 }
 
@@ -177,8 +180,10 @@ func TestEndlessReplies(t *testing.T) {
 		most            int
 	}{
 		{"v1", -1, false, false, length + 64<<10}, {"v1", length, false, false, 0},
-		{"pass", -1, false, false, length + 64<<10}, {"pass", length, false, false, 0}, {"ws", -1, false, false, length + 64<<10},
-		{"v1", -1, true, false, compressLimit + 64<<10}, {"v1", -1, true, true, length + 1<<20}, {"pass", -1, true, true, length + 64<<10},
+		{"pass", -1, false, false, length + 64<<10}, {"pass", length, false, false, 0}, {"ws", -1, false, false,
+			length + 64<<10},
+		{"v1", -1, true, false, compressLimit + 64<<10}, {"v1", -1, true, true, length + 1<<20}, {"pass", -1, true,
+			true, length + 64<<10},
 	}
 	for _, row := range rows {
 		var e Encoder

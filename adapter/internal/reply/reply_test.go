@@ -60,16 +60,20 @@ var events = map[string]*event.Event{
 }
 
 func TestEnvelopes(t *testing.T) {
-	head := fields("content-type: text/plain", "set-cookie: a=1", "set-cookie: b=2", "vary: A", "vary: B", "connection: x-h", "x-h: 1",
+	head := fields("content-type: text/plain", "set-cookie: a=1", "set-cookie: b=2", "vary: A", "vary: B",
+		"connection: x-h", "x-h: 1",
 		"keep-alive: timeout=1", "content-length: 2", "x-latin: caf\xe9")
 	rows := []struct{ kind, body, want string }{
 		{"v1", "hi", `{"statusCode":404,"multiValueHeaders":{"content-type":["text/plain"],"set-cookie":["a=1","b=2"],"vary":["A","B"],"content-length":["2"],"x-latin":["café"]},"body":"hi","isBase64Encoded":false}`},
 		{"v2", "hi", `{"statusCode":404,"headers":{"content-type":"text/plain","vary":"A, B","content-length":"2","x-latin":"café"},"cookies":["a=1","b=2"],"body":"hi","isBase64Encoded":false}`},
 		{"alb", "hi", `{"statusCode":404,"statusDescription":"404 Not Found","headers":{"content-type":"text/plain","set-cookie":"a=1","Set-cookie":"b=2","vary":"A, B","content-length":"2","x-latin":"café"},"body":"hi","isBase64Encoded":false}`},
-		{"albm", "hi", `{"statusCode":404,"statusDescription":"404 Not Found","multiValueHeaders":{"content-type":["text/plain"],"set-cookie":["a=1","b=2"],"vary":["A","B"],"content-length":["2"],"x-latin":["café"]},"body":"hi","isBase64Encoded":false}`},
-		{"lattice", "\xff\x00", `{"statusCode":404,"statusDescription":"404 Not Found","headers":{"content-type":"text/plain","set-cookie":"a=1, b=2","vary":"A, B","content-length":"2","x-latin":"café"},"body":"/wA=","isBase64Encoded":true}`},
+		{"albm", "hi",
+			`{"statusCode":404,"statusDescription":"404 Not Found","multiValueHeaders":{"content-type":["text/plain"],"set-cookie":["a=1","b=2"],"vary":["A","B"],"content-length":["2"],"x-latin":["café"]},"body":"hi","isBase64Encoded":false}`},
+		{"lattice", "\xff\x00",
+			`{"statusCode":404,"statusDescription":"404 Not Found","headers":{"content-type":"text/plain","set-cookie":"a=1, b=2","vary":"A, B","content-length":"2","x-latin":"café"},"body":"/wA=","isBase64Encoded":true}`},
 		{"pass", `{"a": 1}`, `{"a": 1}`}, {"pass", `text`, `null`}, {"pass", ``, `null`}, {"pass", "[1]\n", "[1]\n"},
-		{"ws", `{"statusCode":200}`, `{"statusCode":200}`}, {"ws", "no\xff", `{"statusCode":404,"body":"no` + "\uFFFD" + `"}`}, {"ws", `{"a":1}`, `{"statusCode":404,"body":"{\"a\":1}"}`},
+		{"ws", `{"statusCode":200}`, `{"statusCode":200}`}, {"ws", "no\xff", `{"statusCode":404,"body":"no` +
+			"\uFFFD" + `"}`}, {"ws", `{"a":1}`, `{"statusCode":404,"body":"{\"a\":1}"}`},
 	}
 	for _, row := range rows {
 		t.Run(row.kind, func(t *testing.T) {
@@ -101,13 +105,19 @@ func TestTextOrBase64(t *testing.T) {
 		body string
 		text bool
 	}{
-		{nil, "x", true}, {[]string{"content-type: TEXT/html"}, "x", true}, {[]string{"content-type: image/png"}, "x", false},
-		{[]string{"content-type: application/problem+JSON;a=b"}, "x", true}, {[]string{"content-type: application/x-y; charset=UTF-8"}, "x", true},
-		{[]string{"content-type: application/x-y; charset=\"utf-8\""}, "x", true}, {[]string{"content-type: application/octet-stream"}, "x", false},
-		{[]string{"content-type: text/plain", "content-encoding: br"}, "x", false}, {[]string{"content-encoding: Identity"}, "x", true},
+		{nil, "x", true}, {[]string{"content-type: TEXT/html"}, "x", true}, {[]string{"content-type: image/png"}, "x",
+			false},
+		{[]string{"content-type: application/problem+JSON;a=b"}, "x", true},
+		{[]string{"content-type: application/x-y; charset=UTF-8"}, "x", true},
+		{[]string{"content-type: application/x-y; charset=\"utf-8\""}, "x", true},
+		{[]string{"content-type: application/octet-stream"}, "x", false},
+		{[]string{"content-type: text/plain", "content-encoding: br"}, "x", false},
+		{[]string{"content-encoding: Identity"}, "x", true},
 		{[]string{"content-type: image/png", "x-lambda-http-content-encoding: text"}, "x", true},
-		{[]string{"content-type: text/plain"}, "ab\xc3", false}, {[]string{"content-type: text/plain"}, "a\xe2\x28\xa1", false},
-		{[]string{"content-type: text/plain"}, "\ufeff€𝄞\u0000", true}, {[]string{"content-type: image/svg+xml"}, "<svg/>", true},
+		{[]string{"content-type: text/plain"}, "ab\xc3", false}, {[]string{"content-type: text/plain"},
+			"a\xe2\x28\xa1", false},
+		{[]string{"content-type: text/plain"}, "\ufeff€𝄞\u0000", true}, {[]string{"content-type: image/svg+xml"},
+			"<svg/>", true},
 		{[]string{"content-type: application/" + strings.Repeat("x", 500) + "+json"}, "x", false},
 	}
 	for _, row := range rows {
@@ -126,7 +136,8 @@ func TestTextOrBase64(t *testing.T) {
 func TestSizeLimit(t *testing.T) {
 	size := func(n int, fill byte, limit string) (int, error) {
 		var e Encoder
-		r := Response{Status: 200, Fields: fields("content-type: " + limit), Length: -1, Body: &pieces{bytes.Repeat([]byte{fill}, n), 64 << 10}}
+		r := Response{Status: 200, Fields: fields("content-type: " + limit), Length: -1,
+			Body: &pieces{bytes.Repeat([]byte{fill}, n), 64 << 10}}
 		out, err := e.Encode(events["v2"], &r, false)
 		return len(out), err
 	}
@@ -135,7 +146,8 @@ func TestSizeLimit(t *testing.T) {
 	if n, err := size(most, 'x', "text/plain"); err != nil || n != lambdaapi.MaxResponse {
 		t.Errorf("the largest reply: %d bytes, %v", n, err)
 	}
-	if _, err := size(most+1, 'x', "text/plain"); !IsTooLarge(err) || !strings.Contains(err.Error(), "6291557") || !strings.Contains(err.Error(), "response_stream") {
+	if _, err := size(most+1, 'x', "text/plain"); !IsTooLarge(err) || !strings.Contains(err.Error(), "6291557") ||
+		!strings.Contains(err.Error(), "response_stream") {
 		t.Errorf("one byte too many: %v", err)
 	}
 	if _, err := size(most/2, '"', "text/plain"); err != nil {
@@ -146,7 +158,8 @@ func TestSizeLimit(t *testing.T) {
 	}
 	base, _ = size(3, 0xff, "text/plain")
 	groups := (lambdaapi.MaxResponse-base)/4 + 1 // of three bytes
-	if n, err := size(3*groups, 0xff, "text/plain"); err != nil || n > lambdaapi.MaxResponse || n+4 <= lambdaapi.MaxResponse {
+	if n, err := size(3*groups, 0xff, "text/plain"); err != nil || n > lambdaapi.MaxResponse || n+
+		4 <= lambdaapi.MaxResponse {
 		t.Errorf("base64 that just fits: %d bytes, %v", n, err)
 	}
 	if _, err := size(3*groups+1, 0xff, "text/plain"); !IsTooLarge(err) {
@@ -167,12 +180,18 @@ func TestCompression(t *testing.T) {
 	}{
 		{"text", []string{"content-type: text/plain", "accept-ranges: bytes", "vary: Origin"}, body, true},
 		{"no type", nil, body, true}, {"svg", []string{"content-type: image/svg+xml"}, body, true},
-		{"small", []string{"content-type: text/plain"}, body[:31], false}, {"image", []string{"content-type: image/png"}, body, false},
-		{"gRPC", []string{"content-type: application/grpc+proto"}, body, false}, {"events", []string{"content-type: text/event-stream"}, body, false},
-		{"packed already", []string{"content-encoding: br"}, body, false}, {"a range", []string{"content-range: bytes 0-1/2"}, body, false},
-		{"no-transform", []string{"cache-control: public, No-Transform"}, body, false}, {"max-age", []string{"cache-control: max-age=5"}, body, true},
-		{"a digest", []string{"content-digest: sha-256=:AAAA:"}, body, false}, {"its digest", []string{"repr-digest: sha-256=:AAAA:"}, body, false},
-		{"an old digest", []string{"digest: sha-256=AAAA"}, body, false}, {"an older one", []string{"content-md5: AAAA"}, body, false},
+		{"small", []string{"content-type: text/plain"}, body[:31], false},
+		{"image", []string{"content-type: image/png"}, body, false},
+		{"gRPC", []string{"content-type: application/grpc+proto"}, body, false},
+		{"events", []string{"content-type: text/event-stream"}, body, false},
+		{"packed already", []string{"content-encoding: br"}, body, false},
+		{"a range", []string{"content-range: bytes 0-1/2"}, body, false},
+		{"no-transform", []string{"cache-control: public, No-Transform"}, body, false},
+		{"max-age", []string{"cache-control: max-age=5"}, body, true},
+		{"a digest", []string{"content-digest: sha-256=:AAAA:"}, body, false}, {"its digest",
+			[]string{"repr-digest: sha-256=:AAAA:"}, body, false},
+		{"an old digest", []string{"digest: sha-256=AAAA"}, body, false}, {"an older one",
+			[]string{"content-md5: AAAA"}, body, false},
 		{"strong ETag", []string{`etag: "a"`}, body, true}, {"weak ETag", []string{`etag: W/"a"`}, body, true},
 	}
 	for _, row := range rows {
@@ -244,8 +263,11 @@ func (e envelope) bytes(t *testing.T) []byte {
 }
 
 func BenchmarkEncode(b *testing.B) {
-	head := fields("server: gunicorn", "date: Mon, 23 Nov 2026 01:28:16 GMT", "connection: keep-alive", "content-type: application/json", "content-length: 27")
-	for name, body := range map[string]string{"27B": `{"message":"Hello, World!"}`, "1MBtext": strings.Repeat("<a href=\"/x\">Grüße</a>\n", 42000), "1MBbinary": strings.Repeat("\xff\x00\x10", 340000)} {
+	head := fields("server: gunicorn", "date: Mon, 23 Nov 2026 01:28:16 GMT", "connection: keep-alive",
+		"content-type: application/json", "content-length: 27")
+	for name, body := range map[string]string{"27B": `{"message":"Hello, World!"}`,
+		"1MBtext": strings.Repeat("<a href=\"/x\">Grüße</a>\n", 42000), "1MBbinary": strings.Repeat("\xff\x00\x10",
+			340000)} {
 		b.Run(name, func(b *testing.B) {
 			var e Encoder
 			text := Text(body)

@@ -13,8 +13,8 @@ import (
 	"lambda-web/adapter/internal/event"
 )
 
-// Whatever an event holds, the app sees exactly one request: its target is legal and means what the event says, its fields are no
-// others than the event's and the adapter's own, and its body is the client's.
+// Whatever an event holds, the app sees exactly one request: its target is legal and means what the event says, its
+// fields are no others than the event's and the adapter's own, and its body is the client's.
 func FuzzRequest(f *testing.F) {
 	f.Add("GET", "/a b", "q=1", "x-a", "1\r\nx-evil: 1", "body", uint8(0))
 	f.Add("POST", "/%0d%0a", "a=\r\n", "x-b: 1\r\nx-evil", "\x00", "\r\n\r\nGET / HTTP/1.1\r\n\r\n", uint8(1))
@@ -26,15 +26,18 @@ func FuzzRequest(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, path, query, name, value, body string, kind uint8) {
 		options := plain
 		options.PrefixHeader, options.PrefixInPath = kind&8 != 0, kind&16 != 0
-		e := map[string]any{"path": path, "rawPath": path, "rawQueryString": query, "httpMethod": method, "method": method,
-			"headers": map[string]any{name: value}, "queryStringParameters": map[string]any{query: value}, "version": "2.0",
-			"body": base64.StdEncoding.EncodeToString([]byte(body)), "isBase64Encoded": true}
+		e := map[string]any{"path": path, "rawPath": path, "rawQueryString": query, "httpMethod": method,
+			"method":  method,
+			"headers": map[string]any{name: value}, "queryStringParameters": map[string]any{query: value},
+			"version": "2.0",
+			"body":    base64.StdEncoding.EncodeToString([]byte(body)), "isBase64Encoded": true}
 		if kind&4 != 0 && utf8.ValidString(body) {
 			e["body"], e["isBase64Encoded"] = body, false
 		}
 		switch kind % 4 {
 		case 0:
-			e["requestContext"] = map[string]any{"http": map[string]any{"method": method, "path": value + path}, "x": value}
+			e["requestContext"] = map[string]any{"http": map[string]any{"method": method, "path": value + path},
+				"x": value}
 			e["cookies"] = []string{value}
 		case 1:
 			e["requestContext"] = map[string]any{"httpMethod": method, "path": value + path, name: value}
@@ -103,7 +106,8 @@ func readStrictly(t *testing.T, wire []byte) (r oneRequest) {
 		}
 		r.count[strings.ToLower(name)]++
 	}
-	if r.count["host"] != 1 || r.count["content-length"] > 1 || r.count["transfer-encoding"] > 0 || length != len(body) {
+	if r.count["host"] != 1 || r.count["content-length"] > 1 || r.count["transfer-encoding"] > 0 ||
+		length != len(body) {
 		t.Fatalf("fields %v with a body of %d bytes, announced as %d", r.count, len(body), length)
 	}
 	return r
@@ -120,7 +124,8 @@ func isTokenText(text string) bool {
 func (r *oneRequest) checkOrigin(t *testing.T, name string) {
 	for field := range r.count {
 		switch field {
-		case "host", "content-length", "cookie", "x-forwarded-prefix", "script_name", "x-amzn-request-context", "x-amzn-lambda-context":
+		case "host", "content-length", "cookie", "x-forwarded-prefix", "script_name", "x-amzn-request-context",
+			"x-amzn-lambda-context":
 		default:
 			if !strings.EqualFold(field, name) {
 				t.Fatalf("field %q came from nowhere: %v", field, r.count)
@@ -144,7 +149,8 @@ func (r *oneRequest) checkTarget(t *testing.T, path, query, value string, kind u
 			t.Fatalf("the query %q was sent as %q", query, gotQuery)
 		}
 	case 1:
-		if got, err := url.ParseQuery(gotQuery); err != nil || len(got) != 1 || len(got[query]) != 1 || got.Get(query) != value {
+		if got, err := url.ParseQuery(gotQuery); err != nil || len(got) != 1 || len(got[query]) != 1 ||
+			got.Get(query) != value {
 			t.Fatalf("the parameter %q=%q was sent as %q", query, value, gotQuery)
 		}
 	}
@@ -166,8 +172,8 @@ func decoded(text string) string {
 	return out.String()
 }
 
-// Raw events, as they come from the network: exactly one request, or one error, never a panic. What is no HTTP event is passed on
-// byte for byte.
+// Raw events, as they come from the network: exactly one request, or one error, never a panic. What is no HTTP event
+// is passed on byte for byte.
 func FuzzRawEvent(f *testing.F) {
 	f.Add([]byte(`{"httpMethod":"GET","path":"/\ud800","headers":{"a":["b"],"cookie":{}},"requestContext":{"resourcePath":"/"},"body":7}`))
 	f.Add([]byte(`{"rawPath":1,"rawQueryString":[],"cookies":[null,1,"a"],"headers":[],"requestContext":{"http":{"method":"POST"},"domainName":7},"body":"\u0000"}`))

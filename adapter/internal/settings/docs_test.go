@@ -31,7 +31,8 @@ func TestDocumentedTable(t *testing.T) {
 		return
 	}
 	if !*update {
-		t.Fatalf("the table in %s is not the one in the code; go test ./adapter/internal/settings -update writes it", docs)
+		t.Fatalf("the table in %s is not the one in the code; go test ./adapter/internal/settings -update writes it",
+			docs)
 	}
 	if err := os.WriteFile(docs, []byte(before+tableBegin+want+tableEnd+after), 0o644); err != nil {
 		t.Fatal(err)
@@ -48,7 +49,8 @@ func markdown() string {
 		return "`" + text + "`"
 	}
 	for _, s := range Table {
-		b.WriteString("| `" + s.Name + "` | " + code(s.Older) + " | " + code(s.Default) + " | " + s.Accepts + " | " + s.Meaning + " |\n")
+		b.WriteString("| `" + s.Name + "` | " + code(s.Older) + " | " + code(s.Default) + " | " + s.Accepts + " | " +
+			s.Meaning + " |\n")
 	}
 	return b.String()
 }

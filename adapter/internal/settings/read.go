@@ -77,7 +77,8 @@ func (r *reader) take(setting *Setting, name, value string) bool {
 		if readOwnHost(&r.settings.Host, value) {
 			return true
 		}
-		r.tolerated = append(r.tolerated, mistake(name, value, setting.Accepts)+"; the app is expected at "+setting.Default)
+		r.tolerated = append(r.tolerated, mistake(name, value, setting.Accepts)+"; the app is expected at "+
+			setting.Default)
 	case setting.read(r.settings, value):
 		return true
 	case name == "RUST_LOG": // may hold a filter in a language of its own
@@ -98,7 +99,8 @@ func (r *reader) takeStatuses(setting *Setting, name, value string) bool {
 		return false
 	}
 	if len(skipped) > 0 {
-		r.tolerated = append(r.tolerated, mistake(name, value, setting.Accepts)+"; left out: "+strconv.Quote(strings.Join(skipped, ",")))
+		r.tolerated = append(r.tolerated, mistake(name, value, setting.Accepts)+"; left out: "+
+			strconv.Quote(strings.Join(skipped, ",")))
 	}
 	*setting.statuses(r.settings) = set
 	return true

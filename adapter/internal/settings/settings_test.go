@@ -9,7 +9,8 @@ import (
 )
 
 // lambda is what Lambda always sets.
-var lambda = []string{"AWS_LAMBDA_RUNTIME_API=127.0.0.1:9001", "AWS_LAMBDA_FUNCTION_NAME=f", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
+var lambda = []string{"AWS_LAMBDA_RUNTIME_API=127.0.0.1:9001", "AWS_LAMBDA_FUNCTION_NAME=f",
+	"AWS_LAMBDA_FUNCTION_MEMORY_SIZE=128",
 	"AWS_LAMBDA_FUNCTION_VERSION=1"}
 
 func read(environ ...string) (Settings, string, error) {
@@ -22,9 +23,12 @@ func TestDefaults(t *testing.T) {
 	if err != nil || warnings != "" {
 		t.Fatal(err, warnings)
 	}
-	if s.Host != "127.0.0.1" || s.Port != 8080 || s.ReadinessPort != 8080 || s.ReadinessPath != "/" || s.PassThroughPath != "/events" ||
-		!s.RequestContext || !s.LambdaContext || s.Stream || s.Compress || s.AsyncInit || s.IdleTimeout != time.Second ||
-		s.RegisterBase != 20*time.Millisecond || s.Concurrency != 1 || s.InitType != OnDemand || s.LogLevel != logging.Info {
+	if s.Host != "127.0.0.1" || s.Port != 8080 || s.ReadinessPort != 8080 || s.ReadinessPath != "/" ||
+		s.PassThroughPath != "/events" ||
+		!s.RequestContext || !s.LambdaContext || s.Stream || s.Compress || s.AsyncInit ||
+		s.IdleTimeout != time.Second ||
+		s.RegisterBase != 20*time.Millisecond || s.Concurrency != 1 || s.InitType != OnDemand ||
+		s.LogLevel != logging.Info {
 		t.Errorf("%+v", s)
 	}
 	for status, want := range map[int]bool{99: false, 100: true, 499: true, 500: false, -1: false, 5000: false} {
@@ -55,7 +59,10 @@ func TestDefaultsInTheTableAreAllowed(t *testing.T) {
 
 func TestAccepted(t *testing.T) {
 	for entry, check := range map[string]func(s *Settings) bool{
-		"AWS_LWA_PORT= 3000 ":                         func(s *Settings) bool { return s.Port == 3000 && s.ReadinessPort == 3000 },
+		"AWS_LWA_PORT= 3000 ": func(s *Settings) bool {
+			return s.Port == 3000 &&
+				s.ReadinessPort == 3000
+		},
 		"PORT=3000":                                   func(s *Settings) bool { return s.Port == 3000 },
 		"AWS_LWA_PORT=":                               func(s *Settings) bool { return s.Port == 8080 },
 		"AWS_LWA_HOST=[::1]":                          func(s *Settings) bool { return s.Host == "[::1]" },
@@ -71,12 +78,24 @@ func TestAccepted(t *testing.T) {
 		"AWS_LWA_ERROR_STATUS_CODES=500 - 502, 404": func(s *Settings) bool {
 			return s.ErrorStatus.Has(501) && s.ErrorStatus.Has(404) && !s.ErrorStatus.Has(503)
 		},
-		"AWS_LWA_DEADLINE_MARGIN_MS=250":                   func(s *Settings) bool { return s.DeadlineMargin == 250*time.Millisecond },
-		"AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS=0":              func(s *Settings) bool { return s.IdleTimeout == 0 },
-		"AWS_LWA_FORWARDED_PREFIX=Header":                  func(s *Settings) bool { return s.PrefixHeader && !s.PrefixInPath },
-		"AWS_LWA_FORWARDED_PREFIX=Auto":                    func(s *Settings) bool { return s.PrefixHeader && s.PrefixAuto && !s.PrefixInPath },
-		"AWS_LWA_FORWARDED_PREFIX=path":                    func(s *Settings) bool { return !s.PrefixHeader && s.PrefixInPath },
-		"AWS_LWA_CONTEXT_HEADERS=Lambda":                   func(s *Settings) bool { return s.LambdaContext && !s.RequestContext },
+		"AWS_LWA_DEADLINE_MARGIN_MS=250":      func(s *Settings) bool { return s.DeadlineMargin == 250*time.Millisecond },
+		"AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS=0": func(s *Settings) bool { return s.IdleTimeout == 0 },
+		"AWS_LWA_FORWARDED_PREFIX=Header": func(s *Settings) bool {
+			return s.PrefixHeader &&
+				!s.PrefixInPath
+		},
+		"AWS_LWA_FORWARDED_PREFIX=Auto": func(s *Settings) bool {
+			return s.PrefixHeader &&
+				s.PrefixAuto && !s.PrefixInPath
+		},
+		"AWS_LWA_FORWARDED_PREFIX=path": func(s *Settings) bool {
+			return !s.PrefixHeader &&
+				s.PrefixInPath
+		},
+		"AWS_LWA_CONTEXT_HEADERS=Lambda": func(s *Settings) bool {
+			return s.LambdaContext &&
+				!s.RequestContext
+		},
 		"AWS_LWA_LAMBDA_RUNTIME_API_PROXY=http://[::1]:9":  func(s *Settings) bool { return s.RuntimeAddress() == "[::1]:9" },
 		"AWS_LAMBDA_LOG_LEVEL=DEBUG":                       func(s *Settings) bool { return s.LogLevel == logging.Debug },
 		"RUST_LOG=hyper=trace,info":                        func(s *Settings) bool { return s.LogLevel == logging.Info },
@@ -93,13 +112,17 @@ func TestAccepted(t *testing.T) {
 
 func TestRefused(t *testing.T) {
 	for _, entry := range []string{
-		"AWS_LWA_PORT=0", "AWS_LWA_PORT=65536", "PORT=http", "AWS_LWA_HOST=a b", "AWS_LWA_HOST=::1", "AWS_LWA_HOST=unix:app.sock",
+		"AWS_LWA_PORT=0", "AWS_LWA_PORT=65536", "PORT=http", "AWS_LWA_HOST=a b", "AWS_LWA_HOST=::1",
+		"AWS_LWA_HOST=unix:app.sock",
 		"AWS_LWA_READINESS_CHECK_PORT=x", "AWS_LWA_READINESS_CHECK_PATH=/a\nb",
-		"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=,", "AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=99", "AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=-1",
+		"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=,", "AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=99",
+		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=-1",
 		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=NaN",
 		"AWS_LWA_ERROR_STATUS_CODES=599-500", "AWS_LWA_ERROR_STATUS_CODES=5xx",
-		"AWS_LWA_DEADLINE_MARGIN_MS=1.5", "AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS=x", "AWS_LWA_CONTEXT_HEADERS=some", "AWS_LWA_FORWARDED_PREFIX=true",
-		"AWS_LWA_LAMBDA_RUNTIME_API_PROXY=localhost", "AWS_LWA_LAMBDA_RUNTIME_API_PROXY=https://a:1", "AWS_LWA_EXTENSION_REGISTER_BASE_MS=-1",
+		"AWS_LWA_DEADLINE_MARGIN_MS=1.5", "AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS=x", "AWS_LWA_CONTEXT_HEADERS=some",
+		"AWS_LWA_FORWARDED_PREFIX=true",
+		"AWS_LWA_LAMBDA_RUNTIME_API_PROXY=localhost", "AWS_LWA_LAMBDA_RUNTIME_API_PROXY=https://a:1",
+		"AWS_LWA_EXTENSION_REGISTER_BASE_MS=-1",
 		"AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH=/\x7f", "AWS_LWA_READINESS_CHECK_MIN_UNHEALTHY_STATUS=100",
 	} {
 		name, value, _ := strings.Cut(entry, "=")
@@ -130,14 +153,22 @@ func TestTolerated(t *testing.T) {
 	}{
 		{"AWS_LWA_READINESS_CHECK_PROTOCOL=https", func(s *Settings) bool { return !s.ReadinessTCP }, "taken as http"},
 		{"READINESS_CHECK_PROTOCOL=udp", func(s *Settings) bool { return !s.ReadinessTCP }, "taken as http"},
-		{"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=200-399,", func(s *Settings) bool { return s.HealthyStatus.Has(399) && !s.HealthyStatus.Has(404) }, `left out: ""`},
-		{"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=200,4xx,600", func(s *Settings) bool { return s.HealthyStatus.Has(200) && !s.HealthyStatus.Has(404) }, `left out: "4xx,600"`},
-		{"AWS_LWA_ERROR_STATUS_CODES=500,599-501", func(s *Settings) bool { return s.ErrorStatus.Has(500) && !s.ErrorStatus.Has(501) }, `left out: "599-501"`},
+		{"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=200-399,",
+			func(s *Settings) bool { return s.HealthyStatus.Has(399) && !s.HealthyStatus.Has(404) }, `left out: ""`},
+		{"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=200,4xx,600",
+			func(s *Settings) bool { return s.HealthyStatus.Has(200) && !s.HealthyStatus.Has(404) },
+			`left out: "4xx,600"`},
+		{"AWS_LWA_ERROR_STATUS_CODES=500,599-501", func(s *Settings) bool {
+			return s.ErrorStatus.Has(500) &&
+				!s.ErrorStatus.Has(501)
+		}, `left out: "599-501"`},
 		{"AWS_LWA_ASYNC_INIT=maybe", func(s *Settings) bool { return !s.AsyncInit }, "taken as false"},
 		{"AWS_LWA_INVOKE_MODE=stream", func(s *Settings) bool { return !s.Stream }, "taken as buffered"},
 		{"AWS_LWA_ENABLE_COMPRESSION=gzip", func(s *Settings) bool { return !s.Compress }, "taken as false"},
-		{"AWS_LWA_AUTHORIZATION_SOURCE=X Auth", func(s *Settings) bool { return s.AuthorizationSource == "" }, "taken as not set"},
-		{"HOST=https://www.example.com", func(s *Settings) bool { return s.Host == "127.0.0.1" }, "expected at 127.0.0.1"},
+		{"AWS_LWA_AUTHORIZATION_SOURCE=X Auth", func(s *Settings) bool { return s.AuthorizationSource == "" },
+			"taken as not set"},
+		{"HOST=https://www.example.com", func(s *Settings) bool { return s.Host == "127.0.0.1" },
+			"expected at 127.0.0.1"},
 		{"HOST=localhost:3000", func(s *Settings) bool { return s.Host == "127.0.0.1" }, "expected at 127.0.0.1"},
 		{"HOST=::", func(s *Settings) bool { return s.Host == "localhost" }, ""},
 		{"HOST=[::]", func(s *Settings) bool { return s.Host == "localhost" }, ""},
@@ -160,14 +191,20 @@ func TestWarnings(t *testing.T) {
 		want    []string
 		lines   int
 	}{
-		{[]string{"READINESS_CHECK_PORT=9000", "ASYNC_INIT=1"}, []string{"READINESS_CHECK_PORT (use AWS_LWA_READINESS_CHECK_PORT)", "ASYNC_INIT (use"}, 1},
+		{[]string{"READINESS_CHECK_PORT=9000", "ASYNC_INIT=1"},
+			[]string{"READINESS_CHECK_PORT (use AWS_LWA_READINESS_CHECK_PORT)", "ASYNC_INIT (use"}, 1},
 		{[]string{"READINESS_CHECK_PORT=9000", "AWS_LWA_READINESS_CHECK_PORT=9001"}, nil, 0},
 		{[]string{"PORT=1"}, nil, 0},
-		{[]string{"AWS_LWA_REDINESS_CHECK_PORT=1", "AWS_LWA_PROT=2"}, []string{"AWS_LWA_REDINESS_CHECK_PORT (did you mean AWS_LWA_READINESS_CHECK_PORT?)", "AWS_LWA_PROT (did you mean AWS_LWA_PORT?)"}, 1},
-		{[]string{"AWS_LWA_INVOKE_MODE=response_stream", "AWS_LWA_ENABLE_COMPRESSION=1"}, []string{"AWS_LWA_ENABLE_COMPRESSION has no effect"}, 1},
-		{[]string{"AWS_LWA_ASYNC_INIT=1", "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start"}, []string{"AWS_LWA_ASYNC_INIT has no effect with snap-start"}, 1},
+		{[]string{"AWS_LWA_REDINESS_CHECK_PORT=1", "AWS_LWA_PROT=2"},
+			[]string{"AWS_LWA_REDINESS_CHECK_PORT (did you mean AWS_LWA_READINESS_CHECK_PORT?)",
+				"AWS_LWA_PROT (did you mean AWS_LWA_PORT?)"}, 1},
+		{[]string{"AWS_LWA_INVOKE_MODE=response_stream", "AWS_LWA_ENABLE_COMPRESSION=1"},
+			[]string{"AWS_LWA_ENABLE_COMPRESSION has no effect"}, 1},
+		{[]string{"AWS_LWA_ASYNC_INIT=1", "AWS_LAMBDA_INITIALIZATION_TYPE=snap-start"},
+			[]string{"AWS_LWA_ASYNC_INIT has no effect with snap-start"}, 1},
 		{[]string{"AWS_LAMBDA_MAX_CONCURRENCY=many"}, []string{`AWS_LAMBDA_MAX_CONCURRENCY="many"`, "taken as 1"}, 1},
-		{[]string{"AWS_LWA_READINESS_CHECK_MIN_UNHEALTHY_STATUS=400"}, []string{"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=100-399"}, 1},
+		{[]string{"AWS_LWA_READINESS_CHECK_MIN_UNHEALTHY_STATUS=400"},
+			[]string{"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=100-399"}, 1},
 		{[]string{"AWS_LAMBDA_HTTP_IGNORE_STAGE_IN_PATH=true"}, nil, 0},
 	}
 	for _, row := range rows {
@@ -204,8 +241,10 @@ func FuzzRead(f *testing.F) {
 			}
 			return
 		}
-		if s.Port < 1 || s.Port > 65535 || s.ReadinessPort < 1 || s.Host == "" || s.Concurrency < 1 || s.HealthyStatus.Empty() ||
-			s.ReadinessPath[0] != '/' || s.PassThroughPath[0] != '/' || strings.HasSuffix(s.BasePath, "/") || s.IdleTimeout < 0 {
+		if s.Port < 1 || s.Port > 65535 || s.ReadinessPort < 1 || s.Host == "" || s.Concurrency < 1 ||
+			s.HealthyStatus.Empty() ||
+			s.ReadinessPath[0] != '/' || s.PassThroughPath[0] != '/' || strings.HasSuffix(s.BasePath, "/") ||
+			s.IdleTimeout < 0 {
 			t.Fatalf("%+v", s)
 		}
 	})

@@ -40,7 +40,8 @@ func TestPauseUnderSignals(t *testing.T) {
 			t.Fatal("it does not end")
 		default:
 			for range signalsPerAnswer {
-				_, _, _ = syscall.RawSyscall(syscall.SYS_TGKILL, uintptr(syscall.Getpid()), uintptr(thread), uintptr(syscall.SIGURG))
+				_, _, _ = syscall.RawSyscall(syscall.SYS_TGKILL, uintptr(syscall.Getpid()), uintptr(thread),
+					uintptr(syscall.SIGURG))
 				runtime.Gosched()
 			}
 		}

@@ -85,7 +85,8 @@ func TestEchoWhileReading(t *testing.T) {
 // A kept connection that the app closes when the request arrives: repeatable methods are sent
 // again, once; others fail.
 func TestKeptConnectionDies(t *testing.T) {
-	for method, wantOK := range map[string]bool{"GET": true, "HEAD": true, "PUT": true, "DELETE": true, "OPTIONS": true, "TRACE": true, "POST": false, "PATCH": false} {
+	for method, wantOK := range map[string]bool{"GET": true, "HEAD": true, "PUT": true, "DELETE": true,
+		"OPTIONS": true, "TRACE": true, "POST": false, "PATCH": false} {
 		t.Run(method, func(t *testing.T) {
 			listener := listen(t, "tcp", "127.0.0.1:0")
 			var requests atomic.Int32
@@ -193,7 +194,8 @@ func TestIdle(t *testing.T) {
 		{"by the system's clock", time.Second, 0, [2]time.Time{}, time.Second},
 		{"only one deadline is known", time.Second, 0, [2]time.Time{{}, deadline}, time.Second},
 		{"the clock stood still", 0, 0, [2]time.Time{deadline, deadline.Add(time.Hour)}, time.Hour},
-		{"a long exchange", time.Second, 50 * time.Second, [2]time.Time{deadline, deadline.Add(51 * time.Second)}, time.Second},
+		{"a long exchange", time.Second, 50 * time.Second, [2]time.Time{deadline, deadline.Add(51 * time.Second)},
+			time.Second},
 		{"the clock was set back", -time.Hour, 0, [2]time.Time{deadline, deadline.Add(time.Second)}, time.Second},
 	}
 	for _, row := range rows {
@@ -393,7 +395,8 @@ func TestFullQueueOfConnections(t *testing.T) {
 			conns <- conn
 		}
 	}
-	_, f := send(NewClient(address, 0), "GET", nil, Limits{Deadline: time.Now().Add(answerMargin + 50*time.Millisecond)})
+	_, f := send(NewClient(address, 0), "GET", nil, Limits{Deadline: time.Now().Add(answerMargin +
+		50*time.Millisecond)})
 	if f == nil || f.Type != failure.AppConnect || !strings.Contains(f.Message, "queue of connections") {
 		t.Errorf("with a near deadline: %v", f)
 	}
@@ -422,7 +425,8 @@ func queueOfOne(t *testing.T) (fd int, address Address) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
+	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd,
+		0)); err != nil {
 		t.Fatal(err)
 	}
 	name, err := syscall.Getsockname(fd)
@@ -438,7 +442,8 @@ func TestListenHint(t *testing.T) {
 	if got := listenHint(Address{Host: "127.0.0.1", Port: port}, nil); got != "" {
 		t.Errorf("an app that listens where it should: %q", got)
 	}
-	for address, want := range map[string]bool{"0.0.0.0": true, "127.0.0.1": true, "::": true, "::1": false, "10.0.0.1": false, "::ffff:127.0.0.1": true} {
+	for address, want := range map[string]bool{"0.0.0.0": true, "127.0.0.1": true, "::": true, "::1": false,
+		"10.0.0.1": false, "::ffff:127.0.0.1": true} {
 		if got := reaches(netip.MustParseAddr(address), "127.0.0.1"); got != want {
 			t.Errorf("a listener on %s reaches 127.0.0.1: %v", address, got)
 		}
@@ -475,7 +480,8 @@ func TestReadiness(t *testing.T) {
 			app := httptest.NewServer(row.handler)
 			defer app.Close()
 			r := NewReadiness(Check{Address: addressOf(app.Listener), Path: "/ready", Limit: 300 * time.Millisecond,
-				Healthy: func(status int) bool { return status == 200 }}, time.Now(), logging.New(io.Discard, logging.Info, false))
+				Healthy: func(status int) bool { return status == 200 }}, time.Now(), logging.New(io.Discard,
+				logging.Info, false))
 			r.Run()
 			err := r.Wait(time.Now())
 			if row.want == "" {
@@ -490,7 +496,8 @@ func TestReadiness(t *testing.T) {
 				c.Abort()
 				return
 			}
-			if err == nil || !r.Failed() || !strings.Contains(err.Error(), row.want) || !strings.Contains(err.Error(), "/ready") {
+			if err == nil || !r.Failed() || !strings.Contains(err.Error(), row.want) || !strings.Contains(err.Error(),
+				"/ready") {
 				t.Errorf("%v", err)
 			}
 			r.conn.Close()

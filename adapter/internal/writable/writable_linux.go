@@ -1,6 +1,6 @@
 // Package writable makes folders of the image writable. Lambda's disk is read-only but for /tmp, so the image has, in
-// the place of each such folder, a link below /tmp, and what the folder held lies elsewhere in the image. Before the app
-// starts the content is copied to where the link leads: each environment has its own, and it is gone with it.
+// the place of each such folder, a link below /tmp, and what the folder held lies elsewhere in the image. Before the
+// app starts the content is copied to where the link leads: each environment has its own, and it is gone with it.
 //
 // The list and the content are laid into the image when it is built. Without a list there is nothing to do. System
 // calls are made directly: with package os the adapter would be 80 KB larger.

@@ -1,5 +1,5 @@
-// Package stacktest stands in for a stack in tests of the commands that act on one: a Pulumi CLI with outputs and settings,
-// and an AWS account that the test answers for.
+// Package stacktest stands in for a stack in tests of the commands that act on one: a Pulumi CLI with outputs and
+// settings, and an AWS account that the test answers for.
 package stacktest
 
 import (
@@ -38,7 +38,8 @@ func Use(t *testing.T, settings map[string]string, aws http.HandlerFunc) {
 	t.Cleanup(server.Close)
 	t.Setenv("PATH", folder+string(os.PathListSeparator)+os.Getenv("PATH"))
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": server.URL, "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_PROFILE": "",
+		"AWS_ENDPOINT_URL": server.URL, "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE", "AWS_SECRET_ACCESS_KEY": "secret",
+		"AWS_PROFILE":     "",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_MAX_ATTEMPTS": "1",
 	} {
 		t.Setenv(name, value)

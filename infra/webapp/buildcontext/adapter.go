@@ -34,14 +34,16 @@ func Compile(ctx context.Context, program, architecture, file string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.CommandContext(ctx, tool, "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", file, program)
+	cmd := exec.CommandContext(ctx, tool, "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", file,
+		program)
 	cmd.Env = append(os.Environ(), settings...)
 	cmd.Env = append(cmd.Env, "GOENV=off", "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+architecture,
 		"GOFLAGS=", "GOEXPERIMENT=", "GODEBUG=", "GOFIPS140=off", "GOAMD64=v1", "GOARM64=v8.0")
 	var output bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &output, &output
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("compile %s for linux/%s: %w\n%s", program, architecture, err, strings.TrimSpace(output.String()))
+		return fmt.Errorf("compile %s for linux/%s: %w\n%s", program, architecture, err,
+			strings.TrimSpace(output.String()))
 	}
 	return nil
 }

@@ -98,24 +98,33 @@ func TestStageCopiesWhatDockerWouldSee(t *testing.T) {
 		files      map[string]string
 		want       []string
 	}{
-		{"without an ignore file, everything", "", map[string]string{"a.py": "", "lib/b.py": "", ".env": "", "empty/": ""},
+		{"without an ignore file, everything", "", map[string]string{"a.py": "", "lib/b.py": "", ".env": "",
+			"empty/": ""},
 			[]string{".env", "Dockerfile", "a.py", "empty/", "lib/", "lib/b.py"}},
-		{"ignored files and folders", "", map[string]string{".dockerignore": "*.pyc\n.venv\n", "a.py": "", "a.pyc": "", ".venv/x": "", "lib/c.pyc": ""},
+		{"ignored files and folders", "", map[string]string{".dockerignore": "*.pyc\n.venv\n", "a.py": "",
+			"a.pyc": "", ".venv/x": "", "lib/c.pyc": ""},
 			[]string{".dockerignore", "Dockerfile", "a.py", "lib/", "lib/c.pyc"}},
-		{"any depth", "", map[string]string{".dockerignore": "**/__pycache__\n", "a/__pycache__/x": "", "a/b.py": "", "__pycache__/y": ""},
+		{"any depth", "", map[string]string{".dockerignore": "**/__pycache__\n", "a/__pycache__/x": "", "a/b.py": "",
+			"__pycache__/y": ""},
 			[]string{".dockerignore", "Dockerfile", "a/", "a/b.py"}},
-		{"everything but", "", map[string]string{".dockerignore": "*\n!app.py\n!lib/keep.py\n", "app.py": "", "lib/keep.py": "", "lib/drop.py": "", "other/x": ""},
+		{"everything but", "", map[string]string{".dockerignore": "*\n!app.py\n!lib/keep.py\n", "app.py": "",
+			"lib/keep.py": "", "lib/drop.py": "", "other/x": ""},
 			[]string{"app.py", "lib/", "lib/keep.py"}},
-		{"comments, spaces, leading slash, byte order mark", "", map[string]string{".dockerignore": "\ufeff# c\n  /secret  \n\n", "secret": "", "open": ""},
+		{"comments, spaces, leading slash, byte order mark", "",
+			map[string]string{".dockerignore": "\ufeff# c\n  /secret  \n\n", "secret": "", "open": ""},
 			[]string{".dockerignore", "Dockerfile", "open"}},
-		{"the Dockerfile's own ignore file wins", "", map[string]string{".dockerignore": "a\n", "Dockerfile.dockerignore": "b\n", "a": "", "b": ""},
+		{"the Dockerfile's own ignore file wins", "", map[string]string{".dockerignore": "a\n",
+			"Dockerfile.dockerignore": "b\n", "a": "", "b": ""},
 			[]string{".dockerignore", "Dockerfile", "Dockerfile.dockerignore", "a"}},
 		{"another Dockerfile", "deploy/prod.Dockerfile", map[string]string{"deploy/prod.Dockerfile": "FROM scratch\n",
 			"deploy/prod.Dockerfile.dockerignore": "a\n", ".dockerignore": "b\n", "a": "", "b": ""},
-			[]string{".dockerignore", "Dockerfile", "b", "deploy/", "deploy/prod.Dockerfile", "deploy/prod.Dockerfile.dockerignore"}},
-		{"an ignored folder of the reserved name", "", map[string]string{".dockerignore": ".lambda-web\n", ".lambda-web/x": ""},
+			[]string{".dockerignore", "Dockerfile", "b", "deploy/", "deploy/prod.Dockerfile",
+				"deploy/prod.Dockerfile.dockerignore"}},
+		{"an ignored folder of the reserved name", "", map[string]string{".dockerignore": ".lambda-web\n",
+			".lambda-web/x": ""},
 			[]string{".dockerignore", "Dockerfile"}},
-		{"odd names", "", map[string]string{"ü b.txt": "", "-x": "", "a\nb": ""}, []string{"-x", "Dockerfile", "a\nb", "ü b.txt"}},
+		{"odd names", "", map[string]string{"ü b.txt": "", "-x": "", "a\nb": ""}, []string{"-x", "Dockerfile", "a\nb",
+			"ü b.txt"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -223,10 +232,17 @@ func TestStageReplacesAWrongContext(t *testing.T) {
 	}{
 		{"the app lost a file", func(t *testing.T, app, _ string) { must(t, os.Remove(filepath.Join(app, "stale"))) }},
 		{"the app changed", func(t *testing.T, app, _ string) { put(t, app, "a", "2") }},
-		{"a file became a folder", func(t *testing.T, app, _ string) { must(t, os.Remove(filepath.Join(app, "a"))); put(t, app, "a/b", "") }},
+		{"a file became a folder", func(t *testing.T, app, _ string) {
+			must(t, os.Remove(filepath.Join(app,
+				"a")))
+			put(t, app, "a/b", "")
+		}},
 		{"somebody edited the context", func(t *testing.T, _, context string) { put(t, context, "a", "tampered") }},
 		{"somebody added to the context", func(t *testing.T, _, context string) { put(t, context, "x/y", "") }},
-		{"somebody changed a mode", func(t *testing.T, _, context string) { must(t, os.Chmod(filepath.Join(context, "a"), 0o600)) }},
+		{"somebody changed a mode", func(t *testing.T, _, context string) {
+			must(t, os.Chmod(filepath.Join(context,
+				"a"), 0o600))
+		}},
 		{"a run died between the renames", func(t *testing.T, _, context string) { must(t, os.RemoveAll(context)) }},
 		{"something else is there", func(t *testing.T, _, context string) {
 			must(t, os.RemoveAll(context))

@@ -38,8 +38,11 @@ func TestDigestFollowsContentAlone(t *testing.T) {
 	}
 	unchanged := digest(base, nil)
 	same := map[string]string{
-		"another checkout":      digest(base, nil),
-		"a change of no matter": digest(with(".git/", ""), func(s *Source) { must(t, os.Remove(filepath.Join(s.App, ".git"))) }),
+		"another checkout": digest(base, nil),
+		"a change of no matter": digest(with(".git/", ""), func(s *Source) {
+			must(t, os.Remove(filepath.Join(s.App,
+				".git")))
+		}),
 		"a later time": digest(base, func(s *Source) {
 			must(t, os.Chtimes(filepath.Join(s.App, "a"), time.Time{}, time.Now().Add(time.Hour)))
 		}),

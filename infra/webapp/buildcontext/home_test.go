@@ -14,7 +14,8 @@ func TestHomes(t *testing.T) {
 	for _, c := range []struct{ name, dockerfile, home, cache string }{
 		{"none is set", "FROM scratch\n", "/tmp", "/tmp/.cache"},
 		{"one is set", "FROM scratch\nENV HOME=/srv\n", "/srv", "/tmp/.cache"},
-		{"both are set, by the stage it is FROM", "FROM scratch AS a\nENV HOME=/srv XDG_CACHE_HOME=/srv/c\nFROM a\n", "/srv", "/srv/c"},
+		{"both are set, by the stage it is FROM", "FROM scratch AS a\nENV HOME=/srv XDG_CACHE_HOME=/srv/c\nFROM a\n",
+			"/srv", "/srv/c"},
 		{"by a stage it is not FROM", "FROM scratch AS a\nENV HOME=/srv\nFROM scratch\n", "/tmp", "/tmp/.cache"},
 		{"another escape character", "# escape=`\nFROM scratch\n", "/tmp", "/tmp/.cache"},
 	} {
@@ -27,7 +28,8 @@ func TestHomes(t *testing.T) {
 			final, err := finalstage.Read(bytes.NewReader(text), nil)
 			must(t, err)
 			if final.Env["HOME"] != c.home || final.Env["XDG_CACHE_HOME"] != c.cache {
-				t.Errorf("HOME is %q and XDG_CACHE_HOME %q, want %q and %q", final.Env["HOME"], final.Env["XDG_CACHE_HOME"], c.home, c.cache)
+				t.Errorf("HOME is %q and XDG_CACHE_HOME %q, want %q and %q", final.Env["HOME"],
+					final.Env["XDG_CACHE_HOME"], c.home, c.cache)
 			}
 		})
 	}

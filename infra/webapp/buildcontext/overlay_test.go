@@ -20,18 +20,25 @@ func TestOverlayAddsOneLineAtTheEnd(t *testing.T) {
 		{"lower case", "from scratch\ncmd [\"/app\"]\n", "from scratch\ncmd [\"/app\"]\n" + line},
 		{"the last stage counts", "FROM golang AS build\nRUN go build\nFROM scratch\nCOPY --from=build /app /app\n",
 			"FROM golang AS build\nRUN go build\nFROM scratch\nCOPY --from=build /app /app\n" + line},
-		{"arguments before FROM", "ARG BASE=python\nFROM ${BASE}\nUSER app\n", "ARG BASE=python\nFROM ${BASE}\nUSER app\n" + line},
+		{"arguments before FROM", "ARG BASE=python\nFROM ${BASE}\nUSER app\n",
+			"ARG BASE=python\nFROM ${BASE}\nUSER app\n" + line},
 		{"unknown instruction of a newer syntax", "# syntax=docker/dockerfile:9\nFROM scratch\nTELEPORT /a\n",
 			"# syntax=docker/dockerfile:9\nFROM scratch\nTELEPORT /a\n" + line},
-		{"heredoc at the end", "FROM alpine\nRUN <<EOF\necho hello\nEOF", "FROM alpine\nRUN <<EOF\necho hello\nEOF\n" + line},
-		{"heredoc whose end is indented", "FROM alpine\nRUN <<-EOF\n\techo hello\n\tEOF", "FROM alpine\nRUN <<-EOF\n\techo hello\n\tEOF\n" + line},
-		{"FROM inside a heredoc is text", "FROM alpine\nCOPY <<EOF /f\nFROM nowhere\nEOF\n", "FROM alpine\nCOPY <<EOF /f\nFROM nowhere\nEOF\n" + line},
-		{"another escape character", "# escape=`\nFROM alpine\nRUN dir C:\\\n", "# escape=`\nFROM alpine\nRUN dir C:\\\n" + line},
+		{"heredoc at the end", "FROM alpine\nRUN <<EOF\necho hello\nEOF",
+			"FROM alpine\nRUN <<EOF\necho hello\nEOF\n" + line},
+		{"heredoc whose end is indented", "FROM alpine\nRUN <<-EOF\n\techo hello\n\tEOF",
+			"FROM alpine\nRUN <<-EOF\n\techo hello\n\tEOF\n" + line},
+		{"FROM inside a heredoc is text", "FROM alpine\nCOPY <<EOF /f\nFROM nowhere\nEOF\n",
+			"FROM alpine\nCOPY <<EOF /f\nFROM nowhere\nEOF\n" + line},
+		{"another escape character", "# escape=`\nFROM alpine\nRUN dir C:\\\n",
+			"# escape=`\nFROM alpine\nRUN dir C:\\\n" + line},
 		{"byte order mark", "\ufeffFROM scratch\n", "\ufeffFROM scratch\n" + line},
 		{"continuation at the end", "FROM alpine\nRUN true \\\n", "FROM alpine\nRUN true \n" + line},
 		{"continuation without newline", "FROM alpine\nRUN true \\", "FROM alpine\nRUN true \n" + line},
-		{"continuation before blank lines and comments", "FROM alpine\nRUN true \\  \n\n  # why\n", "FROM alpine\nRUN true \n\n  # why\n" + line},
-		{"continuation with another escape character", "# escape=`\nFROM alpine\nRUN true `\n", "# escape=`\nFROM alpine\nRUN true \n" + line},
+		{"continuation before blank lines and comments", "FROM alpine\nRUN true \\  \n\n  # why\n",
+			"FROM alpine\nRUN true \n\n  # why\n" + line},
+		{"continuation with another escape character", "# escape=`\nFROM alpine\nRUN true `\n",
+			"# escape=`\nFROM alpine\nRUN true \n" + line},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -67,8 +74,10 @@ func TestOverlayRefusesWhatMakesNoImage(t *testing.T) {
 // Whatever the Dockerfile: the overlay keeps every instruction and ends with ours, or says why not.
 func FuzzOverlay(f *testing.F) {
 	for _, seed := range []string{
-		"FROM scratch", "FROM a\nRUN b \\\n", "FROM a\nRUN <<E\nE\n", "# escape=`\nFROM a\nRUN b `\n# c", "FROM a\nRUN \\\n#\n\\\n",
-		"FROM a\nRUN <<A <<-B\nA\n\tB", "\ufeffFROM a\r\nCMD [\"x\"]\r\n", "FROM a\nONBUILD RUN <<E\nE", "FROM a\nHEALTHCHECK --interval=1s CMD x \\",
+		"FROM scratch", "FROM a\nRUN b \\\n", "FROM a\nRUN <<E\nE\n", "# escape=`\nFROM a\nRUN b `\n# c",
+		"FROM a\nRUN \\\n#\n\\\n",
+		"FROM a\nRUN <<A <<-B\nA\n\tB", "\ufeffFROM a\r\nCMD [\"x\"]\r\n", "FROM a\nONBUILD RUN <<E\nE",
+		"FROM a\nHEALTHCHECK --interval=1s CMD x \\",
 		"FROM a\nRUN b \\\\", "FROM a\nENV x=\"y\\\n", "#!/bin/x\nFROM a",
 	} {
 		f.Add(seed)

@@ -71,11 +71,15 @@ func TestStageRefusesByName(t *testing.T) {
 			must(t, os.RemoveAll(dir))
 			must(t, os.WriteFile(dir, nil, 0o644))
 		}, []string{"is not a folder"}},
-		{"no Dockerfile", nil, func(dir string) { must(t, os.Remove(filepath.Join(dir, "Dockerfile"))) }, []string{"Dockerfile does not exist"}},
+		{"no Dockerfile", nil, func(dir string) { must(t, os.Remove(filepath.Join(dir, "Dockerfile"))) },
+			[]string{"Dockerfile does not exist"}},
 		{"no FROM", map[string]string{"Dockerfile": "RUN true\n"}, nil, []string{"Dockerfile has no FROM"}},
-		{"the reserved name", map[string]string{".lambda-web/x": ""}, nil, []string{".lambda-web is a name lambda-web needs"}},
-		{"the reserved name as a file", map[string]string{".lambda-web": ""}, nil, []string{".lambda-web is a name lambda-web needs"}},
-		{"the reserved name brought back", map[string]string{".dockerignore": "*\n!.lambda-web/x\n", ".lambda-web/x": ""}, nil, []string{".lambda-web is a name"}},
+		{"the reserved name", map[string]string{".lambda-web/x": ""}, nil,
+			[]string{".lambda-web is a name lambda-web needs"}},
+		{"the reserved name as a file", map[string]string{".lambda-web": ""}, nil,
+			[]string{".lambda-web is a name lambda-web needs"}},
+		{"the reserved name brought back", map[string]string{".dockerignore": "*\n!.lambda-web/x\n",
+			".lambda-web/x": ""}, nil, []string{".lambda-web is a name"}},
 		{"a bad pattern", map[string]string{".dockerignore": "a[\n"}, nil, []string{".dockerignore holds a pattern"}},
 		{"pipes, all of them", nil, func(dir string) {
 			must(t, syscall.Mkfifo(filepath.Join(dir, "p1"), 0o600))

@@ -43,7 +43,8 @@ func (src Source) overlay() ([]byte, error) {
 	name := filepath.Join(src.App, filepath.FromSlash(src.Dockerfile))
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, &SourceError{name, "does not exist: a web app needs a Dockerfile that starts it; it need not say anything of Lambda"}
+		return nil, &SourceError{name,
+			"does not exist: a web app needs a Dockerfile that starts it; it need not say anything of Lambda"}
 	}
 	if err != nil {
 		return nil, &SourceError{name, fmt.Sprintf("cannot be read (%v)", reason(err))}
@@ -136,7 +137,8 @@ func (w *walk) folder(dir string, parent patternmatcher.MatchInfo) error {
 		}
 		ignore, match, err := w.matcher.MatchesUsingParentResults(name, parent)
 		if err != nil {
-			return &SourceError{filepath.Join(w.src.App, name), fmt.Sprintf("cannot be matched with the ignore file (%v)", err)}
+			return &SourceError{filepath.Join(w.src.App, name),
+				fmt.Sprintf("cannot be matched with the ignore file (%v)", err)}
 		}
 		if err := w.entry(name, entry, ignore, match); err != nil {
 			return err
@@ -188,7 +190,8 @@ func (w *walk) entry(name string, entry fs.DirEntry, ignore bool, match patternm
 
 // add appends the entry to the context or to the mistakes.
 func (w *walk) add(name string, entry fs.DirEntry) {
-	f := file{name: name, source: filepath.Join(w.root, filepath.FromSlash(name)), shown: filepath.Join(w.src.App, name)}
+	f := file{name: name, source: filepath.Join(w.root, filepath.FromSlash(name)), shown: filepath.Join(w.src.App,
+		name)}
 	refuse := func(why string, args ...any) {
 		w.mistakes = append(w.mistakes, &SourceError{f.shown, fmt.Sprintf(why, args...)})
 	}
@@ -240,7 +243,8 @@ func (f file) copyTo(dir string) error {
 	}
 	in, err := os.Open(f.source)
 	if err != nil {
-		return &SourceError{f.shown, fmt.Sprintf("cannot be read (%v): change its permissions, or list it in .dockerignore", reason(err))}
+		return &SourceError{f.shown,
+			fmt.Sprintf("cannot be read (%v): change its permissions, or list it in .dockerignore", reason(err))}
 	}
 	defer in.Close()
 	mode := fs.FileMode(0o644)

@@ -13,9 +13,10 @@ import (
 	"lambda-web/secrets/reference"
 )
 
-// startWithSecrets adds the program that fetches secrets to an overlaid Dockerfile, and puts it in front of the app's own start
-// command. The words of that command stay as they are. In front of CMD when there is no ENTRYPOINT: what the base image
-// has for one is not known here, and those of Docker's official images hand on to the command they are given.
+// startWithSecrets adds the program that fetches secrets to an overlaid Dockerfile, and puts it in front of the app's
+// own start command. The words of that command stay as they are. In front of CMD when there is no ENTRYPOINT: what
+// the base image has for one is not known here, and those of Docker's official images hand on to the command they are
+// given.
 func startWithSecrets(overlaid []byte) ([]byte, error) {
 	entrypoint, command, err := startCommand(overlaid)
 	if err != nil {
@@ -49,11 +50,13 @@ func words(command []string) string {
 func startCommand(dockerfile []byte) (entrypoint, command []string, err error) {
 	final, err := finalstage.Read(bytes.NewReader(dockerfile), nil)
 	if err != nil {
-		return nil, nil, fmt.Errorf("cannot be read to find how the app starts, which the setting secrets needs: %w", err)
+		return nil, nil, fmt.Errorf("cannot be read to find how the app starts, which the setting secrets needs: %w",
+			err)
 	}
 	for _, word := range slices.Concat(final.Entrypoint, final.Cmd) {
 		if !utf8.ValidString(word) {
-			return nil, nil, errors.New("starts the app with a command that is not UTF-8, which the setting secrets needs")
+			return nil, nil,
+				errors.New("starts the app with a command that is not UTF-8, which the setting secrets needs")
 		}
 	}
 	return orNone(final.Entrypoint), orNone(final.Cmd), nil

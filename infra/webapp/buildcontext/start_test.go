@@ -11,16 +11,26 @@ import (
 func TestStartWithSecrets(t *testing.T) {
 	const copied = "COPY .lambda-web/secrets /opt/lambda-web/secrets\n"
 	for _, c := range []struct{ name, dockerfile, want string }{
-		{"CMD", "FROM python\nCMD [\"gunicorn\", \"app:app\"]\n", `CMD ["/opt/lambda-web/secrets","gunicorn","app:app"]`},
-		{"CMD for a shell", "FROM python\nCMD gunicorn -b :$PORT app:app\n", `CMD ["/opt/lambda-web/secrets","/bin/sh","-c","gunicorn -b :$PORT app:app"]`},
-		{"another shell", "FROM python\nSHELL [\"/bin/bash\", \"-ec\"]\nCMD exec gunicorn\n", `CMD ["/opt/lambda-web/secrets","/bin/bash","-ec","exec gunicorn"]`},
-		{"characters", "FROM python\nCMD [\"sh\", \"-c\", \"a && b > c \\\"d\\\" \\\\\"]\n", `CMD ["/opt/lambda-web/secrets","sh","-c","a && b > c \"d\" \\"]`},
+		{"CMD", "FROM python\nCMD [\"gunicorn\", \"app:app\"]\n",
+			`CMD ["/opt/lambda-web/secrets","gunicorn","app:app"]`},
+		{"CMD for a shell", "FROM python\nCMD gunicorn -b :$PORT app:app\n",
+			`CMD ["/opt/lambda-web/secrets","/bin/sh","-c","gunicorn -b :$PORT app:app"]`},
+		{"another shell", "FROM python\nSHELL [\"/bin/bash\", \"-ec\"]\nCMD exec gunicorn\n",
+			`CMD ["/opt/lambda-web/secrets","/bin/bash","-ec","exec gunicorn"]`},
+		{"characters", "FROM python\nCMD [\"sh\", \"-c\", \"a && b > c \\\"d\\\" \\\\\"]\n",
+			`CMD ["/opt/lambda-web/secrets","sh","-c","a && b > c \"d\" \\"]`},
 		{"the last CMD counts", "FROM python\nCMD [\"a\"]\nCMD [\"b\"]\n", `CMD ["/opt/lambda-web/secrets","b"]`},
 		{"ENTRYPOINT", "FROM scratch\nENTRYPOINT [\"/app\"]\n", `ENTRYPOINT ["/opt/lambda-web/secrets","/app"]`},
-		{"ENTRYPOINT and CMD", "FROM scratch\nENTRYPOINT [\"/app\"]\nCMD [\"serve\"]\n", "ENTRYPOINT [\"/opt/lambda-web/secrets\",\"/app\"]\nCMD [\"serve\"]"},
-		{"CMD and ENTRYPOINT", "FROM scratch\nCMD [\"serve\"]\nENTRYPOINT [\"/app\"]\n", "ENTRYPOINT [\"/opt/lambda-web/secrets\",\"/app\"]\nCMD [\"serve\"]"},
-		{"of an earlier stage", "FROM python AS base\nCMD [\"a\"]\nFROM node AS other\nCMD [\"b\"]\nFROM base\nRUN true\n", `CMD ["/opt/lambda-web/secrets","a"]`},
-		{"an ENTRYPOINT takes back the earlier stage's CMD", "FROM python AS base\nCMD [\"a\"]\nFROM base\nENTRYPOINT [\"b\"]\n", `ENTRYPOINT ["/opt/lambda-web/secrets","b"]`},
+		{"ENTRYPOINT and CMD", "FROM scratch\nENTRYPOINT [\"/app\"]\nCMD [\"serve\"]\n",
+			"ENTRYPOINT [\"/opt/lambda-web/secrets\",\"/app\"]\nCMD [\"serve\"]"},
+		{"CMD and ENTRYPOINT", "FROM scratch\nCMD [\"serve\"]\nENTRYPOINT [\"/app\"]\n",
+			"ENTRYPOINT [\"/opt/lambda-web/secrets\",\"/app\"]\nCMD [\"serve\"]"},
+		{"of an earlier stage",
+			"FROM python AS base\nCMD [\"a\"]\nFROM node AS other\nCMD [\"b\"]\nFROM base\nRUN true\n",
+			`CMD ["/opt/lambda-web/secrets","a"]`},
+		{"an ENTRYPOINT takes back the earlier stage's CMD",
+			"FROM python AS base\nCMD [\"a\"]\nFROM base\nENTRYPOINT [\"b\"]\n",
+			`ENTRYPOINT ["/opt/lambda-web/secrets","b"]`},
 		{"no ENTRYPOINT after all", "FROM python\nENTRYPOINT []\nCMD [\"a\"]\n", `CMD ["/opt/lambda-web/secrets","a"]`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -36,7 +46,8 @@ func TestStartWithSecrets(t *testing.T) {
 			if string(text) != want {
 				t.Errorf("the Dockerfile is\n%s\nwant\n%s", text, want)
 			}
-			if binary, err := os.ReadFile(filepath.Join(to, Secrets)); err != nil || string(binary) != "lambda-web/secrets amd64" {
+			if binary, err := os.ReadFile(filepath.Join(to, Secrets)); err != nil ||
+				string(binary) != "lambda-web/secrets amd64" {
 				t.Errorf("%q, %v", binary, err)
 			}
 			// What is staged is read back as it was meant.
@@ -84,7 +95,8 @@ func FuzzStartWithSecrets(f *testing.F) {
 		if err != nil || wrappedErr != nil {
 			t.Fatalf("%v, %v", err, wrappedErr)
 		}
-		was, is := strings.Join(append(entrypoint, command...), "\x00"), strings.Join(append(wrappedEntrypoint, wrapped...), "\x00")
+		was, is := strings.Join(append(entrypoint, command...), "\x00"), strings.Join(append(wrappedEntrypoint,
+			wrapped...), "\x00")
 		if is != "/opt/lambda-web/secrets\x00"+was {
 			t.Errorf("%q starts %q, and then %q", dockerfile, was, is)
 		}
@@ -93,7 +105,8 @@ func FuzzStartWithSecrets(f *testing.F) {
 
 // TestSecretsStayHere: where the app's folder is the project's, its image holds no secrets of this machine.
 func TestSecretsStayHere(t *testing.T) {
-	dir := app(t, map[string]string{"secrets.dev.env": "A=hidden", "secrets.prod.env": "A=hidden", "config/secrets.dev.env": "the app's own", "secrets.md": ""})
+	dir := app(t, map[string]string{"secrets.dev.env": "A=hidden", "secrets.prod.env": "A=hidden",
+		"config/secrets.dev.env": "the app's own", "secrets.md": ""})
 	src := source(dir)
 	src.Output = filepath.Join(dir, ".lambda-web")
 	must(t, os.MkdirAll(src.Output, 0o755))

@@ -19,8 +19,8 @@ import (
 
 // Lambda's disk is read-only but for /tmp. A folder that the app writes to becomes a link below /tmp in the image, and
 // what it held is kept elsewhere; the adapter copies it to where the link leads before the app starts. No command runs
-// in the image for it: it may have no shell, and be for a processor that the builder is not. COPY does not put a link in
-// the place of a folder, but ADD unpacks an archive that does.
+// in the image for it: it may have no shell, and be for a processor that the builder is not. COPY does not put a link
+// in the place of a folder, but ADD unpacks an archive that does.
 //
 // The adapter knows these paths too (adapter/internal/writable).
 const (

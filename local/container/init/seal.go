@@ -45,11 +45,12 @@ func drop() error {
 	for capability := uintptr(0); capability <= lastCapability; capability++ {
 		syscall.AllThreadsSyscall(syscall.SYS_PRCTL, dropBounding, capability, 0) // of those that the kernel knows
 	}
-	return errors.Join(syscall.Setgroups(nil), syscall.Setresgid(groupID, groupID, groupID), syscall.Setresuid(userID, userID, userID))
+	return errors.Join(syscall.Setgroups(nil), syscall.Setresgid(groupID, groupID, groupID), syscall.Setresuid(userID,
+		userID, userID))
 }
 
-// makeReadOnly leaves /tmp as what can be written. Where the kernel does not want it, what the engine has made of the file
-// systems remains.
+// makeReadOnly leaves /tmp as what can be written. Where the kernel does not want it, what the engine has made of the
+// file systems remains.
 func makeReadOnly() {
 	mountinfo, err := os.Open("/proc/self/mountinfo")
 	if err != nil {
@@ -61,15 +62,15 @@ func makeReadOnly() {
 		syscall.Mount("", place, "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY, "")
 	}
 	if own {
-		// It is mounted read-only already; now it is so for files that others may not write, too: EROFS, as on Lambda, in
-		// place of EACCES.
+		// It is mounted read-only already; now it is so for files that others may not write, too: EROFS, as on
+		// Lambda, in place of EACCES.
 		syscall.Mount("", "/", "", syscall.MS_REMOUNT|syscall.MS_RDONLY, "")
 	}
 }
 
-// mounts reads proc_pid_mountinfo(5). The root is the container's own if it is an overlay of this container alone: what is
-// done to the file system of any other one is done to the machine's. The others are volumes of the image and single files; the
-// kernel's file systems and /tmp are not among them.
+// mounts reads proc_pid_mountinfo(5). The root is the container's own if it is an overlay of this container alone:
+// what is done to the file system of any other one is done to the machine's. The others are volumes of the image and
+// single files; the kernel's file systems and /tmp are not among them.
 func mounts(mountinfo io.Reader) (ownRoot bool, others []string) {
 	for lines := bufio.NewScanner(mountinfo); lines.Scan(); {
 		mount, filesystem, _ := strings.Cut(lines.Text(), " - ")

@@ -173,7 +173,8 @@ const patience = 3 * time.Minute // the first start installs the app's packages
 
 // startCloud starts the local cloud on a free port and waits until it is ready.
 func startCloud(bin string, args ...string) (url string, stop func(), err error) {
-	c, err := launch.Start(exec.Command(filepath.Join(bin, "local"), append([]string{"-bin", bin, "-port", "0", "-mode", "process"}, args...)...), patience, launch.Own)
+	c, err := launch.Start(exec.Command(filepath.Join(bin, "local"), append([]string{"-bin", bin, "-port", "0",
+		"-mode", "process"}, args...)...), patience, launch.Own)
 	if err != nil {
 		return "", nil, err
 	}

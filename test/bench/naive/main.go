@@ -1,6 +1,6 @@
 // Command naive is the adapter that one would write in an afternoon: net/http and encoding/json on a page. The bench runs it
-// beside the real one, as the floor to beat and as the check that the bench measures what it says. It is not for use: it knows
-// one kind of error, to give up.
+// beside the real one, as the floor to beat and as the check that the bench measures what it says. It is not for use:
+// it knows one kind of error, to give up.
 package main
 
 import (
@@ -47,9 +47,11 @@ var (
 )
 
 func main() {
-	registration := send("POST", lambda+"/2020-01-01/extension/register", http.Header{"Lambda-Extension-Name": {"lambda-adapter"}}, strings.NewReader(`{"events":[]}`))
+	registration := send("POST", lambda+"/2020-01-01/extension/register",
+		http.Header{"Lambda-Extension-Name": {"lambda-adapter"}}, strings.NewReader(`{"events":[]}`))
 	finish(registration)
-	go send("GET", lambda+"/2020-01-01/extension/event/next", http.Header{"Lambda-Extension-Identifier": registration.Header["Lambda-Extension-Identifier"]}, nil)
+	go send("GET", lambda+"/2020-01-01/extension/event/next",
+		http.Header{"Lambda-Extension-Identifier": registration.Header["Lambda-Extension-Identifier"]}, nil)
 	for {
 		if response, err := client.Get(app + os.Getenv("AWS_LWA_READINESS_CHECK_PATH")); err == nil {
 			finish(response)
@@ -70,7 +72,8 @@ func serve() {
 		var e event
 		check(json.NewDecoder(next.Body).Decode(&e))
 		finish(next)
-		respond(lambda+"/2018-06-01/runtime/invocation/"+next.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response", &e, ask(&e))
+		respond(lambda+"/2018-06-01/runtime/invocation/"+next.Header.Get("Lambda-Runtime-Aws-Request-Id")+"/response",
+			&e, ask(&e))
 	}
 }
 
@@ -115,7 +118,8 @@ func respond(to string, e *event, response *http.Response) {
 		prelude, err := json.Marshal(r)
 		check(err)
 		body := io.MultiReader(bytes.NewReader(prelude), bytes.NewReader(make([]byte, 8)), response.Body)
-		header := http.Header{"Lambda-Runtime-Function-Response-Mode": {"streaming"}, "Content-Type": {"application/vnd.awslambda.http-integration-response"}}
+		header := http.Header{"Lambda-Runtime-Function-Response-Mode": {"streaming"},
+			"Content-Type": {"application/vnd.awslambda.http-integration-response"}}
 		finish(send("POST", to, header, body))
 		finish(response)
 		return

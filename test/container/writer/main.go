@@ -14,7 +14,8 @@ func main() {
 		json.NewEncoder(w).Encode(map[string]any{
 			"seed": string(seed), "change the seed": outcome(os.WriteFile("data/seed.txt", append(seed, '+'), 0o644)),
 			"data": outcome(os.WriteFile("data/new.txt", nil, 0o644)), "deep": outcome(os.Mkdir("data/a/b", 0o755)),
-			"cache": outcome(os.WriteFile("/var/cache/writer/x", nil, 0o644)), "elsewhere": outcome(os.WriteFile("x", nil, 0o644)),
+			"cache": outcome(os.WriteFile("/var/cache/writer/x", nil, 0o644)), "elsewhere": outcome(os.WriteFile("x",
+				nil, 0o644)),
 		})
 	})
 	http.ListenAndServe(":"+os.Getenv("PORT"), nil)

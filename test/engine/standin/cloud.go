@@ -220,7 +220,8 @@ func (c *Cloud) record(op string, o *Object) {
 		case err == nil:
 			c.served[stage.ID] = true
 		case c.served[stage.ID]:
-			c.dropped = append(c.dropped, fmt.Sprintf("after %s, stage %s does not answer: %v", operation, stage.Text("stageName"), err))
+			c.dropped = append(c.dropped, fmt.Sprintf("after %s, stage %s does not answer: %v", operation,
+				stage.Text("stageName"), err))
 		}
 	}
 	if o.Type == stageType && op == "delete" {

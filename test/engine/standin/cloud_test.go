@@ -21,9 +21,11 @@ func account(t *testing.T) *Cloud {
 	c.Adopt([]Object{
 		object(imageType, "i", map[string]any{"imageName": registry + "/r:1", "repoDigest": image}),
 		object(functionType, "f", map[string]any{"name": "f", "version": "1", "imageUri": image}),
-		object(aliasType, function, map[string]any{"name": "live", "arn": function, "functionName": "f", "functionVersion": "1"}),
+		object(aliasType, function, map[string]any{"name": "live", "arn": function, "functionName": "f",
+			"functionVersion": "1"}),
 		object(restAPIType, "a", map[string]any{"body": document}),
-		object(permissionType, "p", map[string]any{"function": "f", "qualifier": "live", "action": "lambda:InvokeFunction",
+		object(permissionType, "p", map[string]any{"function": "f", "qualifier": "live",
+			"action":    "lambda:InvokeFunction",
 			"principal": "apigateway.amazonaws.com", "sourceArn": arn("execute-api", "a/v1/*/*")}),
 		object(deploymentType, "d", map[string]any{"restApi": "a"}),
 		object(stageType, "s", map[string]any{"restApi": "a", "stageName": "v1", "deployment": "d"}),
@@ -48,7 +50,8 @@ func TestServes(t *testing.T) {
 		c.remove(lost)
 		c.record("delete", lost)
 		dropped := c.Dropped()
-		if len(dropped) != 1 || !strings.Contains(dropped[0], want) || !strings.Contains(dropped[0], "after delete "+token) {
+		if len(dropped) != 1 || !strings.Contains(dropped[0], want) || !strings.Contains(dropped[0], "after delete "+
+			token) {
 			t.Errorf("without %s: %q, want %q", token, dropped, want)
 		}
 	}
@@ -64,21 +67,25 @@ func TestServes(t *testing.T) {
 func TestAnswersAreUnderstood(t *testing.T) {
 	c := account(t)
 	c.all(functionType)[0].versions["1"] = version{registry + "/r@sha256:1", "response_stream", active}
-	if err := c.Serves(); err == nil || !strings.Contains(err.Error(), "takes answers buffered, and version 1 of the function gives them response_stream") {
+	if err := c.Serves(); err == nil || !strings.Contains(err.Error(),
+		"takes answers buffered, and version 1 of the function gives them response_stream") {
 		t.Errorf("another mode: %v", err)
 	}
 	c = account(t)
 	c.all(deploymentType)[0].api.policy = `{"Statement":[]}`
-	if err := c.Serves(); err == nil || !strings.Contains(err.Error(), `the policy of the deployed API is {"Statement":[]}`) {
+	if err := c.Serves(); err == nil || !strings.Contains(err.Error(),
+		`the policy of the deployed API is {"Statement":[]}`) {
 		t.Errorf("another policy: %v", err)
 	}
 }
 
-// TestPolicyOutlivesTheDocument: without a policy in its inputs an API keeps the one it has, whatever a new document says.
+// TestPolicyOutlivesTheDocument: without a policy in its inputs an API keeps the one it has, whatever a new document
+// says.
 func TestPolicyOutlivesTheDocument(t *testing.T) {
 	c := New(t.TempDir())
-	o := &Object{Type: restAPIType, Inputs: resource.PropertyMap{}, State: resource.NewPropertyMapFromMap(map[string]any{
-		"body": `{"x-amazon-apigateway-policy":{"Version":"1"}}`})}
+	o := &Object{Type: restAPIType, Inputs: resource.PropertyMap{},
+		State: resource.NewPropertyMapFromMap(map[string]any{
+			"body": `{"x-amazon-apigateway-policy":{"Version":"1"}}`})}
 	for _, step := range []struct{ input, body, want string }{
 		{"", `{"x-amazon-apigateway-policy":{"Version":"1"}}`, `{"Version":"1"}`},
 		{"", `{"x-amazon-apigateway-policy":{"Version":"2"}}`, `{"Version":"1"}`},
@@ -103,20 +110,29 @@ func TestRules(t *testing.T) {
 		want      string
 	}{
 		"a deployment that a stage points at": {op: "delete", token: deploymentType, want: "active stages"},
-		"a stage without its deployment":      {"update", stageType, map[string]any{"restApi": "a", "deployment": "none"}, "there is no " + deploymentType},
-		"a second function of a name":         {"create", functionType, map[string]any{"name": "f"}, "there is a " + functionType + " f already"},
-		"a function without its image":        {"update", functionType, map[string]any{"name": "f", "imageUri": registry + "/r@sha256:2"}, "does not exist"},
-		"an alias of no version":              {"update", aliasType, map[string]any{"functionName": "f", "functionVersion": "2"}, `no version "2"`},
-		"weights and started environments": {"update", aliasType, map[string]any{"name": "live", "functionName": "f", "functionVersion": "1",
-			"routingConfig": map[string]any{"additionalVersionWeights": map[string]any{"2": 0.1}}}, "with weights has a provisioned concurrency configuration"},
-		"a permission on no alias":     {"create", permissionType, map[string]any{"function": "f", "qualifier": "x"}, "has no alias x"},
-		"access logs without the role": {"update", stageType, map[string]any{"restApi": "a", "deployment": "d", "accessLogSettings": map[string]any{"destinationArn": "l"}}, "role ARN must be set"},
+		"a stage without its deployment": {"update", stageType, map[string]any{"restApi": "a",
+			"deployment": "none"}, "there is no " + deploymentType},
+		"a second function of a name": {"create", functionType, map[string]any{"name": "f"}, "there is a " +
+			functionType + " f already"},
+		"a function without its image": {"update", functionType, map[string]any{"name": "f",
+			"imageUri": registry + "/r@sha256:2"}, "does not exist"},
+		"an alias of no version": {"update", aliasType, map[string]any{"functionName": "f",
+			"functionVersion": "2"}, `no version "2"`},
+		"weights and started environments": {"update", aliasType, map[string]any{"name": "live", "functionName": "f",
+			"functionVersion": "1",
+			"routingConfig":   map[string]any{"additionalVersionWeights": map[string]any{"2": 0.1}}},
+			"with weights has a provisioned concurrency configuration"},
+		"a permission on no alias": {"create", permissionType, map[string]any{"function": "f", "qualifier": "x"},
+			"has no alias x"},
+		"access logs without the role": {"update", stageType, map[string]any{"restApi": "a", "deployment": "d",
+			"accessLogSettings": map[string]any{"destinationArn": "l"}}, "role ARN must be set"},
 	} {
 		cloud := account(t)
 		if strings.Contains(name, "started environments") {
 			cloud.all(functionType)[0].versions["2"] = cloud.all(functionType)[0].versions["1"]
-			cloud.objects = append(cloud.objects, &Object{Type: provisionedType, ID: "p", State: resource.NewPropertyMapFromMap(map[string]any{
-				"functionName": "f", "qualifier": "live"})})
+			cloud.objects = append(cloud.objects, &Object{Type: provisionedType, ID: "p",
+				State: resource.NewPropertyMapFromMap(map[string]any{
+					"functionName": "f", "qualifier": "live"})})
 		}
 		o := *cloud.all(c.token)[0]
 		if c.state != nil {

@@ -83,7 +83,8 @@ func makeImage(c *Cloud, o *Object) (map[string]any, error) {
 	if owner == nil {
 		return nil, fmt.Errorf("name unknown: the repository %s does not exist in the registry", repository)
 	}
-	sum := sha256.Sum256([]byte(fmt.Sprint(o.Text("build.contextDigest"), o.Text("build.platform"), Plain(o.State["build"]))))
+	sum := sha256.Sum256([]byte(fmt.Sprint(o.Text("build.contextDigest"), o.Text("build.platform"),
+		Plain(o.State["build"]))))
 	digest := url + "@sha256:" + hex.EncodeToString(sum[:])
 	c.builds++
 	for i, other := range c.images[url] {

@@ -54,77 +54,97 @@ func kindOf(token string) (kind, error) {
 }
 
 var kinds = map[string]kind{
-	roleType: {named: "name", replaces: []string{"name", "path"}, computed: []string{"arn", "uniqueId"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
-		o.ID = o.Text("name")
-		return map[string]any{"arn": "arn:aws:iam::" + Account + ":role/" + o.ID, "uniqueId": "AROA" + strings.ToUpper(o.ID)}, nil
-	}},
+	roleType: {named: "name", replaces: []string{"name", "path"}, computed: []string{"arn", "uniqueId"},
+		make: func(c *Cloud, o *Object) (map[string]any, error) {
+			o.ID = o.Text("name")
+			return map[string]any{"arn": "arn:aws:iam::" + Account + ":role/" + o.ID, "uniqueId": "AROA" +
+				strings.ToUpper(o.ID)}, nil
+		}},
 	"aws:iam/rolePolicy:RolePolicy":                     {named: "name", replaces: []string{"role", "name"}},
 	"aws:iam/rolePolicyAttachment:RolePolicyAttachment": {replaces: []string{"*"}},
 
-	logGroupType: {named: "name", replaces: []string{"name"}, computed: []string{"arn"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+	logGroupType: {named: "name", replaces: []string{"name"}, computed: []string{"arn"}, make: func(c *Cloud,
+		o *Object) (map[string]any, error) {
 		o.ID = o.Text("name")
 		return map[string]any{"arn": arn("logs", "log-group:"+o.ID)}, nil
 	}},
 	"aws:cloudwatch/metricAlarm:MetricAlarm": {named: "name", replaces: []string{"name"}},
 	"aws:cloudwatch/dashboard:Dashboard":     {replaces: []string{"dashboardName"}},
-	"aws:sns/topic:Topic": {named: "name", replaces: []string{"name"}, computed: []string{"arn"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+	"aws:sns/topic:Topic": {named: "name", replaces: []string{"name"}, computed: []string{"arn"}, make: func(c *Cloud,
+		o *Object) (map[string]any, error) {
 		o.ID = arn("sns", o.Text("name"))
 		return map[string]any{"arn": o.ID}, nil
 	}},
-	queueType: {named: "name", replaces: []string{"name"}, computed: []string{"arn", "url"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+	queueType: {named: "name", replaces: []string{"name"}, computed: []string{"arn", "url"}, make: func(c *Cloud,
+		o *Object) (map[string]any, error) {
 		o.ID = "https://sqs." + Region + ".amazonaws.com/" + Account + "/" + o.Text("name")
 		return map[string]any{"arn": arn("sqs", o.Text("name")), "url": o.ID}, nil
 	}},
-	"aws:scheduler/schedule:Schedule":                                {named: "name", replaces: []string{"name", "groupName"}},
+	"aws:scheduler/schedule:Schedule": {named: "name", replaces: []string{"name",
+		"groupName"}},
 	"aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": {replaces: []string{"functionName", "qualifier"}},
-	"aws:sns/topicSubscription:TopicSubscription":                    {replaces: []string{"topic", "protocol", "endpoint"}},
+	"aws:sns/topicSubscription:TopicSubscription": {replaces: []string{"topic", "protocol",
+		"endpoint"}},
 
 	functionType: {named: "name", replaces: []string{"name", "packageType"},
-		computed: []string{"arn", "version", "qualifiedArn", "invokeArn"}, renewed: []string{"version", "qualifiedArn"}, renews: publishes, make: makeFunction},
-	aliasType:                          {named: "name", replaces: []string{"name", "functionName"}, computed: []string{"arn", "invokeArn"}, read: []string{"routingConfig"}, make: makeAlias},
+		computed: []string{"arn", "version", "qualifiedArn", "invokeArn"}, renewed: []string{"version",
+			"qualifiedArn"}, renews: publishes, make: makeFunction},
+	aliasType: {named: "name", replaces: []string{"name", "functionName"},
+		computed: []string{"arn", "invokeArn"}, read: []string{"routingConfig"}, make: makeAlias},
 	permissionType:                     {named: "statementId", replaces: []string{"*"}},
 	provisionedType:                    {replaces: []string{"functionName", "qualifier"}},
 	"aws:appautoscaling/target:Target": {replaces: []string{"resourceId", "scalableDimension", "serviceNamespace"}},
-	"aws:appautoscaling/policy:Policy": {named: "name", replaces: []string{"name", "resourceId", "scalableDimension", "serviceNamespace"}},
-	"aws:appautoscaling/scheduledAction:ScheduledAction": {named: "name", replaces: []string{"name", "resourceId", "serviceNamespace"}},
+	"aws:appautoscaling/policy:Policy": {named: "name", replaces: []string{"name", "resourceId", "scalableDimension",
+		"serviceNamespace"}},
+	"aws:appautoscaling/scheduledAction:ScheduledAction": {named: "name", replaces: []string{"name", "resourceId",
+		"serviceNamespace"}},
 
 	restAPIType: {named: "name", computed: []string{"arn", "executionArn", "policy", "rootResourceId"}, make: makeAPI},
-	deploymentType: {replaces: []string{"restApi", "triggers"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+	deploymentType: {replaces: []string{"restApi", "triggers"}, make: func(c *Cloud, o *Object) (map[string]any,
+		error) {
 		if o.ID == "" {
 			o.ID = c.serial(6)
 			o.api = deployed(c.find(restAPIType, o.Text("restApi")))
 		}
 		return nil, nil
 	}},
-	stageType: {replaces: []string{"restApi", "stageName"}, computed: []string{"arn", "executionArn", "invokeUrl"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
-		api, name := o.Text("restApi"), o.Text("stageName")
-		o.ID = "ags-" + api + "-" + name
-		return map[string]any{
-			"arn":          "arn:aws:apigateway:" + Region + "::/restapis/" + api + "/stages/" + name,
-			"executionArn": arn("execute-api", api+"/"+name),
-			"invokeUrl":    "https://" + api + ".execute-api." + Region + ".amazonaws.com/" + name,
-		}, nil
-	}},
+	stageType: {replaces: []string{"restApi", "stageName"}, computed: []string{"arn", "executionArn", "invokeUrl"},
+		make: func(c *Cloud, o *Object) (map[string]any, error) {
+			api, name := o.Text("restApi"), o.Text("stageName")
+			o.ID = "ags-" + api + "-" + name
+			return map[string]any{
+				"arn":          "arn:aws:apigateway:" + Region + "::/restapis/" + api + "/stages/" + name,
+				"executionArn": arn("execute-api", api+"/"+name),
+				"invokeUrl":    "https://" + api + ".execute-api." + Region + ".amazonaws.com/" + name,
+			}, nil
+		}},
 	"aws:apigateway/methodSettings:MethodSettings": {replaces: []string{"restApi", "stageName", "methodPath"}},
 	"aws:apigateway/account:Account":               {},
-	"aws:apigateway/domainName:DomainName": {replaces: []string{"domainName"}, computed: []string{"regionalDomainName", "regionalZoneId"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
-		o.ID = o.Text("domainName")
-		return map[string]any{"regionalDomainName": "d-1.execute-api." + Region + ".amazonaws.com", "regionalZoneId": "Z1"}, nil
-	}},
+	"aws:apigateway/domainName:DomainName": {replaces: []string{"domainName"},
+		computed: []string{"regionalDomainName", "regionalZoneId"}, make: func(c *Cloud, o *Object) (map[string]any,
+			error) {
+			o.ID = o.Text("domainName")
+			return map[string]any{"regionalDomainName": "d-1.execute-api." + Region + ".amazonaws.com",
+				"regionalZoneId": "Z1"}, nil
+		}},
 	"aws:apigateway/basePathMapping:BasePathMapping": {replaces: []string{"domainName"}},
 	"aws:route53/record:Record":                      {replaces: []string{"name", "type", "zoneId"}},
 	"aws:wafv2/webAclAssociation:WebAclAssociation":  {replaces: []string{"*"}},
 	"aws:ecr/lifecyclePolicy:LifecyclePolicy":        {replaces: []string{"repository"}},
 	"aws:ecr/repositoryPolicy:RepositoryPolicy":      {replaces: []string{"repository"}},
-	repositoryType: {named: "name", replaces: []string{"name", "encryptionConfigurations"}, computed: []string{"arn", "registryId", "repositoryUrl"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+	repositoryType: {named: "name", replaces: []string{"name", "encryptionConfigurations"}, computed: []string{"arn",
+		"registryId", "repositoryUrl"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
 		o.ID = o.Text("name")
-		return map[string]any{"arn": arn("ecr", "repository/"+o.ID), "registryId": Account, "repositoryUrl": registry + "/" + o.ID}, nil
+		return map[string]any{"arn": arn("ecr", "repository/"+o.ID), "registryId": Account,
+			"repositoryUrl": registry + "/" + o.ID}, nil
 	}},
-	"random:index/randomId:RandomId": {replaces: []string{"*"}, computed: []string{"hex"}, make: func(c *Cloud, o *Object) (map[string]any, error) {
+	"random:index/randomId:RandomId": {replaces: []string{"*"}, computed: []string{"hex"}, make: func(c *Cloud,
+		o *Object) (map[string]any, error) {
 		o.ID = c.serial(6)
 		return map[string]any{"hex": o.ID}, nil
 	}},
-	imageType: {computed: []string{"repoDigest"}, renewed: []string{"repoDigest"}, check: addContextDigest, strip: stripCredentials, make: makeImage},
+	imageType: {computed: []string{"repoDigest"}, renewed: []string{"repoDigest"}, check: addContextDigest,
+		strip: stripCredentials, make: makeImage},
 }
 
 // plainObject is of a type nobody asks for outputs.
@@ -206,7 +226,8 @@ func makeFunction(c *Cloud, o *Object) (map[string]any, error) {
 		return nil, fmt.Errorf("waiting for Lambda Function (%s) version %s publish: unexpected state 'Failed', wanted target 'Successful'", o.ID, newest)
 	}
 	name := arn("lambda", "function:"+o.ID)
-	return map[string]any{"arn": name, "version": newest, "qualifiedArn": name + ":" + newest, "invokeArn": invokeARN(name)}, nil
+	return map[string]any{"arn": name, "version": newest, "qualifiedArn": name + ":" + newest,
+		"invokeArn": invokeARN(name)}, nil
 }
 
 // published is a new version of a function.

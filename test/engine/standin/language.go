@@ -34,7 +34,8 @@ func ServeLanguage(program string) (debugLanguages string, stop func(), err erro
 	return fmt.Sprintf("go:%d", port), server.Stop, nil
 }
 
-func (l *language) Handshake(_ context.Context, r *pulumirpc.LanguageHandshakeRequest) (*pulumirpc.LanguageHandshakeResponse, error) {
+func (l *language) Handshake(_ context.Context,
+	r *pulumirpc.LanguageHandshakeRequest) (*pulumirpc.LanguageHandshakeResponse, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.engine = r.EngineAddress
@@ -45,7 +46,8 @@ func (l *language) GetPluginInfo(context.Context, *emptypb.Empty) (*pulumirpc.Pl
 	return &pulumirpc.PluginInfo{Version: "0.0.0"}, nil
 }
 
-func (l *language) GetRequiredPackages(context.Context, *pulumirpc.GetRequiredPackagesRequest) (*pulumirpc.GetRequiredPackagesResponse, error) {
+func (l *language) GetRequiredPackages(context.Context,
+	*pulumirpc.GetRequiredPackagesRequest) (*pulumirpc.GetRequiredPackagesResponse, error) {
 	return &pulumirpc.GetRequiredPackagesResponse{}, nil
 }
 

@@ -83,7 +83,8 @@ func (p *server) Update(_ context.Context, r *pulumirpc.UpdateRequest) (*pulumir
 }
 
 // foreseen is the answer to an update in a preview.
-func foreseen(r *pulumirpc.UpdateRequest, k kind, olds, inputs resource.PropertyMap) (*pulumirpc.UpdateResponse, error) {
+func foreseen(r *pulumirpc.UpdateRequest, k kind, olds, inputs resource.PropertyMap) (*pulumirpc.UpdateResponse,
+	error) {
 	state := inputs.Copy()
 	for _, key := range k.computed {
 		restore(resource.PropertyKey(key), olds, state)

@@ -64,7 +64,8 @@ func serve(server *grpc.Server) (port int, err error) {
 	return listener.Addr().(*net.TCPAddr).Port, nil
 }
 
-func (p *server) Handshake(_ context.Context, r *pulumirpc.ProviderHandshakeRequest) (*pulumirpc.ProviderHandshakeResponse, error) {
+func (p *server) Handshake(_ context.Context,
+	r *pulumirpc.ProviderHandshakeRequest) (*pulumirpc.ProviderHandshakeResponse, error) {
 	engine, err := grpc.NewClient(r.EngineAddress, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return nil, err
@@ -101,7 +102,8 @@ func (p *server) Configure(context.Context, *pulumirpc.ConfigureRequest) (*pulum
 	p.cloud.mu.Lock()
 	defer p.cloud.mu.Unlock()
 	p.cloud.settle()
-	return &pulumirpc.ConfigureResponse{AcceptSecrets: true, AcceptResources: true, AcceptOutputs: true, SupportsPreview: true}, nil
+	return &pulumirpc.ConfigureResponse{AcceptSecrets: true, AcceptResources: true, AcceptOutputs: true,
+		SupportsPreview: true}, nil
 }
 
 func (p *server) Check(_ context.Context, r *pulumirpc.CheckRequest) (*pulumirpc.CheckResponse, error) {
@@ -133,8 +135,8 @@ func (p *server) Check(_ context.Context, r *pulumirpc.CheckRequest) (*pulumirpc
 // defaults is where the AWS provider notes which inputs it filled in itself.
 const defaults = "__defaults"
 
-// giveName fills a name in: the old one, or the logical name with seven digits drawn from the engine's seed, which is the
-// one of the preview when its plan is carried out.
+// giveName fills a name in: the old one, or the logical name with seven digits drawn from the engine's seed, which is
+// the one of the preview when its plan is carried out.
 func giveName(key resource.PropertyKey, name string, seed []byte, olds, news resource.PropertyMap) {
 	news[defaults] = resource.NewArrayProperty([]resource.PropertyValue{resource.NewStringProperty(string(key))})
 	if olds.HasValue(key) && olds.HasValue(defaults) {

@@ -38,7 +38,8 @@ func (p *server) Construct(ctx context.Context, r *pulumirpc.ConstructRequest) (
 	p.mu.Lock()
 	engine := p.engine
 	p.mu.Unlock()
-	return provider.Construct(ctx, r, engine, func(ctx *pulumi.Context, token, name string, inputs provider.ConstructInputs, options pulumi.ResourceOption) (*provider.ConstructResult, error) {
+	return provider.Construct(ctx, r, engine, func(ctx *pulumi.Context, token, name string,
+		inputs provider.ConstructInputs, options pulumi.ResourceOption) (*provider.ConstructResult, error) {
 		if token != "awsx:ecr:Repository" {
 			return nil, fmt.Errorf("the stand-in does not know the component %s", token)
 		}
@@ -71,7 +72,8 @@ func (r *repository) register(ctx *pulumi.Context, name string, args repositoryA
 	policy := args.LifecyclePolicy.Rules.ToLifecyclePolicyRuleArrayOutput().ApplyT(func(rules []ecr.LifecyclePolicyRule) (string, error) {
 		return lifecyclePolicy(rules)
 	}).(pulumi.StringOutput)
-	_, err = awsecr.NewLifecyclePolicy(ctx, name, &awsecr.LifecyclePolicyArgs{Repository: inner.Name, Policy: policy}, options...)
+	_, err = awsecr.NewLifecyclePolicy(ctx, name, &awsecr.LifecyclePolicyArgs{Repository: inner.Name, Policy: policy},
+		options...)
 	if err != nil {
 		return err
 	}
@@ -91,7 +93,8 @@ func lifecyclePolicy(rules []ecr.LifecyclePolicyRule) (string, error) {
 			return "", fmt.Errorf("the stand-in knows no rule but one that counts images")
 		}
 		rule := object{"rulePriority": i + 1, "action": object{"type": "expire"},
-			"selection": object{"tagStatus": r.TagStatus, "countType": "imageCountMoreThan", "countNumber": *r.MaximumNumberOfImages}}
+			"selection": object{"tagStatus": r.TagStatus, "countType": "imageCountMoreThan",
+				"countNumber": *r.MaximumNumberOfImages}}
 		if r.Description != nil {
 			rule["description"] = *r.Description
 		}

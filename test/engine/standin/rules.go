@@ -17,20 +17,27 @@ var rules = map[string][]rule{
 	logGroupType:                    {unique("name")},
 	repositoryType:                  {unique("name"), emptyRepository},
 	"aws:ecr/repositoryPolicy:RepositoryPolicy": {needs(repositoryType, "name", "repository")},
-	functionType:    {unique("name"), imageIsThere, needs(roleType, "arn", "role"), needs(logGroupType, "name", "loggingConfig.logGroup"), mayPull},
-	aliasType:       {unique("arn"), needs(functionType, "name", "functionName"), versionIsThere, notProvisioned, notProvisionedTwice},
-	permissionType:  {needs(functionType, "name", "function"), aliasOf("function", "qualifier")},
-	provisionedType: {needs(functionType, "name", "functionName"), qualified, notWeighted, oncePerVersion, withinReserved},
-	deploymentType:  {needs(restAPIType, "", "restApi"), notServed},
-	stageType:       {needs(restAPIType, "", "restApi"), needs(deploymentType, "", "deployment"), logsAllowed},
-	"aws:apigateway/methodSettings:MethodSettings":   {needs(stageType, "stageName", "stageName")},
-	"aws:apigateway/basePathMapping:BasePathMapping": {needs("aws:apigateway/domainName:DomainName", "domainName", "domainName"), needs(stageType, "stageName", "stageName")},
-	"aws:apigateway/domainName:DomainName":           {unique("domainName"), notMapped},
-	"aws:apigateway/account:Account":                 {needs(roleType, "arn", "cloudwatchRoleArn")},
-	"aws:wafv2/webAclAssociation:WebAclAssociation":  {needs(stageType, "arn", "resourceArn")},
-	"aws:appautoscaling/policy:Policy":               {needs("aws:appautoscaling/target:Target", "resourceId", "resourceId")},
-	"aws:scheduler/schedule:Schedule":                {needs(aliasType, "arn", "target.arn"), needs(roleType, "arn", "target.roleArn"), needs(queueType, "arn", "target.deadLetterConfig.arn")},
-	"aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": {needs(functionType, "name", "functionName"), aliasOf("functionName", "qualifier"),
+	functionType: {unique("name"), imageIsThere, needs(roleType, "arn", "role"), needs(logGroupType, "name",
+		"loggingConfig.logGroup"), mayPull},
+	aliasType: {unique("arn"), needs(functionType, "name", "functionName"), versionIsThere, notProvisioned,
+		notProvisionedTwice},
+	permissionType: {needs(functionType, "name", "function"), aliasOf("function", "qualifier")},
+	provisionedType: {needs(functionType, "name", "functionName"), qualified, notWeighted, oncePerVersion,
+		withinReserved},
+	deploymentType: {needs(restAPIType, "", "restApi"), notServed},
+	stageType:      {needs(restAPIType, "", "restApi"), needs(deploymentType, "", "deployment"), logsAllowed},
+	"aws:apigateway/methodSettings:MethodSettings": {needs(stageType, "stageName", "stageName")},
+	"aws:apigateway/basePathMapping:BasePathMapping": {needs("aws:apigateway/domainName:DomainName", "domainName",
+		"domainName"), needs(stageType, "stageName", "stageName")},
+	"aws:apigateway/domainName:DomainName":          {unique("domainName"), notMapped},
+	"aws:apigateway/account:Account":                {needs(roleType, "arn", "cloudwatchRoleArn")},
+	"aws:wafv2/webAclAssociation:WebAclAssociation": {needs(stageType, "arn", "resourceArn")},
+	"aws:appautoscaling/policy:Policy": {needs("aws:appautoscaling/target:Target", "resourceId",
+		"resourceId")},
+	"aws:scheduler/schedule:Schedule": {needs(aliasType, "arn", "target.arn"), needs(roleType, "arn",
+		"target.roleArn"), needs(queueType, "arn", "target.deadLetterConfig.arn")},
+	"aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": {needs(functionType, "name", "functionName"),
+		aliasOf("functionName", "qualifier"),
 		needs(queueType, "arn", "destinationConfig.onFailure.destination"), maySend},
 	"aws:sns/topicSubscription:TopicSubscription": {needs("aws:sns/topic:Topic", "arn", "topic")},
 }
@@ -62,7 +69,8 @@ func needs(token, property, input string) rule {
 // aliasOf: the qualifier of the function is one of its aliases.
 func aliasOf(function, qualifier string) rule {
 	return func(c *Cloud, op string, o *Object) error {
-		if op == "delete" || c.find(aliasType, arn("lambda", "function:"+o.Text(function)+":"+o.Text(qualifier))) != nil {
+		if op == "delete" || c.find(aliasType, arn("lambda", "function:"+o.Text(function)+":"+
+			o.Text(qualifier))) != nil {
 			return nil
 		}
 		return fmt.Errorf("ResourceNotFoundException: function %s has no alias %s", o.Text(function), o.Text(qualifier))
@@ -70,7 +78,8 @@ func aliasOf(function, qualifier string) rule {
 }
 
 func noPolicies(c *Cloud, op string, o *Object) error {
-	for _, token := range []string{"aws:iam/rolePolicy:RolePolicy", "aws:iam/rolePolicyAttachment:RolePolicyAttachment"} {
+	for _, token := range []string{"aws:iam/rolePolicy:RolePolicy",
+		"aws:iam/rolePolicyAttachment:RolePolicyAttachment"} {
 		if op == "delete" && c.where(token, "role", o.Text("name")) != nil {
 			return fmt.Errorf("DeleteConflict: role %s has policies", o.Text("name"))
 		}
@@ -82,7 +91,8 @@ func noPolicies(c *Cloud, op string, o *Object) error {
 func maySend(c *Cloud, op string, o *Object) error {
 	destination := o.Text("destinationConfig.onFailure.destination")
 	for _, p := range c.all("aws:iam/rolePolicy:RolePolicy") {
-		if text := p.Text("policy"); op == "delete" || strings.Contains(text, "sqs:SendMessage") && strings.Contains(text, destination) {
+		if text := p.Text("policy"); op == "delete" || strings.Contains(text, "sqs:SendMessage") &&
+			strings.Contains(text, destination) {
 			return nil
 		}
 	}
@@ -112,7 +122,8 @@ func imageIsThere(c *Cloud, op string, o *Object) error {
 func mayPull(c *Cloud, op string, o *Object) error {
 	repository, _, _ := strings.Cut(strings.TrimPrefix(o.Text("imageUri"), registry+"/"), "@")
 	if op == "create" && c.where("aws:ecr/repositoryPolicy:RepositoryPolicy", "repository", repository) == nil {
-		return fmt.Errorf("AccessDeniedException: Lambda does not have permission to access the ECR image of %s", repository)
+		return fmt.Errorf("AccessDeniedException: Lambda does not have permission to access the ECR image of %s",
+			repository)
 	}
 	return nil
 }
@@ -143,7 +154,8 @@ func servedVersions(alias *Object) []string {
 // notProvisioned: an alias with started environments neither goes nor shares requests by weight.
 func notProvisioned(c *Cloud, op string, o *Object) error {
 	for _, provisioned := range c.all(provisionedType) {
-		if provisioned.Text("functionName") != o.Text("functionName") || provisioned.Text("qualifier") != o.Text("name") {
+		if provisioned.Text("functionName") != o.Text("functionName") ||
+			provisioned.Text("qualifier") != o.Text("name") {
 			continue
 		}
 		if op == "delete" {
@@ -180,7 +192,8 @@ func notWeighted(c *Cloud, op string, o *Object) error {
 // startedFor is the version that a configuration starts environments for.
 func (c *Cloud) startedFor(provisioned *Object) string {
 	qualifier := provisioned.Text("qualifier")
-	if alias := c.find(aliasType, arn("lambda", "function:"+provisioned.Text("functionName")+":"+qualifier)); alias != nil {
+	if alias := c.find(aliasType, arn("lambda", "function:"+provisioned.Text("functionName")+":"+
+		qualifier)); alias != nil {
 		return alias.Text("functionVersion")
 	}
 	return qualifier
@@ -190,7 +203,8 @@ func (c *Cloud) startedFor(provisioned *Object) string {
 // (https://docs.aws.amazon.com/lambda/latest/dg/provisioned-concurrency.html).
 func oncePerVersion(c *Cloud, op string, o *Object) error {
 	for _, other := range c.all(provisionedType) {
-		if op == "create" && other.Text("functionName") == o.Text("functionName") && c.startedFor(other) == c.startedFor(o) {
+		if op == "create" && other.Text("functionName") == o.Text("functionName") &&
+			c.startedFor(other) == c.startedFor(o) {
 			return fmt.Errorf("InvalidParameterValueException: version %s has a provisioned concurrency configuration already", c.startedFor(o))
 		}
 	}
@@ -204,7 +218,8 @@ func notProvisionedTwice(c *Cloud, op string, o *Object) error {
 		return nil
 	}
 	for _, other := range c.all(provisionedType) {
-		if other != mine && other.Text("functionName") == o.Text("functionName") && c.startedFor(other) == o.Text("functionVersion") {
+		if other != mine && other.Text("functionName") == o.Text("functionName") &&
+			c.startedFor(other) == o.Text("functionVersion") {
 			return fmt.Errorf("InvalidParameterValueException: alias %s cannot be moved to a version that has a provisioned concurrency configuration", o.ID)
 		}
 	}
@@ -246,7 +261,8 @@ func notMapped(c *Cloud, op string, o *Object) error {
 
 // logsAllowed: API Gateway refuses access logs until the account has a role for them.
 func logsAllowed(c *Cloud, op string, o *Object) error {
-	if op != "delete" && o.Text("accessLogSettings.destinationArn") != "" && len(c.all("aws:apigateway/account:Account")) == 0 {
+	if op != "delete" && o.Text("accessLogSettings.destinationArn") != "" &&
+		len(c.all("aws:apigateway/account:Account")) == 0 {
 		return fmt.Errorf("BadRequestException: CloudWatch Logs role ARN must be set in account settings to enable logging")
 	}
 	return nil

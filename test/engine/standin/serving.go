@@ -94,12 +94,14 @@ func (c *Cloud) invokes(stage, alias *Object, mode string) error {
 			return fmt.Errorf("version %s of the function is %s", name, v.state)
 		}
 		if v.mode != "" && v.mode != mode {
-			return fmt.Errorf("the deployed API takes answers %s, and version %s of the function gives them %s", mode, name, v.mode)
+			return fmt.Errorf("the deployed API takes answers %s, and version %s of the function gives them %s", mode,
+				name, v.mode)
 		}
 	}
 	source := arn("execute-api", stage.Text("restApi")+"/"+stage.Text("stageName")+"/*/*")
 	for _, p := range c.all(permissionType) {
-		if p.Text("function") == function.ID && p.Text("qualifier") == alias.Text("name") && p.Text("sourceArn") == source &&
+		if p.Text("function") == function.ID && p.Text("qualifier") == alias.Text("name") &&
+			p.Text("sourceArn") == source &&
 			p.Text("principal") == "apigateway.amazonaws.com" && p.Text("action") == "lambda:InvokeFunction" {
 			return nil
 		}

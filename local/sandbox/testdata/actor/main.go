@@ -169,7 +169,8 @@ func spawn(where string) {
 	if where == "telling" {
 		trap = "'echo child: got SIGTERM; exit'"
 	}
-	cmd := exec.Command("/bin/sh", "-c", "trap "+trap+" TERM; echo child pid $$; echo >&3; exec 3>&-; while :; do sleep 1000 & wait; done")
+	cmd := exec.Command("/bin/sh", "-c", "trap "+trap+
+		" TERM; echo child pid $$; echo >&3; exec 3>&-; while :; do sleep 1000 & wait; done")
 	ready, w, _ := os.Pipe()
 	cmd.Stdout, cmd.ExtraFiles = os.Stdout, []*os.File{w}
 	if where == "own" {
@@ -272,14 +273,16 @@ func register(eventTypes []string) {
 		eventTypes = []string{}
 	}
 	list, _ := json.Marshal(map[string][]string{"events": eventTypes})
-	answer, content := request("POST", "/2020-01-01/extension/register", map[string]string{"Lambda-Extension-Name": name}, string(list))
+	answer, content := request("POST", "/2020-01-01/extension/register",
+		map[string]string{"Lambda-Extension-Name": name}, string(list))
 	id = answer.Header.Get("Lambda-Extension-Identifier")
 	say("registered %d %s", answer.StatusCode, strings.TrimSpace(content))
 }
 
 // event asks for one event. With no event subscribed it never returns.
 func event() {
-	answer, content := request("GET", "/2020-01-01/extension/event/next", map[string]string{"Lambda-Extension-Identifier": id}, "")
+	answer, content := request("GET", "/2020-01-01/extension/event/next",
+		map[string]string{"Lambda-Extension-Identifier": id}, "")
 	say("event %d %s", answer.StatusCode, content)
 	switch {
 	case strings.Contains(content, "SHUTDOWN") && hangs:
@@ -307,7 +310,8 @@ func events(args []string) {
 	case len(args) > 0 && args[0] == "quietly": // in the background, and nothing is said of them
 		go func() {
 			for {
-				request("GET", "/2020-01-01/extension/event/next", map[string]string{"Lambda-Extension-Identifier": id}, "")
+				request("GET", "/2020-01-01/extension/event/next",
+					map[string]string{"Lambda-Extension-Identifier": id}, "")
 			}
 		}()
 	case len(args) > 0:
@@ -349,7 +353,8 @@ func serve() {
 func obey(answer *http.Response, content []byte, do, arg string, size int, gates []string) {
 	requestID := answer.Header.Get("Lambda-Runtime-Aws-Request-Id")
 	respond := func(body string) {
-		reply, text := request("POST", invocation(requestID, "response"), map[string]string{"Lambda-Runtime-Invocation-Id": answer.Header.Get("Lambda-Runtime-Invocation-Id")}, body)
+		reply, text := request("POST", invocation(requestID, "response"),
+			map[string]string{"Lambda-Runtime-Invocation-Id": answer.Header.Get("Lambda-Runtime-Invocation-Id")}, body)
 		if do != "" {
 			say("response -> %d %s", reply.StatusCode, strings.TrimSpace(text))
 		}
@@ -364,7 +369,8 @@ func obey(answer *http.Response, content []byte, do, arg string, size int, gates
 		list, _ := json.Marshal(answer.Header)
 		respond(string(list))
 	case "error":
-		request("POST", invocation(requestID, "error"), map[string]string{"Lambda-Runtime-Function-Error-Type": "Function.Broken"}, arg)
+		request("POST", invocation(requestID, "error"),
+			map[string]string{"Lambda-Runtime-Function-Error-Type": "Function.Broken"}, arg)
 	case "step", "stepAndRespond":
 		words := strings.Fields(arg)
 		play(words[0], words[1:])
@@ -383,11 +389,13 @@ func obey(answer *http.Response, content []byte, do, arg string, size int, gates
 		say("foreign -> %d %s", reply.StatusCode, strings.TrimSpace(text))
 		respond("own")
 	case "staleRun":
-		reply, text := request("POST", invocation(requestID, "response"), map[string]string{"Lambda-Runtime-Invocation-Id": "x"}, "x")
+		reply, text := request("POST", invocation(requestID, "response"),
+			map[string]string{"Lambda-Runtime-Invocation-Id": "x"}, "x")
 		say("stale -> %d %s", reply.StatusCode, strings.TrimSpace(text))
 		respond("own")
 	case "mode":
-		reply, text := request("POST", invocation(requestID, "response"), map[string]string{"Lambda-Runtime-Function-Response-Mode": arg}, "x")
+		reply, text := request("POST", invocation(requestID, "response"),
+			map[string]string{"Lambda-Runtime-Function-Response-Mode": arg}, "x")
 		say("mode -> %d %s", reply.StatusCode, strings.TrimSpace(text))
 		respond("own")
 	case "twice":
@@ -420,7 +428,8 @@ func raw(requestID, rest string) {
 func stream(requestID string, gates []string, how string) {
 	c, _ := net.Dial("tcp", api)
 	defer c.Close()
-	fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: application/vnd.awslambda.http-integration-response\r\n", invocation(requestID, "response"))
+	fmt.Fprintf(c,
+		"POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: application/vnd.awslambda.http-integration-response\r\n", invocation(requestID, "response"))
 	if !strings.Contains(how, "plain") {
 		io.WriteString(c, "Lambda-Runtime-Function-Response-Mode: streaming\r\n")
 	}
@@ -432,7 +441,8 @@ func stream(requestID string, gates []string, how string) {
 	io.WriteString(c, "0\r\n")
 	if strings.Contains(how, "fail") {
 		document := base64.StdEncoding.EncodeToString([]byte(`{"errorMessage":"late"}`))
-		fmt.Fprintf(c, "Lambda-Runtime-Function-Error-Type: Function.Late\r\nLambda-Runtime-Function-Error-Body: %s\r\n", document)
+		fmt.Fprintf(c,
+			"Lambda-Runtime-Function-Error-Type: Function.Late\r\nLambda-Runtime-Function-Error-Body: %s\r\n", document)
 	}
 	io.WriteString(c, "\r\n")
 	answer, _ := bufio.NewReader(c).ReadString('\n')
@@ -444,7 +454,8 @@ func front() {
 	for {
 		answer, content := next()
 		requestID := answer.Header.Get("Lambda-Runtime-Aws-Request-Id")
-		reply, err := http.Get("http://127.0.0.1:" + os.Getenv("AWS_LWA_PORT") + "/?gate=" + string(bytes.Trim(content, `"`)))
+		reply, err := http.Get("http://127.0.0.1:" + os.Getenv("AWS_LWA_PORT") + "/?gate=" +
+			string(bytes.Trim(content, `"`)))
 		if err != nil {
 			request("POST", invocation(requestID, "error"), nil, err.Error())
 			continue
