@@ -13,9 +13,9 @@ app.config.from_prefixed_env()  # FLASK_SECRET_KEY and so on
 app.config.setdefault("UPLOAD_FOLDER", "/tmp/uploads")
 app.config["MAX_CONTENT_LENGTH"] = 4_500_000
 
-# One proxy stands in front and says who called, with which scheme and below which prefix. It does not say the
+# One proxy stands in front and says who called and with which scheme. It does not say the
 # host in a header of its own, so X-Forwarded-Host would be the client's word.
-app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=0, x_prefix=1)
+app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=0)
 
 
 def folder():
