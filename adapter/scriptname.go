@@ -36,10 +36,17 @@ func (w *worker) takeOver() {
 func (w *worker) provesScriptName(ready int) bool {
 	const field = "x-forwarded-prefix: " + probePrefix + "\r\nSCRIPT_NAME: " + probePrefix + "\r\n"
 	below := probePrefix + w.config.ReadinessPath
-	switch {
-	case w.ask(below, field) != ready:
+	told := w.ask(below, field)
+	if told == 0 {
 		return false
-	case w.ask(below, "") != ready:
+	}
+	if told != ready {
+		// The readiness check names no scheme: an app for HTTPS alone answers it with a redirect, and these not.
+		if ready = w.ask(w.config.ReadinessPath, ""); told != ready {
+			return false
+		}
+	}
+	if w.ask(below, "") != ready {
 		return true
 	}
 	return w.ask(w.config.ReadinessPath, field) == 500 && ready != 500

@@ -107,7 +107,8 @@ func restEvent(path, public string) string {
 		resource, parameters = "/", "null"
 	}
 	return `{"resource":"` + resource + `","path":"` + path +
-		`","httpMethod":"GET","headers":{"Host":"api.example.com","SCRIPT_NAME":"/evil","Script-Name":"/evil"},` +
+		`","httpMethod":"GET","headers":{"Host":"api.example.com","X-Forwarded-Proto":"https",` +
+		`"SCRIPT_NAME":"/evil","Script-Name":"/evil"},` +
 		`"pathParameters":` + parameters + `,"requestContext":{"resourcePath":"` + resource +
 		`","httpMethod":"GET","path":"` + public + `","stage":"v1"},"body":null,"isBase64Encoded":false}`
 }
@@ -134,6 +135,9 @@ func TestForwardedPrefixAuto(t *testing.T) {
 			variables: []string{"SITE_MIDDLEWARE=own"}, takes: true, aware: true},
 		"27.0.1, an app for all": {gunicorn: "27.0.1", worker: "sync",
 			variables: []string{"SITE_ANSWERS_EVERYTHING=1"}, takes: true},
+		"27.0.1, HTTPS alone": {gunicorn: "27.0.1", worker: "gthread",
+			variables: []string{"SITE_WANTS_HTTPS=1"}, takes: true},
+		"22.0.0, HTTPS alone":       {gunicorn: "22.0.0", worker: "sync", variables: []string{"SITE_WANTS_HTTPS=1"}},
 		"27.0.1, no readiness page": {gunicorn: "27.0.1", worker: "sync", ready: "/missing", takes: true},
 		"22.0.0, no readiness page": {gunicorn: "22.0.0", worker: "sync", ready: "/missing"},
 		"20.1.0, an app for all": {gunicorn: "20.1.0", worker: "sync",

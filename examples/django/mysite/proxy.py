@@ -5,10 +5,9 @@ from whitenoise.storage import CompressedManifestStaticFilesStorage
 
 
 def behind_proxy(app):
-    """WSGI middleware: the prefix that the proxy took off the path, and the client's address."""
+    """WSGI middleware: the client's address. The prefix comes from gunicorn, in SCRIPT_NAME."""
 
     def application(environ, start_response):
-        environ["SCRIPT_NAME"] = environ.get("HTTP_X_FORWARDED_PREFIX", "")
         # Each proxy adds the address it was called from at the end; what stands before it is the client's word.
         addresses = environ.get("HTTP_X_FORWARDED_FOR", environ["REMOTE_ADDR"])
         environ["REMOTE_ADDR"] = addresses.rpartition(",")[2].strip()

@@ -35,6 +35,14 @@ if os.environ.get("SITE_ANSWERS_EVERYTHING"):
         return jsonify(home=url_for("home"), login=url_for("login"), path=request.path, root=request.script_root)
 
 
+if os.environ.get("SITE_WANTS_HTTPS"):
+
+    @app.before_request
+    def secure():
+        if request.headers.get("X-Forwarded-Proto") != "https":
+            return redirect(request.url.replace("http:", "https:", 1), 301)
+
+
 if os.environ.get("SITE_MIDDLEWARE") == "ProxyFix":
     from werkzeug.middleware.proxy_fix import ProxyFix
 
