@@ -351,10 +351,8 @@ func (c *Conn) AppendNext(dst []byte) ([]byte, error) {
 		return append(dst, piece...), err
 	}
 	dst = slices.Grow(dst, int(c.remaining))
-	c.sock.midway = true
-	n, err := c.sock.Read(dst[len(dst) : len(dst)+int(c.remaining)])
+	n, err := c.read(dst[len(dst) : len(dst)+int(c.remaining)])
 	c.remaining -= int64(n)
-	c.received += int64(n)
 	c.finished = c.remaining == 0
 	if n > 0 {
 		err = nil

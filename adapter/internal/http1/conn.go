@@ -39,6 +39,7 @@ type Conn struct {
 	next        int
 	bodyStart   int // the response's head stays in in[:bodyStart] while its body is read
 	received    int64
+	lastPart    int // bytes of the last read
 	hasDeadline bool
 }
 
@@ -113,6 +114,19 @@ func (c *Conn) Received() int64 { return c.received }
 // Buffered is the number of bytes that were read from the socket but not used yet.
 func (c *Conn) Buffered() int { return len(c.in) - c.next }
 
+// smallPart is what a peer that waits for an acknowledgement may have sent last. More than that the system acknowledges
+// at once.
+const smallPart = 16 << 10
+
+// read reads into p, and keeps count of what has come since the last request.
+func (c *Conn) read(p []byte) (int, error) {
+	c.sock.midway = c.received > 0 && c.lastPart < smallPart
+	n, err := c.sock.Read(p)
+	c.lastPart = n
+	c.received += int64(n)
+	return n, err
+}
+
 // fill reads more bytes behind those in the buffer. The buffer grows up to limit bytes.
 func (c *Conn) fill(size, limit int) error {
 	if len(c.in) == cap(c.in) || cap(c.in) < size {
@@ -124,10 +138,8 @@ func (c *Conn) fill(size, limit int) error {
 		copy(in, c.in)
 		c.in = in
 	}
-	c.sock.midway = c.received > 0
-	n, err := c.sock.Read(c.in[len(c.in):cap(c.in)])
+	n, err := c.read(c.in[len(c.in):cap(c.in)])
 	c.in = c.in[:len(c.in)+n]
-	c.received += int64(n)
 	if n > 0 {
 		return nil
 	}
