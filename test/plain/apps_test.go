@@ -67,7 +67,8 @@ func TestFlaskBlog(t *testing.T) {
 func TestDjangoPolls(t *testing.T) {
 	const password = "correct horse battery staple"
 	w := open(t, "django-polls")
-	run(t, "django-polls", "DJANGO_SUPERUSER_PASSWORD='"+password+"' python manage.py createsuperuser --noinput --username ada --email ada@example.com")
+	run(t, "django-polls", "DJANGO_SUPERUSER_PASSWORD='"+password+
+		"' python manage.py createsuperuser --noinput --username ada --email ada@example.com")
 	w.visit("/")
 	w.want("/polls/", "No polls yet.")
 	w.click(`a[href$="/admin/"]`)

@@ -1,6 +1,6 @@
-// Package plain walks the apps in examples/plain through a real browser. They know nothing of prefixes; the local cloud puts
-// them behind a stage as "make local" does, and the walk tells what stays below it. The tests run when they are asked for
-// (make test-plain), because they install packages and need Chromium.
+// Package plain walks the apps in examples/plain through a real browser. They know nothing of prefixes; the local cloud
+// puts them behind a stage as "make local" does, and the walk tells what stays below it. The tests run when they are
+// asked for (make test-plain), because they install packages and need Chromium.
 package plain
 
 import (

@@ -95,7 +95,8 @@ func (w *walk) fill(fields map[string]string) {
 	w.t.Helper()
 	for name, text := range fields {
 		field := fmt.Sprintf("[name=%q]", name)
-		w.do(chromedp.WaitReady(field, chromedp.ByQuery), chromedp.Evaluate(fmt.Sprintf("document.querySelector(%q).value = ''", field), nil),
+		w.do(chromedp.WaitReady(field, chromedp.ByQuery),
+			chromedp.Evaluate(fmt.Sprintf("document.querySelector(%q).value = ''", field), nil),
 			chromedp.SendKeys(field, text, chromedp.ByQuery))
 	}
 }
@@ -120,7 +121,7 @@ const named = `(() => {
   const all = (selector, property) => [...document.querySelectorAll(selector)].map((e) => e[property]);
   return {
     link: all("a[href]", "href"),
-    form: [...document.forms].map((f) => f.getAttribute("action") ? new URL(f.getAttribute("action"), document.baseURI).href : location.href),
+    form: [...document.forms].map((f) => new URL(f.getAttribute("action") || location, document.baseURI).href),
     file: [...all("link[rel=stylesheet]", "href"), ...all("script[src]", "src"), ...all("img[src]", "src")],
   };
 })()`
