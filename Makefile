@@ -164,6 +164,7 @@ BENCH ?=
 .PHONY: bench
 bench: build $(APP_TESTS)/installed ## Measure the adapter beside the reference, and the local cloud (BENCH=-quick for a minute)
 	@go run ./test/bench $(BENCH)
+	@go run ./test/bench -floor $(filter -quick,$(BENCH))
 	@go run ./test/bench/cloud $(BIN)
 	@$(MAKE) --no-print-directory bench-container
 

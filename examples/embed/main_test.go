@@ -37,7 +37,8 @@ func (e *engine) Call(args pulumi.MockCallArgs) (resource.PropertyMap, error) {
 		resources := args.Args["statements"].ArrayValue()[0].ObjectValue()["resources"].ArrayValue()
 		return resource.PropertyMap{"json": resource.NewStringProperty("publish to " + resources[0].StringValue())}, nil
 	}
-	return resource.PropertyMap{"userName": resource.NewStringProperty("AWS"), "password": resource.NewStringProperty("x")}, nil
+	return resource.PropertyMap{"userName": resource.NewStringProperty("AWS"),
+		"password": resource.NewStringProperty("x")}, nil
 }
 
 // run is what the program registers in a stack.
@@ -48,7 +49,8 @@ func run(t *testing.T, stack string) *engine {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = pulumi.RunErr(program, pulumi.WithMocks("embed", stack, e), func(info *pulumi.RunInfo) { info.RootDirectory = root })
+	err = pulumi.RunErr(program, pulumi.WithMocks("embed", stack, e),
+		func(info *pulumi.RunInfo) { info.RootDirectory = root })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,14 +81,16 @@ func TestStacks(t *testing.T) {
 func TestProgram(t *testing.T) {
 	e := run(t, "test")
 	for _, name := range []string{"blog-test", "shop-test"} {
-		for _, token := range []string{"lambda-web:index:WebApp", "docker:index/image:Image", "aws:lambda/function:Function", "aws:apigateway/restApi:RestApi"} {
+		for _, token := range []string{"lambda-web:index:WebApp", "docker:index/image:Image",
+			"aws:lambda/function:Function", "aws:apigateway/restApi:RestApi"} {
 			if _, ok := e.inputs[token+" "+name]; !ok {
 				t.Errorf("there is no %s %s", token, name)
 			}
 		}
 	}
 	policy := e.inputs["aws:iam/rolePolicy:RolePolicy shop-orders"]
-	if got := fmt.Sprint(policy["role"].Mappable(), " ", policy["policy"].Mappable()); got != "shop-test-1a2b3c4 publish to arn:aws:service:eu-central-1:123456789012:orders" {
+	if got := fmt.Sprint(policy["role"].Mappable(), " ",
+		policy["policy"].Mappable()); got != "shop-test-1a2b3c4 publish to arn:aws:service:eu-central-1:123456789012:orders" {
 		t.Errorf("the shop's right is %q", got)
 	}
 	environment := e.inputs["aws:lambda/function:Function shop-test"]["environment"].ObjectValue()["variables"].ObjectValue()

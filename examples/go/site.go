@@ -36,7 +36,8 @@ func newSite(sessionKey string, uploads *os.Root) http.Handler {
 		slog.Warn("SESSION_KEY is not set: logins last as long as this process")
 		sessionKey = rand.Text()
 	}
-	s := &site{template.Must(template.ParseFS(files, "templates/*.html")), sessions.NewCookieStore([]byte(sessionKey)), uploads}
+	s := &site{template.Must(template.ParseFS(files, "templates/*.html")),
+		sessions.NewCookieStore([]byte(sessionKey)), uploads}
 	s.sessions.Options = &sessions.Options{Path: "/", MaxAge: 3600, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 
 	mux := http.NewServeMux()
@@ -203,7 +204,8 @@ func (s *site) page(w http.ResponseWriter, r *http.Request, name string, data an
 
 func (s *site) pageWith(w http.ResponseWriter, r *http.Request, status int, name string, data any) {
 	var b bytes.Buffer // a page that fails in the middle is not sent at all
-	if err := s.pages.ExecuteTemplate(&b, name+".html", map[string]any{"Base": prefixOf(r) + "/", "Data": data}); err != nil {
+	if err := s.pages.ExecuteTemplate(&b, name+".html", map[string]any{"Base": prefixOf(r) + "/",
+		"Data": data}); err != nil {
 		slog.Error("page", "name", name, "error", err)
 		http.Error(w, "Something went wrong here.", http.StatusInternalServerError)
 		return

@@ -105,6 +105,20 @@ func defaultAdapters(root string, install bool) ([]adapter, error) {
 	return append(adapters, adapter{name: "naive", path: naive}), err
 }
 
+// floorAdapters are the adapters given, or that of this repository, and the floor to which they are compared.
+func floorAdapters(root string, given []adapter) ([]adapter, error) {
+	folder := filepath.Join(root, ".lambda-web", "bench")
+	if len(given) == 0 {
+		ours, err := build(root, "./adapter", filepath.Join(folder, "lambda-web"))
+		if err != nil {
+			return nil, err
+		}
+		given = append(given, adapter{name: "lambda-web", path: ours})
+	}
+	floor, err := build(root, "./test/bench/floor", filepath.Join(folder, "floor"))
+	return append(given, adapter{name: "floor", path: floor, reference: true}), err
+}
+
 // build compiles an adapter as it is released.
 func build(root, pkg, folder string) (string, error) {
 	path := filepath.Join(folder, binaryName)

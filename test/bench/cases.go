@@ -22,6 +22,7 @@ type bench struct {
 	adapters []adapter
 	rounds   int
 	quick    bool
+	floor    bool
 	count    int // of invocations in a round, 0: the case's own
 	gunicorn string
 	appDir   string
@@ -46,8 +47,16 @@ const (
 // streamed are the settings of a streaming function.
 var streamed = []string{"AWS_LWA_INVOKE_MODE=response_stream"}
 
+// floorCase is a small exchange whose target is a ratio to the floor.
+func floorCase() benchCase {
+	nothing, small := payload{mediaType: "application/json"}, jsonBody(kb)
+	return exchangeCase("floor", "REST API, GET, 1 KB back, beside the floor", "rest", nothing, small, 1500,
+		floorLatency, 0)
+}
+
 // The targets, as ratios to the reference.
 const (
+	floorLatency = 1.6
 	smallLatency = 0.6
 	smallCPU     = 0.5
 	textLatency  = 0.3

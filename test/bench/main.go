@@ -34,6 +34,8 @@ func main() {
 	count := flag.Int("n", 0,
 		"invocations of each round, in place of the case's own number; a long round is what a profiler needs")
 	only := flag.String("cases", "", "regular expression for the names of the cases to run")
+	floor := flag.Bool("floor", false,
+		"measure the adapter beside what no adapter can be faster than, and nothing else")
 	list := flag.Bool("list", false, "list the cases and exit")
 	out := flag.String("out", "", "Markdown file for the report, besides standard output. If it has the lines "+
 		reportBegin+" and "+reportEnd+
@@ -42,7 +44,7 @@ func main() {
 	if *quick {
 		*rounds = 1
 	}
-	b := &bench{adapters: adapters, rounds: max(1, *rounds), quick: *quick, count: *count}
+	b := &bench{floor: *floor, adapters: adapters, rounds: max(1, *rounds), quick: *quick, count: *count}
 	if err := run(b, *list, *only, *out); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -54,6 +56,9 @@ func run(b *bench, list bool, only, out string) error {
 	if err != nil {
 		return err
 	}
+	if b.floor {
+		chosen = []benchCase{floorCase()}
+	}
 	if list {
 		for _, c := range chosen {
 			fmt.Printf("%-16s %s\n", c.name, c.heading)
@@ -64,10 +69,14 @@ func run(b *bench, list bool, only, out string) error {
 	if err != nil {
 		return err
 	}
-	if len(b.adapters) == 0 {
-		if b.adapters, err = defaultAdapters(root, !b.quick); err != nil {
-			return err
-		}
+	switch {
+	case b.floor:
+		b.adapters, err = floorAdapters(root, b.adapters)
+	case len(b.adapters) == 0:
+		b.adapters, err = defaultAdapters(root, !b.quick)
+	}
+	if err != nil {
+		return err
 	}
 	if err := named(b.adapters, filepath.Join(root, ".lambda-web", "bench")); err != nil {
 		return err

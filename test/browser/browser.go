@@ -28,8 +28,10 @@ func Open(ctx context.Context) (context.Context, func(), error) {
 	options := append(chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.UserDataDir(profile), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.NoFirstRun,
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true),
-		chromedp.Flag("disable-sync", true), chromedp.Flag("ignore-certificate-errors", true), chromedp.Flag("proxy-server", "direct://"),
-		chromedp.Flag("host-resolver-rules", "MAP "+OtherSite+" 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"),
+		chromedp.Flag("disable-sync", true), chromedp.Flag("ignore-certificate-errors", true),
+		chromedp.Flag("proxy-server", "direct://"),
+		chromedp.Flag("host-resolver-rules", "MAP "+OtherSite+
+			" 127.0.0.1, MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"),
 		chromedp.Flag("force-color-profile", "srgb"), chromedp.Flag("hide-scrollbars", true),
 		chromedp.WSURLReadTimeout(Patience))
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
@@ -65,11 +67,13 @@ func Within(page context.Context, actions ...chromedp.Action) error {
 func Look(width, height int64, theme string) chromedp.Action {
 	return chromedp.Tasks{
 		chromedp.EmulateViewport(width, height, chromedp.EmulateScale(1)),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: theme}}),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme",
+			Value: theme}}),
 	}
 }
 
 // Until waits until a JavaScript expression is true. What is not there yet is no error.
 func Until(expression string) chromedp.Action {
-	return chromedp.Poll("(() => { try { return Boolean("+expression+") } catch { return false } })()", nil, chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(Patience))
+	return chromedp.Poll("(() => { try { return Boolean("+expression+") } catch { return false } })()", nil,
+		chromedp.WithPollingInterval(20*time.Millisecond), chromedp.WithPollingTimeout(Patience))
 }

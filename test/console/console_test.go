@@ -17,8 +17,8 @@ import (
 	"lambda-web/test/launch"
 )
 
-// The console of the built local cloud in a real browser. LAMBDA_WEB_TEST_BROWSER=1 runs these tests ("make test-console"):
-// they need Chromium.
+// The console of the built local cloud in a real browser. LAMBDA_WEB_TEST_BROWSER=1 runs these tests ("make
+// test-console"): they need Chromium.
 
 var (
 	bin  string          // folder of the built programs
@@ -80,7 +80,8 @@ func openShop(t *testing.T, args ...string) *shop {
 			t.Logf("the local cloud printed:\n%s", c.Log())
 		}
 	})
-	s.do(browser.Look(1280, 860, "light"), chromedp.Navigate(consoleOf(c)), browser.Until(`document.querySelector("#live").textContent === "live"`))
+	s.do(browser.Look(1280, 860, "light"), chromedp.Navigate(consoleOf(c)),
+		browser.Until(`document.querySelector("#live").textContent === "live"`))
 	return s
 }
 
@@ -134,7 +135,8 @@ func press(key string) chromedp.Action {
 // open shows the details of the newest invocation of a path.
 func (s *shop) open(path string) {
 	s.t.Helper()
-	s.do(browser.Until(row(path)), chromedp.Evaluate(row(path)+".click()", nil), browser.Until(opened+` && document.querySelector("#detail h2 .path").textContent.endsWith("`+path+`")`))
+	s.do(browser.Until(row(path)), chromedp.Evaluate(row(path)+".click()", nil), browser.Until(opened+
+		` && document.querySelector("#detail h2 .path").textContent.endsWith("`+path+`")`))
 }
 
 func TestListFilterAndDetails(t *testing.T) {
@@ -145,14 +147,16 @@ func TestListFilterAndDetails(t *testing.T) {
 	s.get("/api/crash")
 	// Either the adapter or the platform is the first to notice.
 	s.do(browser.Until(`/Runtime.ExitError|Function.AppBadResponse/.test(` + row("/api/crash") + `?.textContent)`))
-	if text := s.js(row("/api/hello?name=Ada") + ".textContent"); !strings.Contains(text, "200GET/v1/api/hello?name=Ada") || strings.Contains(text, "cold") {
+	if text := s.js(row("/api/hello?name=Ada") + ".textContent"); !strings.Contains(text,
+		"200GET/v1/api/hello?name=Ada") || strings.Contains(text, "cold") {
 		t.Errorf("the first row is %q", text)
 	}
 	if _, err := s.Await(0, browser.Patience, "Runtime.ExitError"); err != nil {
 		t.Fatal(err)
 	}
 	s.get("/cold") // the sandbox has to start again
-	s.do(browser.Until(row("/cold") + `?.querySelector(".cold").textContent.includes("cold") && ` + row("/cold") + `.querySelector(".status").textContent === "404"`))
+	s.do(browser.Until(row("/cold") + `?.querySelector(".cold").textContent.includes("cold") && ` + row("/cold") +
+		`.querySelector(".status").textContent === "404"`))
 	for _, c := range []struct {
 		name string
 		act  chromedp.Action
@@ -162,8 +166,10 @@ func TestListFilterAndDetails(t *testing.T) {
 		{"failed off", press("f"), "/v1/cold /v1/api/crash /v1/missing /v1/api/fail /v1/api/hello?name=Ada"},
 		{"4xx", click(`[data-status="4"]`), "/v1/cold /v1/missing"},
 		{"4xx and 2xx", click(`[data-status="2"]`), "/v1/cold /v1/missing /v1/api/hello?name=Ada"},
-		{"none", chromedp.Tasks{click(`[data-status="4"]`), click(`[data-status="2"]`), click(`[data-filter="cold"]`)}, "/v1/cold"},
-		{"a path", chromedp.Tasks{press("c"), click("#search"), chromedp.SendKeys("#search", "api fail", chromedp.ByQuery)}, "/v1/api/fail"},
+		{"none", chromedp.Tasks{click(`[data-status="4"]`), click(`[data-status="2"]`),
+			click(`[data-filter="cold"]`)}, "/v1/cold"},
+		{"a path", chromedp.Tasks{press("c"), click("#search"), chromedp.SendKeys("#search", "api fail",
+			chromedp.ByQuery)}, "/v1/api/fail"},
 	} {
 		s.do(c.act)
 		if got := s.js(shown); got != c.want {
@@ -175,7 +181,8 @@ func TestListFilterAndDetails(t *testing.T) {
 		browser.Until(shown+` === "/v1/api/hello?name=Ada"`))
 	s.open("/api/hello?name=Ada")
 	detail := s.js(`document.querySelector("#detail").innerText`)
-	for _, text := range []string{"greeting Ada", "REPORT RequestId", "Max Memory Used", "Trace ID", "Init Duration", "first byte"} {
+	for _, text := range []string{"greeting Ada", "REPORT RequestId", "Max Memory Used", "Trace ID", "Init Duration",
+		"first byte"} {
 		if !strings.Contains(detail, text) {
 			t.Errorf("the details lack %q:\n%s", text, detail)
 		}
@@ -184,7 +191,8 @@ func TestListFilterAndDetails(t *testing.T) {
 		t.Error("the details have the log of another invocation")
 	}
 	for key, text := range map[string]string{
-		"1": "GET /v1/api/hello?name=Ada HTTP/1.1", "2": `"requestContext"`, "3": "GET /api/hello?name=Ada HTTP/1.1", "4": "HTTP/1.1 200 OK", "5": `"statusCode": 200`, "6": "X-Amzn-Trace-Id",
+		"1": "GET /v1/api/hello?name=Ada HTTP/1.1", "2": `"requestContext"`, "3": "GET /api/hello?name=Ada HTTP/1.1",
+		"4": "HTTP/1.1 200 OK", "5": `"statusCode": 200`, "6": "X-Amzn-Trace-Id",
 	} {
 		s.do(press(key), browser.Until(fmt.Sprintf(`document.querySelector(".message").innerText.includes(%q)`, text)))
 	}
@@ -219,14 +227,16 @@ func TestBodies(t *testing.T) {
 	s.do(press("6"), browser.Until(`document.querySelector("#detail img.preview")?.naturalWidth === 8`))
 	s.do(chromedp.Evaluate(`[...document.querySelectorAll(".modes button")].find((b) => b.textContent === "hex").click()`, nil),
 		browser.Until(`document.querySelector("pre.hex").textContent.startsWith("000000  89 50 4e 47")`))
-	answer, err := http.Post(s.URL+"/api/orders", "application/json", strings.NewReader(`{"items":["`+strings.Repeat("tea ", 100_000)+`"]}`))
+	answer, err := http.Post(s.URL+"/api/orders", "application/json", strings.NewReader(`{"items":["`+
+		strings.Repeat("tea ", 100_000)+`"]}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	io.Copy(io.Discard, answer.Body)
 	answer.Body.Close()
 	s.open("/api/orders")
-	s.do(press("1"), browser.Until(`document.querySelector(".message .bar").innerText.includes("390.6 kB, the first 256.0 kB are kept")`))
+	s.do(press("1"),
+		browser.Until(`document.querySelector(".message .bar").innerText.includes("390.6 kB, the first 256.0 kB are kept")`))
 	if off := s.js(`[...document.querySelectorAll("#detail .actions button")].find((b) => b.textContent === "Replay").disabled`); off != "true" {
 		t.Error("a request whose body is clipped can be sent again as it was")
 	}
@@ -250,7 +260,8 @@ func TestRecordTheApp(t *testing.T) {
 		{"Record the app", "/api/hello?name=after", "Not recorded"},
 	} {
 		from := s.Printed()
-		s.do(click("#record"), browser.Until(fmt.Sprintf(`document.querySelector("#record").textContent === %q`, c.shows)))
+		s.do(click("#record"), browser.Until(fmt.Sprintf(`document.querySelector("#record").textContent === %q`,
+			c.shows)))
 		if _, err := s.Await(from, browser.Patience, "Restarted"); err != nil {
 			t.Fatal(err)
 		}
@@ -270,7 +281,8 @@ func TestSecretsAreHiddenUntilClicked(t *testing.T) {
 			t.Errorf("message %s shows the cookie", key)
 		}
 	}
-	s.do(press("1"), click(".masked"), browser.Until(`document.querySelector(".message").innerText.includes("`+secret+`")`))
+	s.do(press("1"), click(".masked"), browser.Until(`document.querySelector(".message").innerText.includes("`+secret+
+		`")`))
 	s.do(press("s"), browser.Until(`!document.documentElement.outerHTML.includes("`+secret+`")`))
 }
 
@@ -278,14 +290,18 @@ func TestReplayAsItWasAndEdited(t *testing.T) {
 	s := openShop(t)
 	s.get("/api/hello?name=Ada")
 	s.open("/api/hello?name=Ada")
-	s.do(press("r"), browser.Until(`document.querySelectorAll(".row").length === 2 && document.querySelector(".row .tag")?.textContent === "replay"`),
+	s.do(press("r"),
+		browser.Until(`document.querySelectorAll(".row").length === 2 && document.querySelector(".row .tag")?.textContent === "replay"`),
 		browser.Until(`document.querySelector("#detail").innerText.includes("replay of")`))
-	s.do(click(`#detail .actions button:nth-child(2)`), browser.Until(`document.querySelector("form.edit input[name=target]")`),
-		chromedp.SetValue(`form.edit input[name=target]`, "/v1/api/hello?name=Grace", chromedp.ByQuery), click("form.edit .primary"))
+	s.do(click(`#detail .actions button:nth-child(2)`),
+		browser.Until(`document.querySelector("form.edit input[name=target]")`),
+		chromedp.SetValue(`form.edit input[name=target]`, "/v1/api/hello?name=Grace", chromedp.ByQuery),
+		click("form.edit .primary"))
 	s.open("/api/hello?name=Grace")
 	s.do(press("6"), browser.Until(`document.querySelector(".message").innerText.includes("Hello, Grace!")`))
 	// The cookie that the page was not shown has gone out again.
-	s.do(press("s"), press("1"), browser.Until(`document.querySelector(".message").innerText.includes("7f9c2ba4e88f827d")`))
+	s.do(press("s"), press("1"),
+		browser.Until(`document.querySelector(".message").innerText.includes("7f9c2ba4e88f827d")`))
 }
 
 // TestStream: a stream is shown as it comes, and its end, too.
@@ -297,8 +313,10 @@ func TestStream(t *testing.T) {
 		defer close(ended)
 		http.Get(s.URL + "/api/progress?steps=6&pause=0.5")
 	}()
-	s.do(browser.Until(row("/api/progress?steps=6&pause=0.5")+`?.classList.contains("running")`), chromedp.Evaluate(row("/api/progress?steps=6&pause=0.5")+".click()", nil))
-	s.do(browser.Until(`document.querySelector("#detail h2")`), press("6"), browser.Until(`document.querySelector(".message").innerText.includes("step 2")`))
+	s.do(browser.Until(row("/api/progress?steps=6&pause=0.5")+`?.classList.contains("running")`),
+		chromedp.Evaluate(row("/api/progress?steps=6&pause=0.5")+".click()", nil))
+	s.do(browser.Until(`document.querySelector("#detail h2")`), press("6"),
+		browser.Until(`document.querySelector(".message").innerText.includes("step 2")`))
 	if !strings.Contains(s.js(row("/api/progress?steps=6&pause=0.5")+".className"), "running") {
 		t.Error("the stream was shown after its end only")
 	}
@@ -322,7 +340,8 @@ func TestReloadDuringAChange(t *testing.T) {
 		}
 	}
 	change("Version one", "Version two")
-	s.do(chromedp.Reload(), browser.Until(`document.querySelector("#live").textContent === "live"`), press("]"), press("]"),
+	s.do(chromedp.Reload(), browser.Until(`document.querySelector("#live").textContent === "live"`), press("]"),
+		press("]"),
 		browser.Until(`document.querySelectorAll("#deployments article").length === 2 && document.querySelector("#deployments article .changed").innerText.includes("app.py")`))
 	if body := s.get("/"); !strings.Contains(body, "Version two") {
 		t.Errorf("the app answers %q", body)
@@ -330,7 +349,8 @@ func TestReloadDuringAChange(t *testing.T) {
 	change("import base64", "import base64 as")
 	s.do(browser.Until(`document.querySelector("#deployments article.failed")?.innerText.includes("SyntaxError") || document.querySelector("#deployments article.failed")`))
 	s.do(press("["), browser.Until(`document.querySelectorAll("#sandboxes article.version").length >= 2`))
-	if text := s.js(`document.querySelector("#sandboxes").innerText`); !strings.Contains(text, "version 2") || !strings.Contains(text, "ended") {
+	if text := s.js(`document.querySelector("#sandboxes").innerText`); !strings.Contains(text, "version 2") ||
+		!strings.Contains(text, "ended") {
 		t.Errorf("the sandboxes are\n%s", text)
 	}
 }
@@ -361,5 +381,7 @@ func TestNarrow(t *testing.T) {
 	wide := `document.documentElement.scrollWidth <= innerWidth && [...document.querySelectorAll("header, nav, #filters, .row, #detail, #detail section, article")].every((e) => e.getBoundingClientRect().right <= innerWidth + 1)`
 	s.do(browser.Look(400, 860, "dark"), browser.Until(row("/api/fail")), browser.Until(wide))
 	s.open("/api/fail")
-	s.do(browser.Until(wide), press("\x1b"), press("]"), browser.Until(`document.querySelector("#sandboxes article")`), browser.Until(wide), press("]"), browser.Until(`document.querySelector("#deployments article")`), browser.Until(wide))
+	s.do(browser.Until(wide), press("\x1b"), press("]"),
+		browser.Until(`document.querySelector("#sandboxes article")`), browser.Until(wide), press("]"),
+		browser.Until(`document.querySelector("#deployments article")`), browser.Until(wide))
 }

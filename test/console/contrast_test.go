@@ -39,7 +39,8 @@ func TestContrast(t *testing.T) {
 	}
 	for _, theme := range []string{"light", "dark"} {
 		for _, v := range views {
-			s.do(browser.Look(1280, 860, theme), chromedp.Navigate("about:blank"), chromedp.Navigate(consoleOf(s.Cloud)),
+			s.do(browser.Look(1280, 860, theme), chromedp.Navigate("about:blank"),
+				chromedp.Navigate(consoleOf(s.Cloud)),
 				browser.Until(`document.querySelectorAll(".row").length > 5`), v.get(1280))
 			if found := s.js(faint); found != "" {
 				t.Errorf("%s%s: too faint:\n%s", theme, v.name, found)
@@ -72,6 +73,7 @@ func TestKeyboard(t *testing.T) {
 	if len(seen) < 10 {
 		t.Errorf("Tab reaches %s only", fmt.Sprint(seen))
 	}
-	s.do(press("\x1b"), browser.Until(`document.querySelector("#detail").hidden`), chromedp.KeyEvent("?"), browser.Until(`document.querySelector("#keys").open`),
+	s.do(press("\x1b"), browser.Until(`document.querySelector("#detail").hidden`), chromedp.KeyEvent("?"),
+		browser.Until(`document.querySelector("#keys").open`),
 		chromedp.KeyEvent("\x1b"), browser.Until(`!document.querySelector("#keys").open`))
 }

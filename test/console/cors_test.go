@@ -38,8 +38,10 @@ func TestCORS(t *testing.T) {
 		name, cors string
 		want       map[string]string // what a page gets, by its origin
 	}{
-		{"one origin", fmt.Sprintf(`{"origins":[%q],"credentials":true}`, named), map[string]string{named: "403 403", site.URL: "blocked blocked"}},
-		{"two origins", fmt.Sprintf(`{"origins":["https://www.example.com",%q],"credentials":true}`, named), map[string]string{named: "403 403", site.URL: "403 blocked"}},
+		{"one origin", fmt.Sprintf(`{"origins":[%q],"credentials":true}`, named), map[string]string{named: "403 403",
+			site.URL: "blocked blocked"}},
+		{"two origins", fmt.Sprintf(`{"origins":["https://www.example.com",%q],"credentials":true}`, named),
+			map[string]string{named: "403 403", site.URL: "403 blocked"}},
 		{"off", `{}`, map[string]string{named: "blocked blocked"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -28,7 +28,8 @@ type usage struct {
 }
 
 func (u usage) String() string {
-	return fmt.Sprintf("%.1f MB and %d nodes in the page, %.1f MB in the console", float64(u.heap)/1e6, u.nodes, float64(u.own)/1e6)
+	return fmt.Sprintf("%.1f MB and %d nodes in the page, %.1f MB in the console", float64(u.heap)/1e6, u.nodes,
+		float64(u.own)/1e6)
 }
 
 func measure(t *testing.T) usage {
@@ -58,7 +59,8 @@ func TestTenThousandInvocations(t *testing.T) {
 	c := console.New(console.Config{})
 	server := httptest.NewServer(c.Front(http.NotFoundHandler()))
 	t.Cleanup(server.CloseClientConnections)
-	if err := browser.Within(page, browser.Look(1280, 860, "light"), chromedp.Navigate(server.URL+"/@/"), browser.Until(`document.querySelector("#live").textContent === "live"`)); err != nil {
+	if err := browser.Within(page, browser.Look(1280, 860, "light"), chromedp.Navigate(server.URL+"/@/"),
+		browser.Until(`document.querySelector("#live").textContent === "live"`)); err != nil {
 		t.Fatal(err)
 	}
 	box := sandbox.Source{Function: "web", Version: "1", Sandbox: 1}
@@ -68,11 +70,14 @@ func TestTenThousandInvocations(t *testing.T) {
 			began := time.Now()
 			id := gateway.ID{RequestID: fmt.Sprintf("id-%d", n), GatewayID: fmt.Sprint(n)}
 			event := sandbox.BodyOf([]byte(fmt.Sprintf(`{"path":"/api/hello","n":%d}`, n)))
-			c.Gateway(gateway.Request{ID: id, Began: began, Invoked: began, Method: "GET", Target: fmt.Sprintf("/v1/api/hello?n=%d", n), Event: event})
+			c.Gateway(gateway.Request{ID: id, Began: began, Invoked: began, Method: "GET",
+				Target: fmt.Sprintf("/v1/api/hello?n=%d", n), Event: event})
 			c.Sandbox(sandbox.Start{Source: box, RequestID: id.RequestID, Arrived: began, Began: began, Event: event})
 			c.Sandbox(sandbox.Line{Source: box, RequestID: id.RequestID, Time: began, Text: "a line of the app"})
-			c.Sandbox(sandbox.Report{Source: box, RequestID: id.RequestID, Ended: began, Status: "success", Response: sandbox.BodyOf([]byte(`{"statusCode":200}`))})
-			c.Gateway(gateway.Response{ID: id, Ended: began.Add(time.Millisecond), Status: 200 + n%5*100/4, Body: sandbox.BodyOf([]byte("hello"))})
+			c.Sandbox(sandbox.Report{Source: box, RequestID: id.RequestID, Ended: began, Status: "success",
+				Response: sandbox.BodyOf([]byte(`{"statusCode":200}`))})
+			c.Gateway(gateway.Response{ID: id, Ended: began.Add(time.Millisecond), Status: 200 + n%5*100/4,
+				Body: sandbox.BodyOf([]byte("hello"))})
 			if n%100 == 99 { // the page has seen these before the next come
 				newest := fmt.Sprintf(`document.querySelector(".row .path").title === "/v1/api/hello?n=%d"`, n)
 				if err := browser.Within(page, browser.Until(newest)); err != nil {
@@ -81,7 +86,8 @@ func TestTenThousandInvocations(t *testing.T) {
 			}
 		}
 		var rows int
-		if err := browser.Within(page, chromedp.Evaluate(`document.querySelectorAll(".row").length`, &rows)); err != nil {
+		if err := browser.Within(page, chromedp.Evaluate(`document.querySelectorAll(".row").length`,
+			&rows)); err != nil {
 			t.Fatal(err)
 		}
 		if rows != 500 {

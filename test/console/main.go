@@ -1,5 +1,6 @@
-// Command console photographs the console of a running local cloud, for the docs: it starts the built local cloud with the
-// app in testdata/app, uses it a little, and writes one picture in light and one in dark, at 1280 and at 400 pixels.
+// Command console photographs the console of a running local cloud, for the docs: it starts the built local cloud
+// with the app in testdata/app, uses it a little, and writes one picture in light and one in dark, at 1280 and at 400
+// pixels.
 //
 //	console -bin FOLDER -out FOLDER [-all]
 //
@@ -37,7 +38,8 @@ func main() {
 
 // startCloud runs the built local cloud on a free port with the app of a folder.
 func startCloud(bin, app string, args ...string) (*launch.Cloud, error) {
-	command := exec.Command(filepath.Join(bin, "local"), append([]string{"-bin", bin, "-mode", "process", "-port", "0", "-app", app}, args...)...)
+	command := exec.Command(filepath.Join(bin, "local"), append([]string{"-bin", bin, "-mode", "process", "-port",
+		"0", "-app", app}, args...)...)
 	return launch.Start(command, 2*time.Minute, nil)
 }
 
@@ -96,9 +98,12 @@ func photograph(bin, out string, all bool) error {
 // visit uses the app as a person would.
 func visit(url string, c *launch.Cloud) error {
 	for _, ask := range []struct{ method, path, body string }{
-		{"GET", "/", ""}, {"GET", "/logo.png", ""}, {"GET", "/api/hello?name=Ada", ""}, {"POST", "/api/orders", `{"items":["tea","milk"]}`},
-		{"GET", "/api/fail", ""}, {"GET", "/api/crash", ""}, {"GET", "/api/hello?name=Alan", ""}, {"GET", "/missing", ""},
-		{"GET", "/api/progress?steps=4", ""}, {"POST", "/api/orders", `{"items":`}, {"GET", "/api/report", ""}, {"GET", "/api/hello?name=Grace", ""},
+		{"GET", "/", ""}, {"GET", "/logo.png", ""}, {"GET", "/api/hello?name=Ada", ""}, {"POST", "/api/orders",
+			`{"items":["tea","milk"]}`},
+		{"GET", "/api/fail", ""}, {"GET", "/api/crash", ""}, {"GET", "/api/hello?name=Alan", ""}, {"GET", "/missing",
+			""},
+		{"GET", "/api/progress?steps=4", ""}, {"POST", "/api/orders", `{"items":`}, {"GET", "/api/report", ""},
+		{"GET", "/api/hello?name=Grace", ""},
 	} {
 		request, err := http.NewRequest(ask.method, url+ask.path, strings.NewReader(ask.body))
 		if err != nil {
@@ -144,7 +149,9 @@ var views = []struct {
 	{"-sandboxes", func(int64) chromedp.Action { return viewOf("sandboxes", "#sandboxes article") }},
 	{"-deployments", func(int64) chromedp.Action { return viewOf("deployments", "#deployments article") }},
 	{"-edit", func(int64) chromedp.Action {
-		return chromedp.Tasks{detailsOf("/api/orders"), chromedp.Evaluate(`document.querySelector("#detail .actions button:nth-child(2)").click()`, nil), browser.Until(`document.querySelector("form.edit")`)}
+		return chromedp.Tasks{detailsOf("/api/orders"),
+			chromedp.Evaluate(`document.querySelector("#detail .actions button:nth-child(2)").click()`, nil),
+			browser.Until(`document.querySelector("form.edit")`)}
 	}},
 	{"-keys", func(int64) chromedp.Action { return chromedp.Evaluate(`document.querySelector("#help").click()`, nil) }},
 }
@@ -155,13 +162,17 @@ func detailsOf(path string) chromedp.Action {
 }
 
 func viewOf(name, shown string) chromedp.Action {
-	return chromedp.Tasks{chromedp.Evaluate(fmt.Sprintf(`document.querySelector('[data-view=%q]').click()`, name), nil), browser.Until(fmt.Sprintf("document.querySelector(%q)", shown))}
+	return chromedp.Tasks{chromedp.Evaluate(fmt.Sprintf(`document.querySelector('[data-view=%q]').click()`, name),
+		nil), browser.Until(fmt.Sprintf("document.querySelector(%q)", shown))}
 }
 
-func shoot(page context.Context, console, file string, width int64, theme string, get func(int64) chromedp.Action) error {
+func shoot(page context.Context, console, file string, width int64, theme string,
+	get func(int64) chromedp.Action) error {
 	var picture []byte
-	if err := browser.Within(page, browser.Look(width, 860, theme), chromedp.Navigate("about:blank"), chromedp.Navigate(console),
-		browser.Until(`document.querySelectorAll(".row").length > 5`), get(width), chromedp.CaptureScreenshot(&picture)); err != nil {
+	if err := browser.Within(page, browser.Look(width, 860, theme), chromedp.Navigate("about:blank"),
+		chromedp.Navigate(console),
+		browser.Until(`document.querySelectorAll(".row").length > 5`), get(width),
+		chromedp.CaptureScreenshot(&picture)); err != nil {
 		return err
 	}
 	return os.WriteFile(file, picture, 0o644)

@@ -156,7 +156,8 @@ func TestTheEnvironmentIsNotShown(t *testing.T) {
 	s.get("/api/hello")
 	s.do(browser.Until(row("/api/hello")))
 	id := s.js(row("/api/hello") + ".dataset.id")
-	for _, path := range []string{"api/invocations/" + id + "?secrets=1", "api/invocations/" + id + "/as/event?secrets=1", "api/feed"} {
+	for _, path := range []string{"api/invocations/" + id + "?secrets=1", "api/invocations/" + id +
+		"/as/event?secrets=1", "api/feed"} {
 		ctx, cancel := context.WithTimeout(t.Context(), browser.Patience)
 		request, _ := http.NewRequestWithContext(ctx, "GET", consoleOf(s.Cloud)+path, nil)
 		answer, err := http.DefaultClient.Do(request)
@@ -167,7 +168,8 @@ func TestTheEnvironmentIsNotShown(t *testing.T) {
 		for buffer := make([]byte, 64<<10); ; {
 			n, err := answer.Body.Read(buffer)
 			seen = append(seen, buffer[:n]...)
-			if err != nil || path == "api/feed" && strings.Contains(string(seen), "\n\ndata: ") && strings.Count(string(seen), "\n\n") > 2 {
+			if err != nil || path == "api/feed" && strings.Contains(string(seen), "\n\ndata: ") &&
+				strings.Count(string(seen), "\n\n") > 2 {
 				break
 			}
 		}

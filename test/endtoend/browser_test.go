@@ -141,11 +141,13 @@ func (b *browser) open(method, path string, body []byte, headers ...string) *htt
 func (p *page) want(status int, texts ...string) *page {
 	p.browser.t.Helper()
 	if p.status != status {
-		p.browser.t.Fatalf("%s %s: status %d, want %d: %.600s", p.request.Method, p.request.URL, p.status, status, p.body)
+		p.browser.t.Fatalf("%s %s: status %d, want %d: %.600s", p.request.Method, p.request.URL, p.status, status,
+			p.body)
 	}
 	for _, text := range texts {
 		if !bytes.Contains(p.body, []byte(text)) {
-			p.browser.t.Errorf("%s %s: the page does not say %q: %.2000s", p.request.Method, p.request.URL, text, p.body)
+			p.browser.t.Errorf("%s %s: the page does not say %q: %.2000s", p.request.Method, p.request.URL, text,
+				p.body)
 		}
 	}
 	return p
@@ -174,7 +176,8 @@ func (p *page) below(link string) string {
 		p.browser.t.Fatalf("%s: the link %q is no URL: %v", p.request.URL, link, err)
 	}
 	stage := p.browser.stage
-	if target.Scheme != stage.Scheme || target.Host != stage.Host || target.Path != stage.Path && !strings.HasPrefix(target.Path, stage.Path+"/") {
+	if target.Scheme != stage.Scheme || target.Host != stage.Host || target.Path != stage.Path &&
+		!strings.HasPrefix(target.Path, stage.Path+"/") {
 		p.browser.t.Fatalf("%s: the link %q leads to %s, which is not below %s", p.request.URL, link, target, stage)
 	}
 	return target.String()

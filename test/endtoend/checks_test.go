@@ -153,7 +153,8 @@ func needsNode(t *testing.T) {
 func needsPython(t *testing.T) {
 	t.Helper()
 	needs(t, "python3")
-	needsPackage(t, "Python package index", "python3", "-m", "pip", "download", "--quiet", "--no-deps", "--no-cache-dir",
+	needsPackage(t, "Python package index", "python3", "-m", "pip", "download", "--quiet", "--no-deps",
+		"--no-cache-dir",
 		"--disable-pip-version-check", "--retries", "1", "--timeout", "10", "itsdangerous==2.2.0")
 }
 
@@ -192,7 +193,8 @@ func (e expectations) checkLinks(t *testing.T, b *browser) {
 		t.Fatalf("the page %s has no links", e.page)
 	}
 	for _, link := range links {
-		if p := b.get(link); p.status >= 400 && p.status != http.StatusMethodNotAllowed { // a form's target may take POST only
+		if p := b.get(link); p.status >= 400 &&
+			p.status != http.StatusMethodNotAllowed { // a form's target may take POST only
 			t.Errorf("the link %s of %s has status %d", link, e.page, p.status)
 		}
 	}
@@ -269,7 +271,8 @@ func (e expectations) checkAbsolute(t *testing.T, b *browser) {
 
 // A client may send any header. What decides about the links that others get must come from the gateway.
 func (e expectations) checkForged(t *testing.T, b *browser) {
-	p := b.get(e.absolute, "X-Forwarded-Prefix", "/evil", "X-Forwarded-Host", "evil.example", "X-Forwarded-Proto", "http",
+	p := b.get(e.absolute, "X-Forwarded-Prefix", "/evil", "X-Forwarded-Host", "evil.example", "X-Forwarded-Proto",
+		"http",
 		"Forwarded", "host=evil.example;proto=http").want(200, b.stage.String()+e.absolute)
 	if bytes.Contains(p.body, []byte("evil")) {
 		t.Errorf("the app believed the client: %.600s", p.body)
@@ -319,7 +322,8 @@ func (e expectations) checkLogin(t *testing.T, b *browser) {
 		fields.Set(form.csrf, page.field(form.csrf))
 	}
 	answer := b.submit(form.path, fields)
-	if cookie := answer.header.Get("Set-Cookie"); !strings.Contains(strings.ToLower(cookie), "httponly") || !strings.Contains(strings.ToLower(cookie), "secure") {
+	if cookie := answer.header.Get("Set-Cookie"); !strings.Contains(strings.ToLower(cookie), "httponly") ||
+		!strings.Contains(strings.ToLower(cookie), "secure") {
 		t.Errorf("the login's cookie is %q", cookie)
 	}
 	answer.follow().want(200, form.welcome)

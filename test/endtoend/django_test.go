@@ -50,7 +50,8 @@ var polls = expectations{
 	unicode:  "/about/größe/日本",
 	absolute: "/about/me",
 	client:   "/about/me",
-	upload:   &uploadForm{path: "/files/", field: "file", download: "/files/", page: "/files/", csrf: "csrfmiddlewaretoken"},
+	upload: &uploadForm{path: "/files/", field: "file", download: "/files/", page: "/files/",
+		csrf: "csrfmiddlewaretoken"},
 }
 
 func checkVote(t *testing.T, b *browser) {
@@ -67,7 +68,8 @@ func checkVote(t *testing.T, b *browser) {
 func login(b *browser, password string) *page {
 	form := b.get("/admin/").follow().want(200, "Django administration")
 	return b.send("POST", form.request.URL.String(), []byte(url.Values{
-		"username": {"admin"}, "password": {password}, "next": {form.field("next")}, "csrfmiddlewaretoken": {form.field("csrfmiddlewaretoken")},
+		"username": {"admin"}, "password": {password}, "next": {form.field("next")},
+		"csrfmiddlewaretoken": {form.field("csrfmiddlewaretoken")},
 	}.Encode()), "Content-Type", "application/x-www-form-urlencoded")
 }
 
@@ -93,7 +95,8 @@ func checkAdmin(t *testing.T, b *browser) {
 	b.submit("/admin/polls/question/add/", url.Values{
 		"csrfmiddlewaretoken": {form.field("csrfmiddlewaretoken")},
 		"question_text":       {"Wie groß?"}, "pub_date_0": {"2026-01-02"}, "pub_date_1": {"03:04:05"},
-		"choice_set-TOTAL_FORMS": {"1"}, "choice_set-INITIAL_FORMS": {"0"}, "choice_set-0-choice_text": {"Sehr"}, "choice_set-0-votes": {"7"},
+		"choice_set-TOTAL_FORMS": {"1"}, "choice_set-INITIAL_FORMS": {"0"}, "choice_set-0-choice_text": {"Sehr"},
+		"choice_set-0-votes": {"7"},
 	}).follow().want(200, "Wie groß?", "was added successfully")
 	b.get("/").want(200, "Wie groß?")
 }

@@ -27,7 +27,8 @@ func TestFlaskFilesSchedule(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, b := start(t, Example{Name: "flask-files", Environment: map[string]string{"FLASK_UPLOAD_FOLDER": folder}})
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+b.stage.Host+b.stage.Path+"/tasks/tidy", nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+b.stage.Host+b.stage.Path+
+		"/tasks/tidy", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

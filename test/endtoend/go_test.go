@@ -24,5 +24,6 @@ var guestbook = expectations{
 	client:   "/me",
 	events:   "/clock",
 	upload:   &uploadForm{path: "/uploads", field: "file", download: "/uploads/"},
-	login:    &loginForm{path: "/login", fields: url.Values{"name": {"Zoë"}}, account: "/account", welcome: "Your account, Zoë"},
+	login: &loginForm{path: "/login", fields: url.Values{"name": {"Zoë"}}, account: "/account",
+		welcome: "Your account, Zoë"},
 }

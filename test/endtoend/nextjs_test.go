@@ -31,7 +31,8 @@ func TestNextJS(t *testing.T) {
 			t.Errorf("another site's form: status %d", p.status)
 		}
 		answer := b.act("/login", map[string]string{"name": "Zoë"})
-		if cookie := answer.header.Get("Set-Cookie"); !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "Secure") {
+		if cookie := answer.header.Get("Set-Cookie"); !strings.Contains(cookie, "HttpOnly") ||
+			!strings.Contains(cookie, "Secure") {
 			t.Errorf("the login's cookie is %q", cookie)
 		}
 		answer.follow().want(200, "Your account, Zoë")
@@ -67,5 +68,6 @@ func (b *browser) act(path string, fields map[string]string, headers ...string) 
 		form.WriteField(name, value)
 	}
 	form.Close()
-	return b.send("POST", path, body.Bytes(), append([]string{"Content-Type", form.FormDataContentType()}, headers...)...)
+	return b.send("POST", path, body.Bytes(), append([]string{"Content-Type", form.FormDataContentType()},
+		headers...)...)
 }
