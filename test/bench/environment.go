@@ -25,10 +25,11 @@ type workload struct {
 	gap     time.Duration
 }
 
+// parkTime is how long an adapter waits for its next invocation: long enough for its threads to fall asleep, as they
+// do in Lambda. How deep that sleep is, is what a small request costs; -pause changes it.
+var parkTime = 100 * time.Microsecond
+
 const (
-	// parkTime is how long an adapter waits for its next invocation: long enough for its threads to fall asleep, as
-	// they do in Lambda.
-	parkTime = 100 * time.Microsecond
 	// patience is how long nothing may happen before a run has failed.
 	patience = 20 * time.Second
 	// streamChunk is the size of the chunks of a streamed response.

@@ -33,6 +33,7 @@ func main() {
 	rounds := flag.Int("rounds", 9, "rounds of each case; at least 7 give a fair median")
 	count := flag.Int("n", 0,
 		"invocations of each round, in place of the case's own number; a long round is what a profiler needs")
+	flag.DurationVar(&parkTime, "pause", parkTime, "time between two invocations, 0 for back to back")
 	only := flag.String("cases", "", "regular expression for the names of the cases to run")
 	floor := flag.Bool("floor", false,
 		"measure the adapter beside what no adapter can be faster than, and nothing else")

@@ -43,8 +43,9 @@ func prepare(root string) []error {
 		return nil
 	}
 	c.makeFolders(root+Target, len(root)+1)
-	for line := range strings.Lines(string(list)) {
-		folder := strings.TrimSuffix(line, "\n")
+	for rest := string(list); rest != ""; {
+		var folder string
+		folder, rest, _ = strings.Cut(rest, "\n")
 		if !isFolder(folder) {
 			c.problems = append(c.problems, errors.New(List+" names "+folder+", which is not the path of a folder"))
 			continue
@@ -61,10 +62,13 @@ func isFolder(path string) bool {
 	if !strings.HasPrefix(path, "/") {
 		return false
 	}
-	for part := range strings.SplitSeq(path[1:], "/") {
+	for more := true; more; {
+		var part string
+		part, path, more = strings.Cut(path[1:], "/")
 		if part == "" || part == "." || part == ".." {
 			return false
 		}
+		path = "/" + path
 	}
 	return true
 }
