@@ -1,6 +1,7 @@
 package main
 
 import (
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,9 +14,18 @@ type way struct {
 	settings    map[string]string
 }
 
+// withoutSnapshots takes back what an example's own settings may say of SnapStart.
+var withoutSnapshots = map[string]string{"snapStart": "false", "snapStartBefore": "", "snapStartAfter": "",
+	"snapStartPrime": "[]"}
+
 // ways are those that make sense for an example, its own first.
 func ways(root, name string) []way {
 	all := []way{{name: "as it is"}}
+	settings, _ := os.ReadFile(filepath.Join(root, "examples", name, "Pulumi."+name+".yaml"))
+	snapshots := strings.Contains(string(settings), "snapStart: true")
+	if snapshots {
+		all = []way{{name: "from a snapshot"}, {name: "without", settings: withoutSnapshots}}
+	}
 	dockerfile, _ := os.ReadFile(filepath.Join(root, "examples", name, "Dockerfile"))
 	text := string(dockerfile)
 	if strings.Contains(text, "pip install") {
@@ -30,5 +40,12 @@ func ways(root, name string) []way {
 	if strings.Contains(text, "uvicorn") {
 		all = append(all, way{name: "4 workers", environment: map[string]string{"WEB_CONCURRENCY": "4"}})
 	}
-	return append(all, way{name: "provisioned concurrency", settings: map[string]string{"provisionedConcurrency": "1"}})
+	started := map[string]string{"provisionedConcurrency": "1"}
+	if snapshots {
+		for i := range all[2:] {
+			all[2+i].settings = withoutSnapshots
+		}
+		maps.Copy(started, withoutSnapshots)
+	}
+	return append(all, way{name: "provisioned concurrency", settings: started})
 }
