@@ -79,9 +79,7 @@ func readOptions(command string, args []string) (options, error) {
 	if command == "push" && o.image == "" {
 		mistakes = append(mistakes, "-image is missing; it must be a repository such as ghcr.io/OWNER/lambda-adapter")
 	}
-	for _, region := range strings.FieldsFunc(regions, func(r rune) bool { return r == ',' || r == ' ' }) {
-		o.regions = append(o.regions, region)
-	}
+	o.regions = strings.FieldsFunc(regions, func(r rune) bool { return r == ',' || r == ' ' })
 	if command == "layer" && len(o.regions) == 0 {
 		mistakes = append(mistakes, "-regions is missing; it must be regions such as eu-central-1,us-east-1")
 	}

@@ -78,24 +78,25 @@ func runFolder(ctx context.Context, r *Resource, d *Deployment, s Settings) (pre
 // AppEnvironment is where the app of a deployment runs as a process, for commands that belong to it: its folder, and
 // its environment as NAME=value. Its packages are installed.
 func AppEnvironment(ctx context.Context, d *Deployment, s Settings) (dir string, environ []string, err error) {
-	for _, function := range d.OfType("aws:lambda/function:Function") {
-		app, err := prepareImage(ctx, d, function, s)
-		if err != nil {
-			return "", nil, err
-		}
-		variables, err := s.Program.variables(function)
-		if err != nil {
-			return "", nil, err
-		}
-		env := maps.Clone(app.env)
-		maps.Copy(env, variables)
-		env["PATH"] = app.env["PATH"]
-		for name, value := range env {
-			environ = append(environ, name+"="+value)
-		}
-		return app.dir, environ, nil
+	functions := d.OfType("aws:lambda/function:Function")
+	if len(functions) == 0 {
+		return "", nil, errors.New("the program makes no function")
 	}
-	return "", nil, errors.New("the program makes no function")
+	app, err := prepareImage(ctx, d, functions[0], s)
+	if err != nil {
+		return "", nil, err
+	}
+	variables, err := s.Program.variables(functions[0])
+	if err != nil {
+		return "", nil, err
+	}
+	env := maps.Clone(app.env)
+	maps.Copy(env, variables)
+	env["PATH"] = app.env["PATH"]
+	for name, value := range env {
+		environ = append(environ, name+"="+value)
+	}
+	return app.dir, environ, nil
 }
 
 // imageName is the name and tag of an image without its registry.

@@ -59,7 +59,9 @@ func TestNothingOutsideIsChanged(t *testing.T) {
 					freePort(t)))
 				if err := c.Ready(patience); err == nil {
 					c.do("GET", "/empty", nil)
-					err = c.Stop()
+					if err := c.Stop(); err != nil {
+						t.Error(err)
+					}
 				} else if mode == "process" { // an image may fail to build
 					t.Error(err)
 				}

@@ -28,7 +28,6 @@ type account struct {
 	moved   func(a *account)                                // after a move
 	fail    func(a *account, operation string) (status int) // of a call, 0 for none
 	looked  []string                                        // dimensions that were asked for
-	scope   string                                          // of signatures, "lambda" or "monitoring", last seen
 }
 
 type metricValues struct{ invocations, errors, throttles, latency float64 }
