@@ -193,14 +193,14 @@ func TestRIE(t *testing.T) {
 // A mistake in the settings ends the initialisation with a reason of its own, rather than with the crash of an
 // extension.
 func TestRIEInvalidSettings(t *testing.T) {
-	e := startEmulator(t, "AWS_LWA_INVOKE_MODE=stream")
+	e := startEmulator(t, "AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=healthy")
 	if status, payload := e.invoke(HTTPEvent("GET", "/", "")); status != http.StatusBadGateway {
 		t.Errorf("status %d with %q", status, payload)
 	}
 	for _, parts := range [][]string{
 		{"/extension/init/error", "Extension.ConfigInvalid"},
 		{"First fatal error", "Extension.InitError"},
-		{"FATAL", "AWS_LWA_INVOKE_MODE", "stream", "response_stream"},
+		{"FATAL", "AWS_LWA_READINESS_CHECK_HEALTHY_STATUS", "healthy"},
 	} {
 		if _, err := e.process.Log().Await(patience, parts...); err != nil {
 			t.Error(err)
