@@ -118,11 +118,12 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// A file that cannot be made does not keep back the others.
-func TestOneFileFails(t *testing.T) {
-	root := image(t, map[string]string{List: "/a\n", Content + "/a/1": "x", Content + "/a/2": "y", Target + "/a/1/": ""})
+// Files that cannot be made keep back neither each other nor the rest, in whatever order the folder is read.
+func TestSomeFilesFail(t *testing.T) {
+	root := image(t, map[string]string{List: "/a\n", Content + "/a/1": "x", Content + "/a/2": "y", Content + "/a/3": "z",
+		Target + "/a/1/": "", Target + "/a/3/": ""})
 	problems := prepare(root)
-	if len(problems) != 1 || !slices.Contains(made(t, root), "/a/2=y 644") {
+	if len(problems) != 2 || !slices.Contains(made(t, root), "/a/2=y 644") {
 		t.Errorf("problems %v, made %q", problems, made(t, root))
 	}
 }
