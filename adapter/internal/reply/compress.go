@@ -2,9 +2,11 @@ package reply
 
 import (
 	"bytes"
+	"encoding/binary"
+	"hash/crc32"
 	"io"
 
-	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/flate"
 
 	"lambda-web/adapter/internal/http1"
 	"lambda-web/adapter/internal/lambdaapi"
@@ -15,18 +17,23 @@ const (
 	smallestCompressed = 32
 	// compressLimit bounds what is compressed: a client that unpacks more has no use for it.
 	compressLimit = 64 << 20
+	// gzipHead begins a gzip member of which nothing else is known (RFC 1952 section 2.3): its two
+	// magic bytes, deflate, no flags, no time, no hint about the level, an unknown system.
+	gzipHead = "\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 )
 
 // compressor makes the gzip form (RFC 1952) of a body while it comes, so that the plain one needs
-// no memory. It is made at the first reply that it compresses.
+// no memory. It is made at the first reply that it compresses. The few bytes around the deflated
+// data are written here: package gzip would link the standard library's compressor as well.
 type compressor struct {
-	writer *gzip.Writer
+	writer *flate.Writer
 	packed *[]byte
+	sum    uint32                   // CRC-32 of the body so far
 	first  [smallestCompressed]byte // the first bytes of the body
 	held   int                      // of them
 }
 
-// Write takes what the gzip writer has made.
+// Write takes what the writer has made.
 func (g *compressor) Write(p []byte) (int, error) {
 	*g.packed = append(*g.packed, p...)
 	return len(p), nil
@@ -58,7 +65,8 @@ func (e *Encoder) isCompressible(r *Response) bool {
 func (e *Encoder) readCompressed(r *Response) error {
 	g := &e.gzip
 	g.held, g.packed = 0, &e.raw
-	for size := 0; ; {
+	size := 0
+	for {
 		piece, err := r.Body.Next()
 		if err == io.EOF {
 			break
@@ -77,7 +85,7 @@ func (e *Encoder) readCompressed(r *Response) error {
 		e.raw = append(e.raw, g.first[:g.held]...)
 		return nil
 	}
-	_ = g.writer.Close() // Write takes everything
+	g.close(size)
 	e.remove("content-length")
 	e.remove("accept-ranges")
 	e.weakenETag()
@@ -96,13 +104,27 @@ func (g *compressor) write(piece []byte) {
 			return
 		}
 		if g.writer == nil {
-			g.writer, _ = gzip.NewWriterLevel(g, gzip.DefaultCompression) // the level is a valid one
+			g.writer, _ = flate.NewWriter(g, flate.DefaultCompression) // the level is a valid one
 		} else {
 			g.writer.Reset(g)
 		}
-		_, _ = g.writer.Write(g.first[:])
+		*g.packed = append(*g.packed, gzipHead...)
+		g.sum = 0
+		g.deflate(g.first[:])
 	}
-	_, _ = g.writer.Write(piece)
+	g.deflate(piece)
+}
+
+func (g *compressor) deflate(piece []byte) {
+	g.sum = crc32.Update(g.sum, crc32.IEEETable, piece)
+	_, _ = g.writer.Write(piece) // Write takes everything
+}
+
+// close ends the gzip form of a body of size bytes (RFC 1952 section 2.3.1).
+func (g *compressor) close(size int) {
+	_ = g.writer.Close()
+	*g.packed = binary.LittleEndian.AppendUint32(*g.packed, g.sum)
+	*g.packed = binary.LittleEndian.AppendUint32(*g.packed, uint32(size))
 }
 
 // weakenETag: a strong validator names the very bytes of the body, and they have become others (RFC

@@ -50,11 +50,14 @@ func readChoice(to *bool, value, off, on string) bool {
 }
 
 func readSeconds(to *time.Duration, value string) bool {
-	n, err := strconv.ParseFloat(value, 64)
-	if err != nil || !(n >= 0 && n <= 1e6) {
+	if strings.Trim(value, "+0123456789.") != "" {
+		return false // or else a number with units of its own, such as 1h5
+	}
+	d, err := time.ParseDuration(value + "s") // to parse a float would make the adapter larger by 8 KB
+	if err != nil || d > 1e6*time.Second {
 		return false
 	}
-	*to = time.Duration(n * float64(time.Second))
+	*to = d
 	return true
 }
 

@@ -1,12 +1,14 @@
 package webapp
 
 import (
-	"encoding/hex"
+	"encoding/binary"
 	"net/netip"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
+
+	"lambda-web/adapter/internal/files"
 )
 
 // listening returns the TCP addresses on which processes of this execution environment listen, from
@@ -24,7 +26,7 @@ func listening() []netip.AddrPort {
 // listeners returns the addresses that belong to the given sockets, and all addresses.
 func listeners(sockets map[string]bool) (own, all []netip.AddrPort) {
 	for _, table := range []string{"/proc/net/tcp", "/proc/net/tcp6"} {
-		text, err := os.ReadFile(table)
+		text, err := files.Read(table)
 		if err != nil {
 			continue
 		}
@@ -57,14 +59,17 @@ func environmentSockets() map[string]bool {
 	if environment == "" {
 		return nil
 	}
-	for _, folder := range namesIn("/proc") {
+	processes, _ := files.Names("/proc")
+	for _, folder := range processes {
 		process := "/proc/" + folder
 		if runtimeAPI(process) != environment || isExtension(process) {
 			continue
 		}
-		for _, descriptor := range namesIn(process + "/fd") {
-			target, _ := os.Readlink(process + "/fd/" + descriptor)
-			if inode, ok := strings.CutPrefix(target, "socket:["); ok {
+		descriptors, _ := files.Names(process + "/fd")
+		for _, descriptor := range descriptors {
+			var target [64]byte // a socket's name is shorter
+			n, _ := syscall.Readlink(process+"/fd/"+descriptor, target[:])
+			if inode, ok := strings.CutPrefix(string(target[:max(n, 0)]), "socket:["); ok {
 				inodes[strings.TrimSuffix(inode, "]")] = true
 			}
 		}
@@ -72,21 +77,9 @@ func environmentSockets() map[string]bool {
 	return inodes
 }
 
-// namesIn returns what is in a folder that can be read. It leaves the names in no order, as to sort them
-// would cost 8 KB of the binary.
-func namesIn(folder string) []string {
-	file, err := os.Open(folder)
-	if err != nil {
-		return nil
-	}
-	defer file.Close()
-	names, _ := file.Readdirnames(-1)
-	return names
-}
-
 // runtimeAPI is the address of the Runtime API that a process was started with.
 func runtimeAPI(process string) string {
-	environ, _ := os.ReadFile(process + "/environ")
+	environ, _ := files.Read(process + "/environ")
 	for entry := range strings.SplitSeq(string(environ), "\x00") {
 		if address, ok := strings.CutPrefix(entry, "AWS_LAMBDA_RUNTIME_API="); ok {
 			return address
@@ -97,7 +90,7 @@ func runtimeAPI(process string) string {
 
 // isExtension reports whether a process is an extension or was started as one, by an interpreter.
 func isExtension(process string) bool {
-	command, _ := os.ReadFile(process + "/cmdline")
+	command, _ := files.Read(process + "/cmdline")
 	for word := range strings.SplitSeq(string(command), "\x00") {
 		if strings.HasPrefix(word, "/opt/extensions/") {
 			return true
@@ -110,14 +103,16 @@ func isExtension(process string) bool {
 // little-endian on every machine that Lambda has, then the port.
 func parseProcAddress(text string) (netip.AddrPort, bool) {
 	host, port, _ := strings.Cut(text, ":")
-	raw, err := hex.DecodeString(host)
-	if err != nil || len(raw)%4 != 0 {
-		return netip.AddrPort{}, false
+	var raw [16]byte
+	n := 0
+	for ; len(host) >= 8 && n < len(raw); host, n = host[8:], n+4 {
+		group, err := strconv.ParseUint(host[:8], 16, 32)
+		if err != nil {
+			return netip.AddrPort{}, false
+		}
+		binary.LittleEndian.PutUint32(raw[n:], uint32(group))
 	}
-	for group := 0; group < len(raw); group += 4 {
-		slices.Reverse(raw[group : group+4])
-	}
-	ip, ok := netip.AddrFromSlice(raw)
+	ip, ok := netip.AddrFromSlice(raw[:n])
 	number, err := strconv.ParseUint(port, 16, 16)
-	return netip.AddrPortFrom(ip, uint16(number)), ok && err == nil
+	return netip.AddrPortFrom(ip, uint16(number)), ok && host == "" && err == nil
 }

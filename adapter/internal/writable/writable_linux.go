@@ -2,14 +2,15 @@
 // the place of each such folder, a link below /tmp, and what the folder held lies elsewhere in the image. Before the
 // app starts the content is copied to where the link leads: each environment has its own, and it is gone with it.
 //
-// The list and the content are laid into the image when it is built. Without a list there is nothing to do. System
-// calls are made directly: with package os the adapter would be 80 KB larger.
+// The list and the content are laid into the image when it is built. Without a list there is nothing to do.
 package writable
 
 import (
 	"errors"
 	"strings"
 	"syscall"
+
+	"lambda-web/adapter/internal/files"
 )
 
 const (
@@ -30,7 +31,7 @@ func Prepare() []error { return prepare("") }
 
 func prepare(root string) []error {
 	c := copier{buffer: make([]byte, 64<<10)}
-	list, err := c.read(root + List)
+	list, err := files.Read(root + List)
 	switch {
 	case err == syscall.ENOENT:
 		return nil
@@ -99,30 +100,12 @@ func (c *copier) makeFolders(path string, from int) {
 // copyBelow copies what is in a folder: folders, files and links, with the rights they have and the owner's right to
 // change them. A folder that is not there is an empty one.
 func (c *copier) copyBelow(from, to string) {
-	names, err := c.names(from)
+	names, err := files.Names(from)
 	if err != syscall.ENOENT {
 		c.note("read", from, err)
 	}
 	for _, name := range names {
 		c.copyEntry(from+"/"+name, to+"/"+name)
-	}
-}
-
-func (c *copier) names(folder string) (names []string, err error) {
-	fd, err := open(folder, syscall.O_RDONLY|syscall.O_DIRECTORY, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer syscall.Close(fd)
-	for {
-		n, err := syscall.ReadDirent(fd, c.buffer)
-		if err == syscall.EINTR {
-			continue
-		}
-		if n <= 0 || err != nil {
-			return names, err
-		}
-		_, _, names = syscall.ParseDirent(c.buffer[:n], -1, names)
 	}
 }
 
@@ -149,72 +132,27 @@ func (c *copier) copyEntry(from, to string) {
 }
 
 func (c *copier) copyFile(from, to string, rights uint32) {
-	source, err := open(from, syscall.O_RDONLY, 0)
+	source, err := files.Open(from, syscall.O_RDONLY, 0)
 	if err != nil {
 		c.note("read", from, err)
 		return
 	}
 	defer syscall.Close(source)
-	target, err := open(to, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC, rights)
+	target, err := files.Open(to, syscall.O_WRONLY|syscall.O_CREAT|syscall.O_TRUNC, rights)
 	if err != nil {
 		c.note("make", to, err)
 		return
 	}
 	defer syscall.Close(target)
 	for {
-		n, err := read(source, c.buffer)
+		n, err := files.ReadSome(source, c.buffer)
 		if n <= 0 || err != nil {
 			c.note("read", from, err)
 			return
 		}
-		if err := writeAll(target, c.buffer[:n]); err != nil {
+		if err := files.WriteAll(target, c.buffer[:n]); err != nil {
 			c.note("write", to, err)
 			return
 		}
 	}
-}
-
-// read is the content of a file.
-func (c *copier) read(path string) (content []byte, err error) {
-	fd, err := open(path, syscall.O_RDONLY, 0)
-	if err != nil {
-		return nil, err
-	}
-	defer syscall.Close(fd)
-	for {
-		n, err := read(fd, c.buffer)
-		if n <= 0 || err != nil {
-			return content, err
-		}
-		content = append(content, c.buffer[:n]...)
-	}
-}
-
-func open(path string, flags int, rights uint32) (fd int, err error) {
-	for {
-		fd, err = syscall.Open(path, flags|syscall.O_CLOEXEC, rights)
-		if err != syscall.EINTR {
-			return fd, err
-		}
-	}
-}
-
-func read(fd int, buffer []byte) (n int, err error) {
-	for {
-		n, err = syscall.Read(fd, buffer)
-		if err != syscall.EINTR {
-			return n, err
-		}
-	}
-}
-
-func writeAll(fd int, content []byte) error {
-	for len(content) > 0 {
-		n, err := syscall.Write(fd, content)
-		if err != nil && err != syscall.EINTR {
-			return err
-		}
-		content = content[max(n, 0):]
-	}
-	return nil
 }
