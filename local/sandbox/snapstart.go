@@ -102,8 +102,8 @@ func (sb *sandbox) restore() *failure {
 	sb.restoration.duration = time.Since(began)
 	f := sb.failure
 	sb.mu.Unlock()
+	sb.drainOutput() // what the restore's own steps said comes before the report of it
 	if f != nil {
-		sb.drainOutput()
 		sb.observeChange(Failed, f)
 		sb.shutdown(f.reason)
 	}
