@@ -15,6 +15,7 @@ type restAPI struct {
 	api       *apigateway.RestApi
 	stage     *apigateway.Stage
 	domainURL pulumi.StringOutput
+	siteURL   pulumi.StringOutput
 }
 
 func (b builder) api(fn *appFunction) (*restAPI, error) {
@@ -57,6 +58,9 @@ func (b builder) api(fn *appFunction) (*restAPI, error) {
 	made := &restAPI{api: api}
 	if made.stage, err = b.stage(api, deployment); err != nil {
 		return nil, err
+	}
+	if b.args.fronted() {
+		return made, nil // the domain is the distribution's
 	}
 	return made, b.domain(made)
 }

@@ -32,6 +32,12 @@ const (
 	ResponseStream = "response_stream"
 )
 
+// Values of Args.Front.
+const (
+	FrontNone       = "none"
+	FrontCloudFront = "cloudfront"
+)
+
 // Args is what can be chosen for a web app. The tags are the contract with the stack's
 // configuration: the key, the default of a field left empty, and what is allowed, either a range of
 // whole numbers or a list of words or numbers. Rules that involve more than one field are in rules.go. What
@@ -129,6 +135,13 @@ type Args struct {
 	DomainHostedZone    pulumi.StringInput `config:"domainHostedZoneId"`
 	DomainBasePath      string             `config:"domainBasePath"`
 	DisableExecuteAPI   bool               `config:"disableExecuteApiEndpoint"`
+
+	// The front.
+
+	Front               string             `config:"front" default:"none" allowed:"none|cloudfront"`
+	FrontSecretRotation int                `config:"frontSecretRotation" allowed:"0..1000000"` // one more is another secret
+	FrontPriceClass     string             `config:"frontPriceClass" default:"PriceClass_All" allowed:"PriceClass_100|PriceClass_200|PriceClass_All"`
+	FrontLogBucket      pulumi.StringInput `config:"frontLogBucket"` // name of an S3 bucket
 
 	// Operations.
 

@@ -38,13 +38,18 @@ func (b builder) domain(api *restAPI) error {
 	}
 	api.domainURL = pulumi.String(strings.TrimSuffix("https://"+b.args.DomainName+"/"+b.args.DomainBasePath,
 		"/")).ToStringOutput()
+	return b.records(domain.DomainName, domain.RegionalDomainName, domain.RegionalZoneId)
+}
+
+// records make the domain resolve to an endpoint of AWS, if there is a zone to make them in.
+func (b builder) records(domain, endpoint, endpointZone pulumi.StringInput) error {
 	if b.args.DomainHostedZone == nil {
 		return nil
 	}
 	for _, kind := range b.args.addresses().records {
 		err := b.aliasRecord(b.name+"-"+strings.ToLower(kind), aliasRecord{
-			zone: b.args.DomainHostedZone, name: domain.DomainName, kind: kind,
-			endpoint: domain.RegionalDomainName, endpointZone: domain.RegionalZoneId,
+			zone: b.args.DomainHostedZone, name: domain, kind: kind,
+			endpoint: endpoint, endpointZone: endpointZone,
 		})
 		if err != nil {
 			return fmt.Errorf("DNS record: %w", err)

@@ -148,6 +148,9 @@ func (b builder) environment() pulumi.StringMap {
 	for name, variable := range b.args.variables(b.port.number) {
 		variables[name] = pulumi.String(variable.value)
 	}
+	if b.front != nil {
+		variables[frontVariable] = b.front.digests
+	}
 	return variables
 }
 

@@ -131,3 +131,17 @@ func (b builder) randomHex(name, keeper string) (pulumi.StringOutput, error) {
 	}, &id, pulumi.Version(randomVersion), b.parent)
 	return id.Hex, err
 }
+
+// randomSecret are random bytes in hexadecimal digits, a secret in the state, that stay while the keeper does. The SDK's
+// own constructor names the same secret outputs.
+func (b builder) randomSecret(name string, bytes int, keeper string) (pulumi.StringOutput, error) {
+	var made struct {
+		pulumi.CustomResourceState
+		Hex pulumi.StringOutput `pulumi:"hex"`
+	}
+	err := b.ctx.RegisterResource("random:index/randomBytes:RandomBytes", name, pulumi.Map{
+		"length":  pulumi.Int(bytes),
+		"keepers": pulumi.StringMap{"rotation": pulumi.String(keeper)},
+	}, &made, pulumi.Version(randomVersion), b.parent, pulumi.AdditionalSecretOutputs([]string{"base64", "hex"}))
+	return made.Hex, err
+}

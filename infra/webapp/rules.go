@@ -77,6 +77,7 @@ func rules(name string, args Args, places places) mistakes {
 	checkCallers(args, &found)
 	checkCORS(args.CORS, &found)
 	checkDomain(args, &found)
+	checkFront(args, &found)
 	checkSchedules(args, &found)
 	checkOperations(args, &found)
 	return found
@@ -149,6 +150,8 @@ func checkEnvironment(args Args, found *mistakes) {
 	for _, key := range sortedKeys(args.Environment) {
 		setting, taken := own[key]
 		switch {
+		case key == frontVariable:
+			found.add("environment", "%s is set by lambda-web; use the setting front", key)
 		case taken:
 			found.add("environment", "%s is set by lambda-web; use the setting %s", key, setting.key)
 		case slices.Contains(reserved, key), strings.HasPrefix(key, reservedPrefix) && !slices.Contains(settable, key):
@@ -174,6 +177,9 @@ func checkEnvironmentSize(args Args, own map[string]variable, found *mistakes) {
 	}
 	for name, v := range own {
 		size += len(name) + len(v.value)
+	}
+	if args.fronted() {
+		size += len(frontVariable) + frontDigestsSize
 	}
 	if size > environmentSize {
 		found.add("environment",
@@ -341,7 +347,7 @@ func checkAPI(args Args, found *mistakes) {
 	if args.AccountLogRole && !args.AccessLog {
 		found.add("accountLogRole", "true is of no use without accessLog; set accessLog to true, or leave this out")
 	}
-	checkARN("webAclArn", "wafv2", "regional/webacl/", args.WebACL, found)
+	checkWebACL(args, found)
 }
 
 func checkCallers(args Args, found *mistakes) {
@@ -402,8 +408,11 @@ func checkDomain(args Args, found *mistakes) {
 		found.add("domainName", "%q is not a domain name; use one such as api.example.com", args.DomainName)
 	}
 	if args.DomainCertificate == nil {
-		found.add("domainCertificateArn",
-			"is not set; a domain needs the ARN of its ACM certificate in the API's region")
+		place := "the API's region"
+		if args.fronted() {
+			place = frontRegion + ", where CloudFront looks for it"
+		}
+		found.add("domainCertificateArn", "is not set; a domain needs the ARN of its ACM certificate in %s", place)
 	}
 	checkARN("domainCertificateArn", "acm", "certificate/", args.DomainCertificate, found)
 	if zone, known := args.DomainHostedZone.(pulumi.String); known && !zoneAllowed.MatchString(string(zone)) {
@@ -440,8 +449,12 @@ func checkPlace(s Settings, found *mistakes) {
 	}
 	checkImagePlace(s, found)
 	checkSnapStartRegion(s, found)
+	checkFrontRegion(s, found)
 	fields(reflect.ValueOf(s.Args), func(field reflect.StructField, value reflect.Value) {
 		arn, known := value.Interface().(pulumi.String)
+		if s.fronted() && slices.Contains(frontARNs, field.Tag.Get("config")) {
+			return
+		}
 		if there := cutARN(string(arn), arnRegion); known && there != "" && there != s.Region {
 			found.add(field.Tag.Get("config"),
 				"%q is in %s, and the web app goes to %s (aws:region); use one of that region", arn, there, s.Region)

@@ -66,9 +66,9 @@ func (b builder) throttling(api *apigateway.RestApi, stage *apigateway.Stage) er
 	return nil
 }
 
-// webACL puts AWS WAF in front of the stage.
+// webACL puts AWS WAF in front of the stage; with a distribution before that, it is the distribution's.
 func (b builder) webACL(stage *apigateway.Stage) error {
-	if b.args.WebACL == nil {
+	if b.args.WebACL == nil || b.args.fronted() {
 		return nil
 	}
 	if err := b.associateWebACL(b.name, stage.Arn, b.args.WebACL); err != nil {

@@ -18,6 +18,8 @@
 //	callers.go    who may call, as the API's resource policy
 //	stage.go      stage, throttling, access log, web ACL
 //	domain.go     domain of one's own
+//	front.go      CloudFront distribution in front of the stage
+//	frontsecret.go how the adapter knows the distribution
 //	operations.go alarms and dashboard
 //
 // The package buildcontext makes the folder the image is built from.
@@ -41,6 +43,7 @@ type WebApp struct {
 
 	URL           pulumi.StringOutput // the stage's invoke URL, or the domain's if that alone answers, without a slash at the end
 	DomainURL     pulumi.StringOutput // the URL on the domain of one's own; unset without one
+	SiteURL       pulumi.StringOutput // the distribution's URL, without a prefix; unset without a front
 	APIID         pulumi.StringOutput
 	Stage         pulumi.StringOutput
 	FunctionName  pulumi.StringOutput
@@ -114,6 +117,9 @@ func (w *WebApp) register(b builder, staged stagedImage) error {
 	if err != nil {
 		return fmt.Errorf("image of %s: %w", name, err)
 	}
+	if b.front, err = b.frontSecret(); err != nil {
+		return fmt.Errorf("secret of the front of %s: %w", name, err)
+	}
 	fn, err := b.function(image)
 	if err != nil {
 		return fmt.Errorf("function of %s: %w", name, err)
@@ -121,6 +127,9 @@ func (w *WebApp) register(b builder, staged stagedImage) error {
 	api, err := b.api(fn)
 	if err != nil {
 		return fmt.Errorf("REST API of %s: %w", name, err)
+	}
+	if err := b.site(fn, api); err != nil {
+		return fmt.Errorf("front of %s: %w", name, err)
 	}
 	alarms, err := b.operations(fn, api)
 	if err != nil {
@@ -134,6 +143,7 @@ func (w *WebApp) register(b builder, staged stagedImage) error {
 		w.URL = api.domainURL // the stage's own answers nobody
 	}
 	w.DomainURL = api.domainURL
+	w.SiteURL = api.siteURL
 	w.APIID = api.api.ID().ToStringOutput()
 	w.Stage = api.stage.StageName
 	w.FunctionName = fn.function.Name
@@ -148,7 +158,11 @@ func (w *WebApp) register(b builder, staged stagedImage) error {
 	w.Port = pulumi.String(b.port.String()).ToStringOutput()
 	w.RoleName = fn.role.Name
 	w.Region = arnField(fn.alias.Arn, arnRegion)
-	w.Curl = pulumi.All(w.URL, w.Region).ApplyT(func(v []any) string {
+	face := w.URL
+	if args.fronted() {
+		face = w.SiteURL
+	}
+	w.Curl = pulumi.All(face, w.Region).ApplyT(func(v []any) string {
 		return curl(args.Auth, v[0].(string), v[1].(string))
 	}).(pulumi.StringOutput)
 	return nil
@@ -183,6 +197,9 @@ func (w *WebApp) Outputs() pulumi.Map {
 	if w.DomainURL.OutputState != nil {
 		outputs["domainUrl"] = w.DomainURL
 	}
+	if w.SiteURL.OutputState != nil {
+		outputs["siteUrl"] = w.SiteURL
+	}
 	return outputs
 }
 
@@ -202,6 +219,7 @@ type builder struct {
 	args   Args
 	parent pulumi.ResourceOrInvokeOption
 	port   port
+	front  *frontSecret // nil without a front
 }
 
 // when is the option, or none. An option that says no would override what the component's own
