@@ -92,6 +92,7 @@ func (a *adapter) requestOptions() request.Options {
 		PrefixInPath:        c.PrefixInPath,
 		PassThroughPath:     c.PassThroughPath,
 		AuthorizationSource: c.AuthorizationSource,
+		FrontDigests:        c.FrontDigests,
 		RequestContext:      c.RequestContext,
 		LambdaContext:       c.LambdaContext,
 		CloseAfter:          c.IdleTimeout == 0,

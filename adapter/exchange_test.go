@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"io"
 	"net"
 	"runtime"
@@ -163,6 +164,11 @@ func (w *worker) serveNext(t testing.TB) {
 
 const helloAnswer = "HTTP/1.1 200 OK\r\nServer: gunicorn\r\nDate: Mon, 23 Nov 2026 01:28:16 GMT\r\nConnection: keep-alive\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n{\"message\":\"Hello, World!\"}"
 
+func withFront(s *settings.Settings) {
+	s.PrefixHeader, s.PrefixAuto = true, true
+	s.FrontDigests = [][sha256.Size]byte{sha256.Sum256([]byte("another")), sha256.Sum256([]byte("secret"))}
+}
+
 // Once everything is warm, an exchange with a small body allocates nothing.
 func TestExchangeAllocatesNothing(t *testing.T) {
 	kilobyte := strings.Repeat("0123456789abcdef", 64)
@@ -177,6 +183,11 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 			"\r\nLocation: /login\r\nSet-Cookie: a=1; Path=/a\r\n\r\n", 1),
 			func(s *settings.Settings) { s.PrefixHeader, s.PrefixAuto = true, true }},
 		{"REST, GET, prefix in the path", restEvent, helloAnswer, func(s *settings.Settings) { s.PrefixInPath = true }},
+		{"REST, GET, from the distribution in front", strings.ReplaceAll(strings.ReplaceAll(restEvent,
+			`"Accept":"application/json"`, `"Accept":"application/json","X-Lambda-Web-Front":"secret","X-Forwarded-Host":"shop.example.com"`),
+			`"Accept":["application/json"]`, `"Accept":["application/json"],"X-Lambda-Web-Front":["secret"],"X-Forwarded-Host":["shop.example.com"]`),
+			helloAnswer, withFront},
+		{"REST, GET, beside the distribution in front", restEvent, helloAnswer, withFront},
 		{"HTTP API, POST of 1 KB in base64",
 			`{"version":"2.0","rawPath":"/","headers":{"host":"h","cookie":"a=1"},"cookies":["a=1","b=2"],"requestContext":{"http":{"method":"POST"}},"body":"` + kilobyte + `","isBase64Encoded":true}`,
 			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nSet-Cookie: a=1\r\nVary: a\r\nVary: b\r\n\r\n400\r\n" +

@@ -9,7 +9,8 @@ const (
 	passes   rule = iota
 	oneHop        // it stays, being about one connection (RFC 9110 section 7.6.1)
 	reserved      // it stays: nobody but the adapter says this
-	prefix        // reserved where the adapter tells the app its prefix
+	prefix        // reserved where the adapter tells the app its prefix, or that it has none
+	front         // reserved where a distribution in front says it
 	gateway       // it passes in the gateway's spelling alone
 )
 
@@ -43,11 +44,24 @@ var fields = [...]struct {
 	// They decide about the links that others get. SCRIPT_NAME is gunicorn's.
 	{"x-forwarded-prefix", prefix, passes},
 	{"script-name", prefix, passes},
+	{FrontSecret, front, passes},
+	{"x-forwarded-host", front, passes},
+	{"forwarded", front, passes},
 	// Set by API Gateway, load balancers and CloudFront over whatever the client sent by that name.
 	{"x-forwarded-", gateway, passes},
 	{"x-amzn-", gateway, passes},
 	{"x-amz-", gateway, passes},
 	{"cloudfront-", gateway, passes},
+}
+
+// FrontSecret is the field by which a distribution in front of the API proves that a request comes
+// from it.
+const FrontSecret = "x-lambda-web-front"
+
+// Told is what the adapter tells the app itself, so that no client may.
+type Told struct {
+	Prefix bool // what stands before the app's path in the URL
+	Front  bool // what a distribution in front says: host, scheme, no prefix
 }
 
 // beginnings is how many of the rows, the last ones, have a beginning in the place of a name.
@@ -64,21 +78,40 @@ func init() {
 }
 
 // FromClient reports whether a client's field may reach the app. The name is in lower case.
-// tellsPrefix is true where the adapter tells the app its prefix.
-func FromClient(name []byte, tellsPrefix bool) bool {
+func FromClient(name []byte, told Told) bool {
 	if len(name) < len(byLength) {
 		for _, i := range byLength[len(name)] {
-			if beginsFolded(name, fields[i].name) {
-				return fields[i].fromClient == passes || fields[i].fromClient == prefix && !tellsPrefix
+			if !beginsFolded(name, fields[i].name) {
+				continue
 			}
+			switch fields[i].fromClient {
+			case passes:
+				return true
+			case prefix:
+				return !told.Prefix && !told.Front
+			case front:
+				return !told.Front && passesByBeginning(name)
+			}
+			return false
 		}
 	}
+	return passesByBeginning(name)
+}
+
+// passesByBeginning applies the rows that have a beginning.
+func passesByBeginning(name []byte) bool {
 	for i := len(fields) - beginnings; i < len(fields); i++ {
 		if beginsFolded(name, fields[i].name) {
 			return isHyphenated(name)
 		}
 	}
 	return true
+}
+
+// IsFrontSecret reports whether a server could take a field of this name for FrontSecret. The name
+// is in lower case.
+func IsFrontSecret(name []byte) bool {
+	return len(name) == len(FrontSecret) && beginsFolded(name, FrontSecret)
 }
 
 // FromApp reports whether a field of the app's may reach the client. The name is in lower case.

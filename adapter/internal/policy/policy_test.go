@@ -11,7 +11,7 @@ import (
 func TestFields(t *testing.T) {
 	rows := []struct {
 		name               string
-		client, any, off   bool // a client's passes: in this spelling, in any other, with no prefix told
+		client, any, off   bool // a client's passes: in this spelling, in any other, with nothing told
 		app                bool
 		alphanumericOthers string // a name like it that passes
 	}{
@@ -29,23 +29,26 @@ func TestFields(t *testing.T) {
 		{"x-lambda-web-schedule", false, false, false, true, "x-lambda-web-schedules"},
 		{"x-forwarded-prefix", false, false, true, true, "x-prefix"}, {"script-name", false, false, true, true,
 			"scriptname"},
+		{"x-lambda-web-front", false, false, true, true, "x-lambda-web-fronts"},
+		{"x-forwarded-host", false, false, true, true, "x-host"}, {"forwarded", false, false, true, true, "forwarde"},
 		{"x-forwarded-for", true, false, true, true, "xforwarded-for"}, {"x-forwarded-proto", true, false, true, true,
-			"forwarded"},
+			"xforwarded-proto"},
 		{"x-amzn-trace-id", true, false, true, true, "trace-id"}, {"x-amz-cf-id", true, false, true, true, "amz-cf-id"},
 		{"cloudfront-viewer-country", true, false, true, true, "cloudfront"},
 		{"content-type", true, true, true, true, "x"}, {"set-cookie", true, true, true, true, "a_b"},
 	}
+	everything := Told{Prefix: true, Front: true}
 	for _, row := range rows {
-		if got := FromClient([]byte(row.name), true); got != row.client {
+		if got := FromClient([]byte(row.name), everything); got != row.client {
 			t.Errorf("a client's %s passes: %v", row.name, got)
 		}
-		if got := FromClient([]byte(row.name), false); got != row.off {
-			t.Errorf("a client's %s passes with no prefix told: %v", row.name, got)
+		if got := FromClient([]byte(row.name), Told{}); got != row.off {
+			t.Errorf("a client's %s passes with nothing told: %v", row.name, got)
 		}
 		if got := FromApp([]byte(row.name)); got != row.app {
 			t.Errorf("the app's %s passes: %v", row.name, got)
 		}
-		if !FromClient([]byte(row.alphanumericOthers), true) || !FromApp([]byte(row.alphanumericOthers)) {
+		if !FromClient([]byte(row.alphanumericOthers), everything) || !FromApp([]byte(row.alphanumericOthers)) {
 			t.Errorf("%s does not pass", row.alphanumericOthers)
 		}
 		if !strings.Contains(row.name, "-") {
@@ -54,7 +57,7 @@ func TestFields(t *testing.T) {
 		for _, odd := range "_.!#$%&'*+^`|~" {
 			for _, spelling := range []string{strings.ReplaceAll(row.name, "-", string(odd)),
 				strings.Replace(row.name, "-", string(odd), 1)} {
-				if got := FromClient([]byte(spelling), true); got != row.any {
+				if got := FromClient([]byte(spelling), everything); got != row.any {
 					t.Errorf("a client's %s passes: %v", spelling, got)
 				}
 			}
@@ -70,6 +73,26 @@ func TestFields(t *testing.T) {
 		}
 		if !found {
 			t.Errorf("row %d, %s, is not tested", i, field.name)
+		}
+	}
+}
+
+// What one thing that is told takes from clients, and the other does not.
+func TestTold(t *testing.T) {
+	rows := []struct {
+		name                   string
+		nothing, prefix, front bool // passes with this told
+	}{
+		{"x-forwarded-prefix", true, false, false}, {"script_name", true, false, false},
+		{"x-forwarded-host", true, true, false}, {"x_forwarded_host", false, false, false}, {"x_forwarded-host", false, false, false},
+		{"forwarded", true, true, false}, {"x-lambda-web-front", true, true, false}, {"x_lambda.web-front", true, true, false},
+		{"x-forwarded-for", true, true, true}, {"x-original-host", true, true, true},
+	}
+	for _, row := range rows {
+		for told, want := range map[Told]bool{{}: row.nothing, {Prefix: true}: row.prefix, {Front: true}: row.front} {
+			if got := FromClient([]byte(row.name), told); got != want {
+				t.Errorf("a client's %s with %+v passes: %v", row.name, told, got)
+			}
 		}
 	}
 }

@@ -48,7 +48,7 @@ func (c *Composer) collectMap(headers rawjson.Value, known int) error {
 		if len(c.fields) == http1.MaxFields {
 			return badEvent("the event has more than 4096 header names")
 		}
-		c.fields = append(c.fields, field{name: name, value: m.Value, drop: !policy.FromClient(name, c.tellsPrefix())})
+		c.fields = append(c.fields, field{name: name, value: m.Value, drop: !policy.FromClient(name, c.told)})
 	}
 	return nil
 }
@@ -68,9 +68,9 @@ func (c *Composer) indexOf(name []byte, guess, known int) int {
 }
 
 // drop drops every field of this name: an event may hold a name twice, in two spellings.
-func (c *Composer) drop(name []byte) {
+func (c *Composer) drop(name string) {
 	for i := range c.fields {
-		if bytes.Equal(c.fields[i].name, name) {
+		if string(c.fields[i].name) == name {
 			c.fields[i].drop = true
 		}
 	}

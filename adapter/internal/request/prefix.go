@@ -85,9 +85,6 @@ func memberOf(object rawjson.Value, name []byte) rawjson.Value {
 	return nil
 }
 
-// tellsPrefix reports whether the app learns its prefix, in a header or in the path.
-func (c *Composer) tellsPrefix() bool { return c.options.PrefixHeader || c.options.PrefixInPath }
-
 // appendPrefix writes the headers, or nothing for an app at the root of its host.
 func (c *Composer) appendPrefix() {
 	if len(c.Prefix) == 0 || c.options.PrefixInPath {

@@ -12,7 +12,9 @@ import (
 	"lambda-web/adapter/internal/failure"
 	"lambda-web/adapter/internal/http1"
 	"lambda-web/adapter/internal/lambdaapi"
+	"lambda-web/adapter/internal/policy"
 	"lambda-web/adapter/internal/rawjson"
+	"lambda-web/adapter/internal/sha256"
 )
 
 const (
@@ -30,11 +32,12 @@ type Options struct {
 	PrefixHeader        bool   // tell the app in x-forwarded-prefix what stands before its path in the URL
 	PrefixInPath        bool   // give the app the path as it is in the URL
 	PassThroughPath     string
-	AuthorizationSource string // header, in lower case, that becomes authorization; or empty
-	RequestContext      bool   // send x-amzn-request-context
-	LambdaContext       bool   // send x-amzn-lambda-context
-	CloseAfter          bool   // ask the app to close the connection
-	FindGzip            bool   // look whether the client accepts gzip
+	AuthorizationSource string              // header, in lower case, that becomes authorization; or empty
+	FrontDigests        [][sha256.Size]byte // of the secrets of a distribution in front; none: there is no distribution
+	RequestContext      bool                // send x-amzn-request-context
+	LambdaContext       bool                // send x-amzn-lambda-context
+	CloseAfter          bool                // ask the app to close the connection
+	FindGzip            bool                // look whether the client accepts gzip
 	Function            Function
 }
 
@@ -77,6 +80,7 @@ type Composer struct {
 	ScriptName bool
 
 	options     Options
+	told        policy.Told
 	passThrough []byte
 	envConfig   []byte
 
@@ -85,12 +89,15 @@ type Composer struct {
 	text   []byte // one decoded text at a time
 	path   []byte
 	inside []byte // the path within a REST API
+
+	fromFront bool // the request comes from the distribution in front
 }
 
 // NewComposer returns a composer.
 func NewComposer(options Options) *Composer {
 	return &Composer{
 		options:     options,
+		told:        policy.Told{Prefix: options.PrefixHeader || options.PrefixInPath, Front: len(options.FrontDigests) > 0},
 		passThrough: EscapeTarget(options.PassThroughPath),
 		envConfig:   options.Function.appendTo(nil),
 	}
@@ -134,10 +141,14 @@ func (c *Composer) Compose(e *event.Event, inv *lambdaapi.Invocation) error {
 	if err := c.collectFields(e); err != nil {
 		return err
 	}
+	c.fromFront = c.told.Front && c.provesFront()
 	if err := c.appendLine(e); err != nil {
 		return err
 	}
 	c.appendHost(e)
+	if c.fromFront {
+		c.appendFront()
+	}
 	c.appendFields(e, inv)
 	c.appendPrefix()
 	c.appendOwn(e.Context, inv)
@@ -146,6 +157,10 @@ func (c *Composer) Compose(e *event.Event, inv *lambdaapi.Invocation) error {
 }
 
 func (c *Composer) composePassThrough(e *event.Event, inv *lambdaapi.Invocation) {
+	if c.told.Front {
+		c.hideSecret(e.Headers)
+		c.hideSecret(e.MultiHeaders)
+	}
 	target := c.passThrough
 	if e.Schedule != nil {
 		target = EscapeTarget(string(e.SchedulePath.AppendText(nil)))
@@ -218,7 +233,7 @@ func (c *Composer) appendLine(e *event.Event) error {
 func (c *Composer) appPath(e *event.Event) []byte {
 	c.path = e.Path.AppendText(c.path[:0])
 	path := withoutBase(c.path, c.options.BasePath)
-	if !c.tellsPrefix() {
+	if !c.told.Prefix || c.fromFront {
 		return path
 	}
 	path = c.withoutMapping(e, path)
@@ -235,8 +250,13 @@ func (c *Composer) appendHost(e *event.Event) {
 	c.Head = append(c.Head, "host: "...)
 	start := len(c.Head)
 	if i := c.find("host"); i >= 0 {
-		c.drop(c.fields[i].name) // a request has one Host (RFC 9112 section 3.2)
-		c.Head = appendFieldValue(c.Head, firstValue(c.fields[i].value))
+		c.drop("host") // a request has one Host (RFC 9112 section 3.2)
+		if !c.fromFront {
+			c.Head = appendFieldValue(c.Head, firstValue(c.fields[i].value))
+		}
+	}
+	if c.fromFront {
+		c.Head = append(c.Head, c.onlyValue("x-forwarded-host")...)
 	}
 	if len(c.Head) == start {
 		c.Head = appendFieldValue(c.Head, e.Domain)

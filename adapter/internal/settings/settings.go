@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"lambda-web/adapter/internal/logging"
+	"lambda-web/adapter/internal/sha256"
 )
 
 // Settings is what the environment asks of the adapter. Every value is valid.
@@ -25,9 +26,10 @@ type Settings struct {
 	BasePath            string // empty, or begins with a slash and ends with none
 	PrefixHeader        bool   // x-forwarded-prefix
 	PrefixInPath        bool
-	PrefixAuto          bool   // x-forwarded-prefix, SCRIPT_NAME for gunicorn, redirects kept below the prefix
-	PassThroughPath     string // begins with a slash
-	AuthorizationSource string // header name in lower case, or empty
+	PrefixAuto          bool                // x-forwarded-prefix, SCRIPT_NAME for gunicorn, redirects kept below the prefix
+	PassThroughPath     string              // begins with a slash
+	AuthorizationSource string              // header name in lower case, or empty
+	FrontDigests        [][sha256.Size]byte // of the secrets of a distribution in front, one or two; none: there is no distribution
 	RequestContext      bool
 	LambdaContext       bool
 

@@ -18,6 +18,9 @@ func read(environ ...string) (Settings, string, error) {
 	return s, strings.Join(warnings, "\n"), err
 }
 
+// digest has the form of a SHA-256 digest.
+const digest = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 func TestDefaults(t *testing.T) {
 	s, warnings, err := read()
 	if err != nil || warnings != "" {
@@ -92,6 +95,13 @@ func TestAccepted(t *testing.T) {
 			return !s.PrefixHeader &&
 				s.PrefixInPath
 		},
+		"AWS_LWA_FRONT_SECRET_SHA256=" + digest: func(s *Settings) bool {
+			return len(s.FrontDigests) == 1 && s.FrontDigests[0][0] == 0x01 && s.FrontDigests[0][31] == 0xef
+		},
+		"AWS_LWA_FRONT_SECRET_SHA256=" + digest + " , " + strings.Repeat("f", 64): func(s *Settings) bool {
+			return len(s.FrontDigests) == 2 && s.FrontDigests[1][0] == 0xff
+		},
+		"AWS_LWA_FRONT_SECRET_SHA256=": func(s *Settings) bool { return s.FrontDigests == nil },
 		"AWS_LWA_CONTEXT_HEADERS=Lambda": func(s *Settings) bool {
 			return s.LambdaContext &&
 				!s.RequestContext
@@ -120,7 +130,11 @@ func TestRefused(t *testing.T) {
 		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=NaN",
 		"AWS_LWA_ERROR_STATUS_CODES=599-500", "AWS_LWA_ERROR_STATUS_CODES=5xx",
 		"AWS_LWA_DEADLINE_MARGIN_MS=1.5", "AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS=x", "AWS_LWA_CONTEXT_HEADERS=some",
-		"AWS_LWA_FORWARDED_PREFIX=true",
+		"AWS_LWA_FORWARDED_PREFIX=true", "AWS_LWA_FRONT_SECRET_SHA256=secret",
+		"AWS_LWA_FRONT_SECRET_SHA256=" + digest[1:], "AWS_LWA_FRONT_SECRET_SHA256=" + digest + "0",
+		"AWS_LWA_FRONT_SECRET_SHA256=" + strings.ToUpper(digest), "AWS_LWA_FRONT_SECRET_SHA256=" + digest + ",",
+		"AWS_LWA_FRONT_SECRET_SHA256=" + digest + "," + digest + "," + digest,
+		"AWS_LWA_FRONT_SECRET_SHA256=" + digest[:63] + "g",
 		"AWS_LWA_LAMBDA_RUNTIME_API_PROXY=localhost", "AWS_LWA_LAMBDA_RUNTIME_API_PROXY=https://a:1",
 		"AWS_LWA_EXTENSION_REGISTER_BASE_MS=-1",
 		"AWS_LWA_SNAPSTART_AFTER_RESTORE_PATH=/\x7f", "AWS_LWA_READINESS_CHECK_MIN_UNHEALTHY_STATUS=100",

@@ -8,6 +8,7 @@ import (
 
 	"lambda-web/adapter/internal/http1"
 	"lambda-web/adapter/internal/logging"
+	"lambda-web/adapter/internal/sha256"
 )
 
 // The readers below return false if a value is not allowed. Values come without white space around
@@ -163,6 +164,34 @@ func readHeaderName(to *string, value string) bool {
 		return false
 	}
 	*to = string(name)
+	return true
+}
+
+// readDigests reads one or two SHA-256 digests in lower-case hex.
+func readDigests(to *[][sha256.Size]byte, value string) bool {
+	var digests [][sha256.Size]byte
+	for entry := range strings.SplitSeq(value, ",") {
+		var digest [sha256.Size]byte
+		if !readHex(digest[:], strings.TrimSpace(entry)) || len(digests) == 2 {
+			return false
+		}
+		digests = append(digests, digest)
+	}
+	*to = digests
+	return true
+}
+
+func readHex(to []byte, text string) bool {
+	if len(text) != 2*len(to) {
+		return false
+	}
+	for i := range text {
+		digit := strings.IndexByte("0123456789abcdef", text[i])
+		if digit < 0 {
+			return false
+		}
+		to[i/2] = to[i/2]<<4 | byte(digit)
+	}
 	return true
 }
 
