@@ -30,14 +30,19 @@ type watcher struct {
 // control write several files one after the other.
 const settle = 100 * time.Millisecond
 
+// programFolders have the sources of the Pulumi program: its own and those of the packages it imports.
+var programFolders = []string{"infra", "dockerfile", "secrets"}
+
 // watch starts to watch the app's folder and the sources under root.
 func watch(root, app string) (*watcher, error) {
 	notify, err := fsnotify.NewWatcher()
 	if err != nil {
 		return nil, fmt.Errorf("watch files: %w", err)
 	}
-	w := &watcher{root: root, notify: notify, folders: []string{app, filepath.Join(root, "adapter"),
-		filepath.Join(root, "infra")}}
+	w := &watcher{root: root, notify: notify, folders: []string{app, filepath.Join(root, "adapter")}}
+	for _, folder := range programFolders {
+		w.folders = append(w.folders, filepath.Join(root, folder))
+	}
 	for _, folder := range w.folders {
 		if err := w.add(folder); err != nil {
 			notify.Close()
@@ -210,7 +215,7 @@ func rebuild(ctx context.Context, o options, changed []string) error {
 			return err
 		}
 	}
-	if in("infra") {
+	if slices.ContainsFunc(programFolders, in) {
 		return build(ctx, o, "./infra")
 	}
 	return nil

@@ -16,7 +16,7 @@ func newWatcher(t *testing.T) (w *watcher, app string) {
 	t.Helper()
 	root := t.TempDir()
 	app = filepath.Join(root, "app")
-	for _, folder := range []string{"app/lib", "adapter", "infra"} {
+	for _, folder := range append([]string{"app/lib", "adapter"}, programFolders...) {
 		if err := os.MkdirAll(filepath.Join(root, folder), 0o755); err != nil {
 			t.Fatal(err)
 		}
@@ -57,7 +57,7 @@ func TestWatchOverflow(t *testing.T) {
 		t.Fatal(err)
 	}
 	go func() { w.notify.Errors <- fsnotify.ErrEventOverflow }()
-	if got := next(t, w); !slices.Equal(got, []string{"adapter/", "app/", "infra/"}) {
+	if got := next(t, w); !slices.Equal(got, []string{"adapter/", "app/", "dockerfile/", "infra/", "secrets/"}) {
 		t.Errorf("changed: %q", got)
 	}
 	write(t, filepath.Join(app, "lib", "a.py"))
