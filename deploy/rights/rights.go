@@ -86,6 +86,10 @@ var byType = map[string][]right{
 	"aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": {{sid: "Function",
 		actions: []string{"lambda:PutFunctionEventInvokeConfig", "lambda:UpdateFunctionEventInvokeConfig",
 			"lambda:DeleteFunctionEventInvokeConfig"}}},
+	// To run a command is to invoke the function that runs them, and no other.
+	"aws:lambda/invocation:Invocation": {{sid: "RunCommands",
+		resources: []string{"arn:${PARTITION}:lambda:${REGION}:${ACCOUNT}:function:" + names.Task("${GIVEN}")},
+		actions:   []string{"lambda:InvokeFunction"}}},
 	"aws:scheduler/schedule:Schedule": {{sid: "Schedules",
 		resources: []string{"arn:${PARTITION}:scheduler:${REGION}:${ACCOUNT}:schedule/default/" +
 			names.Generated("${NAME}")},

@@ -110,6 +110,12 @@ type Args struct {
 	Schedules       []Task `config:"schedules" shape:"a list of objects with name, path, either cron or rate and, if need be, timezone"`
 	ScheduleRetries int    `config:"scheduleRetries" default:"2" allowed:"0..2" unit:"times"`
 
+	// Commands.
+
+	Tasks          bool     `config:"tasks"`                                                     // one-off commands
+	TaskMemory     int      `config:"taskMemory" allowed:"0..10240" unit:"MB"`                   // 0 is Memory
+	ReleaseCommand []string `config:"releaseCommand" shape:"a list of words, the program first"` // on each new image
+
 	// Logs.
 
 	LogRetention   int                `config:"logRetention" default:"14" allowed:"1|3|5|7|14|30|60|90|120|150|180|365|400|545|731|1096|1827|2192|2557|2922|3288|3653" unit:"days"`

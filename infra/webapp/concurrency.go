@@ -19,11 +19,11 @@ import (
 
 // startedVersion keeps environments of the version that serves started, and returns what the alias has
 // to wait for.
-func (b builder) startedVersion(function *lambda.Function) ([]pulumi.Resource, error) {
+func (b builder) startedVersion(fn *appFunction) ([]pulumi.Resource, error) {
 	if b.args.ProvisionedConcurrency == 0 || b.args.autoscaled() {
 		return nil, nil
 	}
-	provisioned, err := b.provisioned(function, b.args.version(function))
+	provisioned, err := b.provisioned(fn.function, b.args.version(fn.function), pulumi.DependsOn(fn.task.released))
 	if err != nil {
 		return nil, err
 	}

@@ -28,6 +28,7 @@ const (
 	typeQueue        = "aws:sqs/queue:Queue"
 	typeSchedule     = "aws:scheduler/schedule:Schedule"
 	typeEventInvoke  = "aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig"
+	typeInvocation   = "aws:lambda/invocation:Invocation"
 	typeSubscription = "aws:sns/topicSubscription:TopicSubscription"
 
 	keyARN = "arn:aws:kms:eu-central-1:123456789012:key/x"
@@ -216,6 +217,11 @@ func TestFeatures(t *testing.T) {
 			inputs{typeAlarm + name + "-concurrency|threshold": 8.0}},
 		{"dashboard", map[string]string{"dashboard": "true"}, []string{"+" + typeDashboard + name}, nil,
 			inputs{typeDashboard + name + "|dashboardName": "lambda-web-dev"}},
+		{"commands", map[string]string{"tasks": "true"}, commandNames, nil,
+			inputs{typeFunction + name + "-task|memorySize": 512.0, typeLogs + name + "-task|retentionInDays": 14.0}},
+		{"a command before each release", map[string]string{"releaseCommand": `["migrate"]`},
+			append([]string{"+" + typeInvocation + name + "-release"}, commandNames...), nil,
+			inputs{typeInvocation + name + "-release|input": `{"command":["migrate"]}`}},
 		{"protection", map[string]string{"protect": "true"}, nil, nil, nil},
 		{"retained logs", map[string]string{"retainLogs": "true"}, nil, nil, nil},
 	}
@@ -247,6 +253,10 @@ func TestFeatures(t *testing.T) {
 var alarmNames = []string{"+" + typeAlarm + " lambda-web-dev-5xx", "+" + typeAlarm + " lambda-web-dev-concurrency",
 	"+" + typeAlarm + " lambda-web-dev-errors",
 	"+" + typeAlarm + " lambda-web-dev-latency", "+" + typeAlarm + " lambda-web-dev-throttles"}
+
+var commandNames = []string{"+" + typeLogs + " lambda-web-dev-task", "+" + typeRolePolicy +
+	" lambda-web-dev-task-logs", "+" + typeEventInvoke + " lambda-web-dev-task", "+" + typeFunction +
+	" lambda-web-dev-task"}
 
 func TestScalingIsNotSetBack(t *testing.T) {
 	tests := []struct {

@@ -2,6 +2,7 @@ package webapp
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
@@ -34,6 +35,7 @@ type appFunction struct {
 	role     *iam.Role
 	function *lambda.Function
 	alias    *lambda.Alias
+	task     *taskFunction
 
 	failedEvents pulumi.StringOutput // name of the queue; unset without schedules
 }
@@ -52,18 +54,16 @@ func (b builder) function(image *appImage) (*appFunction, error) {
 	if err != nil {
 		return nil, err
 	}
-	function, err := lambda.NewFunction(b.ctx, b.name, b.functionArgs(image, logs, role), b.parent,
-		pulumi.DependsOn(append(policies, image.ready...)), b.args.snapshotPatience())
-	if err != nil {
-		return nil, fmt.Errorf("function: %w", err)
+	fn := &appFunction{logs: logs, role: role}
+	if err := b.newVersion(fn, image, append(policies, image.ready...)); err != nil {
+		return nil, err
 	}
-	fn := &appFunction{logs: logs, role: role, function: function}
-	started, err := b.startedVersion(function)
+	started, err := b.startedVersion(fn)
 	if err != nil {
 		return nil, err
 	}
-	fn.alias, err = lambda.NewAlias(b.ctx, b.name+"-"+b.args.aliasName(), b.aliasArgs(function), b.parent,
-		pulumi.DependsOn(started))
+	fn.alias, err = lambda.NewAlias(b.ctx, b.name+"-"+b.args.aliasName(), b.aliasArgs(fn.function), b.parent,
+		pulumi.DependsOn(append(started, fn.task.released...)))
 	if err != nil {
 		return nil, fmt.Errorf("alias: %w", err)
 	}
@@ -71,6 +71,27 @@ func (b builder) function(image *appImage) (*appFunction, error) {
 		return nil, err
 	}
 	return fn, b.schedules(fn)
+}
+
+// newVersion makes the function and what its new version needs before it serves. A version does not start the app
+// before somebody invokes it, so it is made first, and no command runs for one that cannot be. With SnapStart it does,
+// and what the app knows by then is in the snapshot: so the release comes before.
+func (b builder) newVersion(fn *appFunction, image *appImage, ready []pulumi.Resource) (err error) {
+	if b.args.SnapStart {
+		if fn.task, err = b.commands(image, fn, ready); err != nil {
+			return err
+		}
+		ready = slices.Concat(ready, fn.task.released)
+	}
+	fn.function, err = lambda.NewFunction(b.ctx, b.name, b.functionArgs(image, fn.logs, fn.role), b.parent,
+		pulumi.DependsOn(ready), b.args.snapshotPatience())
+	if err != nil {
+		return fmt.Errorf("function: %w", err)
+	}
+	if !b.args.SnapStart {
+		fn.task, err = b.commands(image, fn, slices.Concat(ready, []pulumi.Resource{fn.function}))
+	}
+	return err
 }
 
 func (b builder) functionArgs(image *appImage, logs *cloudwatch.LogGroup, role *iam.Role) *lambda.FunctionArgs {

@@ -218,9 +218,10 @@ var everySetting = map[string]string{
 	"alarmEmail":     "a@example.com", "dashboard": "true", "provisionedConcurrency": "2",
 	"provisionedConcurrencyMax": "4",
 	"provisionedSchedule":       `[{"schedule":"rate(1 day)","min":1,"max":5}]`, "liveVersion": "3",
-	"invokeMode": "response_stream",
-	"schedules":  `[{"name":"nightly","cron":"0 3 * * ? *","timezone":"Europe/Berlin","path":"/tasks/nightly"},{"name":"often","rate":"5 minutes","path":"/tasks/often"}]`,
-	"timeout":    "300", "reservedConcurrency": "10", "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/b",
+	"invokeMode":     "response_stream",
+	"schedules":      `[{"name":"nightly","cron":"0 3 * * ? *","timezone":"Europe/Berlin","path":"/tasks/nightly"},{"name":"often","rate":"5 minutes","path":"/tasks/often"}]`,
+	"releaseCommand": `["migrate"]`, "taskMemory": "1024",
+	"timeout": "300", "reservedConcurrency": "10", "permissionsBoundaryArn": "arn:aws:iam::123456789012:policy/b",
 	"protect": "true", "retainLogs": "true",
 	"imageTagMutability": "IMMUTABLE",
 }

@@ -27,7 +27,20 @@ func (b builder) role(logs *cloudwatch.LogGroup) (*iam.Role, []pulumi.Resource, 
 	if err != nil {
 		return nil, nil, fmt.Errorf("role: %w", err)
 	}
-	write, err := iam.NewRolePolicy(b.ctx, b.name+"-logs", &iam.RolePolicyArgs{
+	write, err := b.writeLogs(b.name+"-logs", role, logs)
+	if err != nil {
+		return nil, nil, fmt.Errorf("log policy: %w", err)
+	}
+	more, err := b.rights(role, logs)
+	if err != nil {
+		return nil, nil, err
+	}
+	return role, append(more, write), nil
+}
+
+// writeLogs lets a role write a log group.
+func (b builder) writeLogs(name string, role *iam.Role, logs *cloudwatch.LogGroup) (*iam.RolePolicy, error) {
+	return iam.NewRolePolicy(b.ctx, name, &iam.RolePolicyArgs{
 		Role: role.Name,
 		Policy: logs.Arn.ApplyT(func(arn string) (string, error) {
 			return document(statement{
@@ -37,14 +50,6 @@ func (b builder) role(logs *cloudwatch.LogGroup) (*iam.Role, []pulumi.Resource, 
 			})
 		}).(pulumi.StringOutput),
 	}, b.parent)
-	if err != nil {
-		return nil, nil, fmt.Errorf("log policy: %w", err)
-	}
-	more, err := b.rights(role, logs)
-	if err != nil {
-		return nil, nil, err
-	}
-	return role, append(more, write), nil
 }
 
 // rights are what the function may do beyond writing its log, each policy named after the setting

@@ -79,6 +79,7 @@ func rules(name string, args Args, places places) mistakes {
 	checkDomain(args, &found)
 	checkFront(args, &found)
 	checkSchedules(args, &found)
+	checkCommands(args, &found)
 	checkOperations(args, &found)
 	return found
 }
@@ -146,7 +147,12 @@ func checkApp(args Args, found *mistakes) {
 // for one value would contradict each other some day.
 func checkEnvironment(args Args, found *mistakes) {
 	own := args.variables(usualPort)
+	task := variable{"tasks", "true"}
+	if args.runsCommands() {
+		own[taskVariable] = task
+	}
 	checkEnvironmentSize(args, own, found)
+	own[taskVariable] = task
 	for _, key := range sortedKeys(args.Environment) {
 		setting, taken := own[key]
 		switch {
@@ -164,6 +170,9 @@ func checkEnvironment(args Args, found *mistakes) {
 		}
 	}
 }
+
+// lowestMemory of a function, in MB: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+const lowestMemory = 128
 
 // environmentSize: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const environmentSize = 4096

@@ -107,6 +107,14 @@ func TestMistakes(t *testing.T) {
 			`"Berlin time" is not a time zone`},
 		{"schedules", `[{"name":"a","rate":"5 minutes","path":"t"}]`, `"t" is not a path of the app`},
 		{"scheduleRetries", "3", "use a whole number from 0 to 2 (times)"},
+		{"releaseCommand", "python manage.py migrate", "is not a list of words, the program first"},
+		{"releaseCommand", `["python manage.py migrate"]`, "use a list such as [python, manage.py, migrate]"},
+		{"releaseCommand", `["", "migrate"]`, "its first word, the program, is empty"},
+		{"releaseCommand", `["migrate", "a\u0000b"]`, `word 2, "a\x00b", has characters`},
+		{"releaseCommand", `["my program", ""]`, ""},
+		{"tasks", "yes", "use true or false"},
+		{"taskMemory", "1024", "1024 has no effect without tasks or releaseCommand"},
+		{"environment", `{"AWS_LWA_TASK":"true"}`, "AWS_LWA_TASK is set by lambda-web; use the setting tasks"},
 		{"memory", "127", `"127" is not allowed; use a whole number from 128 to 10240 (MB)`},
 		{"memory", "10241", `"10241" is not allowed`},
 		{"memory", "1 GB", `"1 GB" is not allowed`},
@@ -231,6 +239,8 @@ func TestCombinations(t *testing.T) {
 		config map[string]string
 		want   string // empty when it is right
 	}{
+		{"too little memory for commands", map[string]string{"tasks": "true", "taskMemory": "64"},
+			"taskMemory: 64 is less than Lambda has; use 128 or more (MB)"},
 		{"a secret twice", map[string]string{"secrets": `{"DB":"shop"}`, "environment": `{"DB":"x"}`},
 			"secrets: DB is in environment too"},
 		{"a secret", map[string]string{"secrets": `{"DB":"/shop/db"}`}, ""},

@@ -10,6 +10,7 @@
 //	promote.go    an image that another stack made
 //	secrets.go    secrets by reference
 //	schedules.go  tasks by the clock
+//	commands.go   one-off commands, and the one before each release
 //	role.go       what the function may do
 //	function.go   log group, function, version, alias
 //	concurrency.go provisioned concurrency, fixed or moving
@@ -56,6 +57,8 @@ type WebApp struct {
 	AlarmNames    pulumi.StringArrayOutput // unset without alarms
 	Secrets       bool                     // the image starts with the program that fetches secrets
 	LogGroup      pulumi.StringOutput
+	TaskFunction  pulumi.StringOutput // name of the function that runs commands; unset without one
+	TaskLogGroup  pulumi.StringOutput // of its log group
 	Port          pulumi.StringOutput // and why that one
 	RoleName      pulumi.StringOutput // to attach policies to
 	Region        pulumi.StringOutput
@@ -155,6 +158,9 @@ func (w *WebApp) register(b builder, staged stagedImage) error {
 	w.Secrets = len(args.Secrets) > 0
 	w.Architecture = pulumi.String(args.Architecture).ToStringOutput()
 	w.LogGroup = fn.logs.Name
+	if args.runsCommands() {
+		w.TaskFunction, w.TaskLogGroup = fn.task.function.Name, fn.task.logs.Name
+	}
 	w.Port = pulumi.String(b.port.String()).ToStringOutput()
 	w.RoleName = fn.role.Name
 	w.Region = arnField(fn.alias.Arn, arnRegion)
@@ -193,6 +199,9 @@ func (w *WebApp) Outputs() pulumi.Map {
 	}
 	if w.RepositoryURL.OutputState != nil {
 		outputs["repositoryUrl"] = w.RepositoryURL
+	}
+	if w.TaskFunction.OutputState != nil {
+		outputs["taskFunctionName"], outputs["taskLogGroup"] = w.TaskFunction, w.TaskLogGroup
 	}
 	if w.DomainURL.OutputState != nil {
 		outputs["domainUrl"] = w.DomainURL

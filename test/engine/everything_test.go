@@ -40,7 +40,10 @@ func TestEverything(t *testing.T) {
 	}
 
 	p.put(t, "app/app.py", "app = 2\n")
-	planOf(s.up(t)).same(t, newTag)
+	planOf(s.up(t)).same(t, newTag+`
+		update aws:lambda/function:Function
+		create aws:lambda/invocation:Invocation
+		delete aws:lambda/invocation:Invocation`)
 
 	// Scaling moves the number of started environments; a deployment leaves it where it is.
 	s.set(t, map[string]string{"provisionedConcurrency": "2"})

@@ -178,6 +178,7 @@ var everything = map[string]string{
 	"schedules[0].name":               "nightly",
 	"schedules[0].cron":               "0 3 * * ? *",
 	"schedules[0].path":               "/tasks/nightly",
+	"releaseCommand[0]":               "migrate",
 	"imageTagMutability":              "IMMUTABLE",
 }
 

@@ -43,6 +43,9 @@ type Cloud struct {
 	serials int
 	tokens  int
 
+	invoked []Invocation
+	failing string // what the next function that is invoked answers as its failure
+
 	unstartable bool // no snapshot can be taken of what is published from now on
 
 	served  map[string]bool // stages that have answered
@@ -100,6 +103,28 @@ type Operation struct {
 }
 
 func (o Operation) String() string { return o.Op + " " + o.Type + " " + o.Name }
+
+// Invocation is an event that a function was invoked with.
+type Invocation struct {
+	Function, Image, Event string
+	Version                string // which the alias of the app pointed at by then; empty for none
+}
+
+// Invoked returns the invocations since the last call.
+func (c *Cloud) Invoked() []Invocation {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	invoked := c.invoked
+	c.invoked = nil
+	return invoked
+}
+
+// FailNextInvocation makes the next function that is invoked answer with a failure.
+func (c *Cloud) FailNextInvocation(answer string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.failing = answer
+}
 
 // fault makes the next operation of a kind fail.
 type fault struct {

@@ -34,6 +34,7 @@ const (
 	functionType    = "aws:lambda/function:Function"
 	aliasType       = "aws:lambda/alias:Alias"
 	permissionType  = "aws:lambda/permission:Permission"
+	invocationType  = "aws:lambda/invocation:Invocation"
 	provisionedType = "aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig"
 	roleType        = "aws:iam/role:Role"
 	queueType       = "aws:sqs/queue:Queue"
@@ -91,6 +92,8 @@ var kinds = map[string]kind{
 			"qualifiedArn"}, renews: publishes, make: makeFunction},
 	aliasType: {named: "name", replaces: []string{"name", "functionName"},
 		computed: []string{"arn", "invokeArn"}, read: []string{"routingConfig"}, make: makeAlias},
+	invocationType: {replaces: []string{"functionName", "input", "qualifier", "triggers"}, computed: []string{"result"},
+		make: invoke},
 	permissionType:                     {named: "statementId", replaces: []string{"*"}},
 	provisionedType:                    {replaces: []string{"functionName", "qualifier"}},
 	"aws:appautoscaling/target:Target": {replaces: []string{"resourceId", "scalableDimension", "serviceNamespace"}},
@@ -228,6 +231,24 @@ func makeFunction(c *Cloud, o *Object) (map[string]any, error) {
 	name := arn("lambda", "function:"+o.ID)
 	return map[string]any{"arn": name, "version": newest, "qualifiedArn": name + ":" + newest,
 		"invokeArn": invokeARN(name)}, nil
+}
+
+// invoke is what an invocation does when it is made: the function gets the event. A failure of the function is one of
+// the resource, whose error is the function's answer
+// (internal/service/lambda/invocation.go in terraform-provider-aws, of which pulumi-aws is made).
+func invoke(c *Cloud, o *Object) (map[string]any, error) {
+	function := c.where(functionType, "name", o.Text("functionName"))
+	o.ID = o.Text("functionName") + "_$LATEST_" + c.serial(8)
+	invoked := Invocation{Function: function.ID, Image: function.Text("imageUri"), Event: o.Text("input")}
+	if aliases := c.all(aliasType); len(aliases) > 0 {
+		invoked.Version = aliases[0].Text("functionVersion")
+	}
+	c.invoked = append(c.invoked, invoked)
+	if answer := c.failing; answer != "" {
+		c.failing = ""
+		return nil, fmt.Errorf("invoking Lambda Function (%s): %s", function.ID, answer)
+	}
+	return map[string]any{"result": `{"exitCode":0}`}, nil
 }
 
 // published is a new version of a function.

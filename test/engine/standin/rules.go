@@ -21,6 +21,7 @@ var rules = map[string][]rule{
 		"loggingConfig.logGroup"), mayPull},
 	aliasType: {unique("arn"), needs(functionType, "name", "functionName"), versionIsThere, notProvisioned,
 		notProvisionedTwice},
+	invocationType: {needs(functionType, "name", "functionName"), qualifierOf("functionName", "qualifier")},
 	permissionType: {needs(functionType, "name", "function"), aliasOf("function", "qualifier")},
 	provisionedType: {needs(functionType, "name", "functionName"), qualified, notWeighted, oncePerVersion,
 		withinReserved},
@@ -37,7 +38,7 @@ var rules = map[string][]rule{
 	"aws:scheduler/schedule:Schedule": {needs(aliasType, "arn", "target.arn"), needs(roleType, "arn",
 		"target.roleArn"), needs(queueType, "arn", "target.deadLetterConfig.arn")},
 	"aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": {needs(functionType, "name", "functionName"),
-		aliasOf("functionName", "qualifier"),
+		qualifierOf("functionName", "qualifier"),
 		needs(queueType, "arn", "destinationConfig.onFailure.destination"), maySend},
 	"aws:sns/topicSubscription:TopicSubscription": {needs("aws:sns/topic:Topic", "arn", "topic")},
 }
@@ -77,6 +78,16 @@ func aliasOf(function, qualifier string) rule {
 	}
 }
 
+// qualifierOf: the qualifier of the function is one of its aliases, or left out for $LATEST.
+func qualifierOf(function, qualifier string) rule {
+	return func(c *Cloud, op string, o *Object) error {
+		if o.Text(qualifier) == "" {
+			return nil
+		}
+		return aliasOf(function, qualifier)(c, op, o)
+	}
+}
+
 func noPolicies(c *Cloud, op string, o *Object) error {
 	for _, token := range []string{"aws:iam/rolePolicy:RolePolicy",
 		"aws:iam/rolePolicyAttachment:RolePolicyAttachment"} {
@@ -90,6 +101,9 @@ func noPolicies(c *Cloud, op string, o *Object) error {
 // maySend: Lambda takes a destination only if the function's role may send there.
 func maySend(c *Cloud, op string, o *Object) error {
 	destination := o.Text("destinationConfig.onFailure.destination")
+	if destination == "" {
+		return nil
+	}
 	for _, p := range c.all("aws:iam/rolePolicy:RolePolicy") {
 		if text := p.Text("policy"); op == "delete" || strings.Contains(text, "sqs:SendMessage") &&
 			strings.Contains(text, destination) {
