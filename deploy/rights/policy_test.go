@@ -60,7 +60,7 @@ var unnamed = map[string]string{
 }
 
 // byID are the services that give their objects ids when they are made: a policy cannot name them before.
-var byID = []string{"apigateway", "execute-api", "route53", "wafv2"}
+var byID = []string{"apigateway", "cloudfront", "execute-api", "route53", "wafv2"}
 
 var (
 	action   = regexp.MustCompile(`^[a-z0-9-]+:[A-Za-z0-9]+\*?$`)

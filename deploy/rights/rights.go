@@ -32,7 +32,8 @@ var byType = map[string][]right{
 		{sid: "NoNarrower", resources: []string{"*"}, actions: []string{"ecr:GetAuthorizationToken"}},
 	},
 
-	"random:index/randomId:RandomId": {}, // lives in the state alone
+	"random:index/randomId:RandomId":       {}, // lives in the state alone
+	"random:index/randomBytes:RandomBytes": {},
 
 	"aws:cloudwatch/logGroup:LogGroup": {
 		{sid: "Logs", resources: []string{logARN + names.Log("${GIVEN}"), logARN + names.AccessLog("${GIVEN}"),
@@ -156,6 +157,23 @@ var byType = map[string][]right{
 		{sid: "API", actions: []string{"apigateway:SetWebACL"}},
 	},
 
+	// CloudFront gives distributions and policies their ids, too; its functions have the names they are given. Whether a
+	// web ACL may be used is asked of AWS WAF where CloudFront's are
+	// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudfront.html).
+	"aws:cloudfront/distribution:Distribution": {{sid: "Front", resources: []string{frontARN + "distribution/*"},
+		actions: []string{"cloudfront:CreateDistribution", "cloudfront:UpdateDistribution",
+			"cloudfront:DeleteDistribution", "cloudfront:Get*", "cloudfront:ListTagsForResource",
+			"cloudfront:TagResource", "cloudfront:UntagResource"}},
+		{sid: "Firewall", resources: []string{"arn:${PARTITION}:wafv2:us-east-1:${ACCOUNT}:global/webacl/*"},
+			actions: []string{"wafv2:GetWebACL"}}},
+	"aws:cloudfront/cachePolicy:CachePolicy": {{sid: "Front", resources: []string{frontARN + "cache-policy/*"},
+		actions: []string{"cloudfront:CreateCachePolicy", "cloudfront:UpdateCachePolicy",
+			"cloudfront:DeleteCachePolicy"}}},
+	"aws:cloudfront/function:Function": {{sid: "FrontFunction",
+		resources: []string{frontARN + "function/" + names.Generated("${NAME}")},
+		actions: []string{"cloudfront:CreateFunction", "cloudfront:UpdateFunction", "cloudfront:DeleteFunction",
+			"cloudfront:DescribeFunction", "cloudfront:GetFunction", "cloudfront:PublishFunction"}}},
+
 	"aws:cloudwatch/metricAlarm:MetricAlarm": {{sid: "Alarms",
 		resources: []string{"arn:${PARTITION}:cloudwatch:${REGION}:${ACCOUNT}:alarm:" + names.Generated("${NAME}")},
 		actions: []string{"cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms", "cloudwatch:DescribeAlarms",
@@ -177,6 +195,8 @@ var byType = map[string][]right{
 const (
 	logARN = "arn:${PARTITION}:logs:${REGION}:${ACCOUNT}:log-group:"
 	apiARN = "arn:${PARTITION}:apigateway:${REGION}::"
+
+	frontARN = "arn:${PARTITION}:cloudfront::${ACCOUNT}:"
 
 	linkedRoleARN = "arn:${PARTITION}:iam::${ACCOUNT}:role/aws-service-role/"
 )

@@ -7,8 +7,8 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// A distribution of CloudFront gives the app a URL without the stage: what no header can mend, absolute links in its
-// pages, is right there. Registered by token as registered.go says.
+// A distribution of CloudFront gives the app a URL without the stage: what no header can mend,
+// absolute links in its pages, is right there. Registered by token as registered.go says.
 
 // distribution is a distribution of CloudFront.
 type distribution struct {
@@ -43,7 +43,8 @@ func (b builder) site(fn *appFunction, api *restAPI) error {
 	return b.records(pulumi.String(b.args.DomainName), made.DomainName, made.HostedZoneID)
 }
 
-// distributionInputs: https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_DistributionConfig.html
+// distributionInputs:
+// https://docs.aws.amazon.com/cloudfront/latest/APIReference/API_DistributionConfig.html
 func (b builder) distributionInputs(api *restAPI) (pulumi.Map, error) {
 	behavior, err := b.cacheBehavior()
 	if err != nil {
@@ -83,9 +84,9 @@ func (b builder) distributionInputs(api *restAPI) (pulumi.Map, error) {
 
 const (
 	originID = "stage"
-	// originPatience is how long CloudFront waits for the first byte of an answer, and for each next one, in seconds:
-	// the most without a raised quota. It has to be longer than API Gateway waits, for CloudFront asks again after a GET
-	// that took it too long
+	// originPatience is how long CloudFront waits for the first byte of an answer, and for each
+	// next one, in seconds: the most without a raised quota. It has to be longer than API Gateway
+	// waits, for CloudFront asks again after a GET that took it too long
 	// (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesOrigin.html).
 	originPatience = 60
 	// originKeepAlive spares requests a handshake, in seconds: the most without a raised quota.
@@ -119,8 +120,8 @@ func (b builder) origin(api *restAPI) pulumi.Map {
 	}
 }
 
-// allViewerExceptHostHeader is a policy of AWS's own by which all that the viewer sends goes to the origin, but for the
-// host: API Gateway knows its stage by that
+// allViewerExceptHostHeader is a policy of AWS's own by which all that the viewer sends goes to the
+// origin, but for the host: API Gateway knows its stage by that
 // (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/using-managed-origin-request-policies.html).
 const allViewerExceptHostHeader = "b689b0a8-53d0-40ab-baf2-68738e2966ac"
 
@@ -148,16 +149,17 @@ func (b builder) cacheBehavior() (pulumi.Map, error) {
 	}, nil
 }
 
-// cacheKeyHeaders are those of a request that an answer may depend on without a word in its Cache-Control, as CloudFront
-// does not look at Vary. The host is there as the function at the edge hands it on: what is in the key is sent to the
-// origin, and API Gateway answers a foreign Host with 403.
+// cacheKeyHeaders are those of a request that an answer may depend on without a word in its
+// Cache-Control, as CloudFront does not look at Vary. The host is there as the function at the edge
+// hands it on: what is in the key is sent to the origin, and API Gateway answers a foreign Host
+// with 403.
 var cacheKeyHeaders = []string{"Accept", "Accept-Language", "Authorization", "Origin", "X-Forwarded-Host"}
 
 // longestCached is a year, in seconds.
 const longestCached = 365 * 24 * 3600
 
-// cachePolicy caches what the app says by its Cache-Control or Expires, for as long as it says, and nothing else.
-// https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/Expiration.html
+// cachePolicy caches what the app says by its Cache-Control or Expires, for as long as it says, and
+// nothing else. https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/Expiration.html
 func (b builder) cachePolicy() (pulumi.IDOutput, error) {
 	made := &pulumi.CustomResourceState{}
 	err := b.registerAWS("aws:cloudfront/cachePolicy:CachePolicy", b.name, pulumi.Map{
@@ -179,9 +181,9 @@ func (b builder) cachePolicy() (pulumi.IDOutput, error) {
 	return made.ID(), err
 }
 
-// viewerRequestCode runs before the cache is asked. It tells the app the host that the browser knows, and takes out what
-// a client could say in its place. The scheme is https: X-Forwarded-Proto is not the function's to set, and the others
-// are redirected
+// viewerRequestCode runs before the cache is asked. It tells the app the host that the browser
+// knows, and takes out what a client could say in its place. The scheme is https: X-Forwarded-Proto
+// is not the function's to set, and the others are redirected
 // (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/edge-function-restrictions-all.html).
 const viewerRequestCode = `function handler(event) {
   var request = event.request;
@@ -206,8 +208,8 @@ func (b builder) viewerRequest() (pulumi.StringOutput, error) {
 	return made.ARN, err
 }
 
-// errorsNotCached keeps CloudFront from caching errors on its own, which it does for ten seconds: the next visitor,
-// signed in, would get this one's 404
+// errorsNotCached keeps CloudFront from caching errors on its own, which it does for ten seconds:
+// the next visitor, signed in, would get this one's 404
 // (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/HTTPStatusCodes.html).
 func errorsNotCached() pulumi.Array {
 	var all pulumi.Array

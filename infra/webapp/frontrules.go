@@ -40,7 +40,8 @@ func checkWebACL(args Args, found *mistakes) {
 	checkARN("webAclArn", "wafv2", wanted, args.WebACL, found)
 }
 
-// checkFront finds what a distribution in front of the API makes senseless, and what is senseless without one.
+// checkFront finds what a distribution in front of the API makes senseless, and what is senseless
+// without one.
 func checkFront(args Args, found *mistakes) {
 	bucket, known := args.FrontLogBucket.(pulumi.String)
 	if known && !bucketAllowed.MatchString(string(bucket)) {
@@ -78,8 +79,8 @@ func checkFront(args Args, found *mistakes) {
 	}
 }
 
-// checkFrontRegion holds the settings against where CloudFront is: in the partition aws alone, with its certificates
-// and web ACLs in one region.
+// checkFrontRegion holds the settings against where CloudFront is: in the partition aws alone, with
+// its certificates and web ACLs in one region.
 func checkFrontRegion(s Settings, found *mistakes) {
 	if !s.fronted() {
 		return

@@ -7,9 +7,10 @@ import (
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 )
 
-// frontVariable tells the adapter how it knows a request that came through the distribution: the SHA-256 digests, in
-// hexadecimal digits and separated by a comma, of the values that frontHeader may have. It has digests because the
-// app's process inherits the function's environment, and must not be able to speak for the distribution.
+// frontVariable tells the adapter how it knows a request that came through the distribution: the
+// SHA-256 digests, in hexadecimal digits and separated by a comma, of the values that frontHeader
+// may have. It has digests because the app's process inherits the function's environment, and must
+// not be able to speak for the distribution.
 const frontVariable = "AWS_LWA_FRONT_SECRET_SHA256"
 
 // frontHeader is what the distribution adds to each request, and the adapter takes out again
@@ -31,8 +32,9 @@ type frontSecret struct {
 // fronted reports whether there is a distribution in front of the stage.
 func (a Args) fronted() bool { return a.Front == FrontCloudFront }
 
-// frontSecret makes the secret of each of the last two rotations. Two resources take turns, so that a rotation makes one
-// anew and leaves the one that is being sent: until every edge location has the new one, the function knows both.
+// frontSecret makes the secret of each of the last two rotations. Two resources take turns, so that
+// a rotation makes one anew and leaves the one that is being sent: until every edge location has
+// the new one, the function knows both.
 func (b builder) frontSecret() (*frontSecret, error) {
 	if !b.args.fronted() {
 		return nil, nil

@@ -229,16 +229,18 @@ var everySetting = map[string]string{
 // With everything on, every registration can fail, and the failure gets out.
 func TestEveryFailureGetsOut(t *testing.T) {
 	p := newProject(t)
-	tokens := map[string]bool{}
-	for _, r := range p.deployed(t, everySetting).records {
-		tokens[r.TypeToken] = true
+	tokens := map[string]map[string]string{} // to the configuration that makes one
+	for _, config := range []map[string]string{everySetting, frontSetting} {
+		for _, r := range p.deployed(t, config).records {
+			tokens[r.TypeToken] = config
+		}
 	}
-	for token := range tokens {
+	for token, config := range tokens {
 		if token == Type || token == typeRepository { // without outputs of their own to fail on in the mocks
 			continue
 		}
 		c := &cloud{failType: token}
-		err := p.run(c, everySetting, nil, func(ctx *pulumi.Context) error { return deploy(ctx, stubCompile("")) })
+		err := p.run(c, config, nil, func(ctx *pulumi.Context) error { return deploy(ctx, stubCompile("")) })
 		if err == nil || !strings.Contains(err.Error(), "no more "+token) {
 			t.Errorf("%s fails with %v", token, err)
 		}

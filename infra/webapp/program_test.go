@@ -110,6 +110,12 @@ func computed(args pulumi.MockResourceArgs) map[string]string {
 		return map[string]string{"url": account + ".dkr.ecr." + region + ".amazonaws.com/" + strings.ToLower(name)}
 	case typeRandom:
 		return map[string]string{"hex": "a1b2c3"}
+	case typeSecretBytes:
+		return map[string]string{"hex": secretOf(name)}
+	case typeDistribution:
+		return map[string]string{"domainName": "d1.cloudfront.net", "hostedZoneId": "Z2FDTNDATAQYW2"}
+	case typeEdgeFunction:
+		return map[string]string{"arn": "arn:aws:cloudfront::" + account + ":function/" + name + "-1a2b3c4"}
 	case "docker:index/image:Image":
 		repository, _, _ := strings.Cut(args.Inputs["imageName"].StringValue(), ":")
 		return map[string]string{"repoDigest": repository + "@sha256:" +

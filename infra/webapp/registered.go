@@ -143,5 +143,5 @@ func (b builder) randomSecret(name string, bytes int, keeper string) (pulumi.Str
 		"length":  pulumi.Int(bytes),
 		"keepers": pulumi.StringMap{"rotation": pulumi.String(keeper)},
 	}, &made, pulumi.Version(randomVersion), b.parent, pulumi.AdditionalSecretOutputs([]string{"base64", "hex"}))
-	return made.Hex, err
+	return pulumi.ToSecret(made.Hex).(pulumi.StringOutput), err
 }

@@ -19,15 +19,16 @@ import (
 
 // byToken are the types that registered.go registers without the SDK's package.
 var byToken = []string{typeTarget, typeScaling, typeScheduled, typeRecord, typeTopic, typeSubscription, typeWebACL,
-	typeQueue, typeSchedule, typeEventInvoke}
+	typeQueue, typeSchedule, typeEventInvoke, typeDistribution, typeCachePolicy, typeEdgeFunction}
 
 // What is registered by its token is held against the source of the provider's SDK, which is read, not
 // compiled: the token, the names and kinds of the inputs, and that nothing required is missing.
 func TestRegisteredByToken(t *testing.T) {
 	sdk := newSDKSource(t) // first, for the project of a test is another folder
-	records := newProject(t).deployed(t, everySetting)
+	p := newProject(t)
+	records, fronted := p.deployed(t, everySetting), p.deployed(t, frontSetting)
 	for _, typeToken := range byToken {
-		found := records.all(typeToken)
+		found := append(records.all(typeToken), fronted.all(typeToken)...)
 		if len(found) == 0 {
 			t.Errorf("the program makes no %s", typeToken)
 		}

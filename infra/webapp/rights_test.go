@@ -21,14 +21,16 @@ func TestDeployerMayMakeWhatIsMade(t *testing.T) {
 		strings.Repeat("Name", names.Longest/4): strings.Repeat("Name", names.Longest/4),
 	} {
 		c := &cloud{}
-		must(t, p.run(c, everySetting, nil, func(ctx *pulumi.Context) error {
-			settings, err := load(ctx, name)
-			if err != nil {
+		for _, config := range []map[string]string{everySetting, frontSetting} {
+			must(t, p.run(c, config, nil, func(ctx *pulumi.Context) error {
+				settings, err := load(ctx, name)
+				if err != nil {
+					return err
+				}
+				_, err = newWebApp(ctx, name, settings.Args, stubCompile(""))
 				return err
-			}
-			_, err = newWebApp(ctx, name, settings.Args, stubCompile(""))
-			return err
-		}))
+			}))
+		}
 		d := rights.Deployer{Account: account, Region: region, Partition: "aws", Name: of}
 		must(t, d.Check())
 		checked := 0
@@ -69,6 +71,8 @@ func made(r record) (action, arn string) {
 		return "cloudwatch:PutMetricAlarm", base("cloudwatch") + "alarm:" + r.Name + suffix
 	case typeTopic:
 		return "sns:CreateTopic", base("sns") + r.Name + suffix
+	case typeEdgeFunction:
+		return "cloudfront:CreateFunction", computed(r.MockResourceArgs)["arn"]
 	case typeQueue:
 		return "sqs:CreateQueue", computed(r.MockResourceArgs)["arn"]
 	case typeSchedule:
