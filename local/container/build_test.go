@@ -50,7 +50,7 @@ func TestABuildIsStopped(t *testing.T) {
 				t.Errorf("the build ends with %v", err)
 			}
 			gone(t, []int{pid})
-			if took := time.Since(stopped); took > 2*time.Second {
+			if took := time.Since(stopped); took > 4*time.Second {
 				t.Errorf("it took %s", took)
 			}
 		})

@@ -49,8 +49,9 @@ func (e *Error) Error() string {
 
 func (e *Error) Unwrap() error { return e.Err }
 
-// grace is how long a program that is asked to end may take.
-const grace = time.Second
+// grace is how long a program that is asked to end may take: all has ended within two seconds, also where the machine
+// has much else to do.
+const grace = 700 * time.Millisecond
 
 // interval is the time between two lines that say that a program still runs.
 var interval = 10 * time.Second

@@ -84,7 +84,7 @@ func TestRunEndsEverything(t *testing.T) {
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
-	if took := time.Since(asked); took > 2*time.Second {
+	if took := time.Since(asked); took > 4*time.Second { // two on a machine with nothing else to do
 		t.Errorf("it took %s to end", took)
 	}
 	for _, pid := range pids {

@@ -141,7 +141,7 @@ esac
 			if err := c.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
-			if took := time.Since(asked); took > 2*time.Second {
+			if took := time.Since(asked); took > 4*time.Second { // two on a machine with nothing else to do
 				t.Errorf("it took %s to end", took)
 			}
 			for _, pid := range left {
