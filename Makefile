@@ -7,6 +7,8 @@ SHELL := /bin/sh
 STACK ?= dev
 PORT  ?= 3000
 HOST  ?= 127.0.0.1
+# Port of the site in front of the API, with front: cloudfront. Empty is the one behind PORT.
+SITE_PORT ?=
 APP   ?=
 # The stack's settings, if not those in Pulumi.$(STACK).yaml. An example brings its own.
 CONFIG ?= $(if $(APP),$(wildcard $(APP)/Pulumi.$(notdir $(APP:/=)).yaml))
@@ -29,13 +31,13 @@ export GOFLAGS := -trimpath -buildvcs=false
 BIN   := .lambda-web/bin
 # What is given is passed on as it is: neither make nor the shell expands it.
 START = $(if $(value COMMAND), -command '$(subst ','\'',$(value COMMAND))')
-LOCAL = $(BIN)/local -stack $(STACK) -host $(HOST) -mode $(MODE) -console $(CONSOLE) $(if $(SCHEDULES),-schedules=$(SCHEDULES)) $(if $(LOG),-log $(LOG)) $(if $(DEBUG),-debug) $(if $(CONFIG),-config-file "$(CONFIG)") $(if $(APP),-app "$(APP)")$(START)
+LOCAL = $(BIN)/local -stack $(STACK) -host $(HOST) -mode $(MODE) -console $(CONSOLE) $(if $(SCHEDULES),-schedules=$(SCHEDULES)) $(if $(SITE_PORT),-site-port $(SITE_PORT)) $(if $(LOG),-log $(LOG)) $(if $(DEBUG),-debug) $(if $(CONFIG),-config-file "$(CONFIG)") $(if $(APP),-app "$(APP)")$(START)
 
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
-	@echo "  Settings: STACK=$(STACK) PORT=$(PORT) HOST=$(HOST) APP=(the stack's own) MODE=$(MODE) CONSOLE=$(CONSOLE) COMMAND=(the app's own)"
+	@echo "  Settings: STACK=$(STACK) PORT=$(PORT) SITE_PORT=(the one behind PORT) HOST=$(HOST) APP=(the stack's own) MODE=$(MODE) CONSOLE=$(CONSOLE) COMMAND=(the app's own)"
 
 .PHONY: local
 local: tools ## Run the app behind a local REST API and Lambda sandbox

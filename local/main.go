@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -98,6 +97,7 @@ type place struct {
 	watcher    *watcher                           // of the files; nil until the first deployment
 	deployment atomic.Pointer[monitor.Deployment] // that serves; nil until one does
 	cloud      *monitor.Cloud
+	site       site
 	console    *console.Console // nil is CONSOLE=off
 	consoleURL string
 	recording  atomic.Bool // sandboxes that start record the traffic of the app
@@ -139,6 +139,9 @@ func (p *place) deploy(ctx context.Context) error {
 		return err
 	}
 	p.deployment.Store(deployment)
+	if err := p.serveSite(deployment.HasSite()); err != nil {
+		return err
+	}
 	p.told(p.began, nil, "Started", nil)
 	p.ready(deployment)
 	return nil
@@ -158,7 +161,7 @@ func (p *place) run(ctx context.Context) (*monitor.Deployment, error) {
 			return nil, err
 		}
 	}
-	program.Previous = p.deployment.Load()
+	program.Previous, program.OpenSite = p.deployment.Load(), p.openSite
 	if p.screen != nil {
 		program.Output = p.screen
 	}
@@ -227,6 +230,9 @@ func (p *place) redeploy(ctx context.Context, changed []string) (string, error) 
 		return "", err
 	}
 	before := p.deployment.Swap(deployment)
+	if err := p.serveSite(deployment.HasSite()); err != nil {
+		return "", err
+	}
 	switch {
 	case before == nil:
 		p.ready(deployment)
@@ -247,7 +253,7 @@ func (p *place) serve(ctx context.Context, listener net.Listener) error {
 	if err != nil {
 		return errors.Join(err, p.close(ctx))
 	}
-	server := &http.Server{Handler: p.handler(), MaxHeaderBytes: 1 << 20, ReadHeaderTimeout: 30 * time.Second}
+	server := newServer(p.handler())
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(either) }()
 	select {
@@ -259,6 +265,7 @@ func (p *place) serve(ctx context.Context, listener net.Listener) error {
 	// A request that is under way may finish; what takes longer than Lambda's own shutdown is cut off.
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
 	defer cancel()
+	err = errors.Join(err, p.shutDownSite(grace))
 	if server.Shutdown(grace) != nil {
 		server.Close()
 	}

@@ -28,6 +28,7 @@ type options struct {
 	appFlag     string // folder of the app; empty is the stack's own setting
 	host        string
 	port        int
+	sitePort    int    // of the distribution in front, if there is one
 	infra       string // the built Pulumi program
 	adapter     string // the built adapter
 	cache       string
@@ -57,6 +58,8 @@ func readOptions(args []string) (options, error) {
 	set.BoolVar(&o.freeze, "freeze", false, "stop all processes of a sandbox between invocations, as Lambda does")
 	set.StringVar(&o.host, "host", "127.0.0.1", "address to listen on")
 	set.IntVar(&o.port, "port", 3000, "port to listen on, 0 for a free one")
+	set.IntVar(&o.sitePort, "site-port", besidePort,
+		"port for the site of a distribution in front (front: cloudfront), 0 for a free one (default: the port behind -port)")
 	set.BoolVar(&o.watch, "watch", true, "redeploy when the app, the adapter, the program or the settings change")
 	set.BoolVar(&o.debug, "debug", false, "stop the clocks for a debugger: no time limits, no freeze, one sandbox")
 	set.BoolVar(&o.cold, "cold", false, "let the first request start the app, as on Lambda, to measure it")
@@ -158,7 +161,7 @@ func (o options) withoutImage() string {
 	return ""
 }
 
-func (o options) check(rest []string) error {
+func (o *options) check(rest []string) error {
 	var mistakes []error
 	if len(rest) > 0 {
 		mistakes = append(mistakes,
@@ -166,6 +169,9 @@ func (o options) check(rest []string) error {
 	}
 	if o.port < 0 || o.port > 65535 {
 		mistakes = append(mistakes, fmt.Errorf("PORT is %d; allowed are 1 to 65535, or 0 for a free one", o.port))
+	}
+	if err := o.checkSitePort(); err != nil {
+		mistakes = append(mistakes, err)
 	}
 	if net.ParseIP(o.host) == nil {
 		mistakes = append(mistakes, fmt.Errorf("HOST is %q; it must be an IP address such as 127.0.0.1 or 0.0.0.0",

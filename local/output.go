@@ -134,6 +134,9 @@ func (p *place) ready(d *monitor.Deployment) {
 		keys = " Keys: o opens the site, c the console, r restarts the app, q ends."
 	}
 	p.screen.Aside("Ready in %s.%s", took, keys)
+	if d.HasSite() {
+		p.screen.Aside("The stage's own URL: %s", d.Outputs["url"])
+	}
 	p.screen.Address(p.siteURL(d))
 }
 
@@ -151,10 +154,13 @@ func (p *place) signed() {
 	}
 }
 
-// siteURL is where the app is called.
+// siteURL is where the app is called: at the site in front of the API, if there is one.
 func (p *place) siteURL(d *monitor.Deployment) string {
-	if d != nil {
-		if url, ok := d.Outputs["url"].(string); ok {
+	if d == nil {
+		return p.baseURL
+	}
+	for _, name := range []string{"siteUrl", "url"} {
+		if url, ok := d.Outputs[name].(string); ok {
 			return url
 		}
 	}

@@ -11,7 +11,7 @@ import (
 var secretNames = []string{
 	"authorization", "proxy-authorization", "cookie", "cookies", "set-cookie", "x-amz-security-token",
 	"x-amz-signature",
-	"x-api-key", "apiKey", "x-csrf-token", "x-xsrf-token", "x-auth-token",
+	"x-api-key", "apiKey", "x-csrf-token", "x-xsrf-token", "x-auth-token", "x-lambda-web-front",
 }
 
 // hidden stands in for a secret.

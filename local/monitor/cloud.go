@@ -24,12 +24,14 @@ import (
 type Cloud struct {
 	settings Settings
 	stages   atomic.Pointer[map[string]*gateway.API]    // by stage name
+	site     atomic.Pointer[gateway.Site]               // nil is none
 	callable atomic.Pointer[map[string]sandbox.Invoker] // functions by their names and ARNs
 	// schedules are events by the names of schedules.
 	schedules atomic.Pointer[map[string]string]
 
 	updating  sync.Mutex // one Update or Close at a time
 	functions map[string]*function
+	transport *http.Transport // of the site, to the stage
 }
 
 // Settings are what the local cloud needs beside the deployment.
@@ -58,7 +60,7 @@ func New(s Settings) *Cloud {
 	if s.Lines == nil {
 		s.Lines = io.Discard
 	}
-	c := &Cloud{settings: s, functions: map[string]*function{}}
+	c := &Cloud{settings: s, functions: map[string]*function{}, transport: gateway.NewSiteTransport()}
 	c.stages.Store(&map[string]*gateway.API{})
 	c.callable.Store(&map[string]sandbox.Invoker{})
 	return c
@@ -88,6 +90,10 @@ func (c *Cloud) update(ctx context.Context, d *Deployment, afresh bool) error {
 	if _, err := c.makeStages(d, io.Discard); err != nil {
 		return err
 	}
+	site, err := c.makeSite(d, c.settings.Lines)
+	if err != nil {
+		return err
+	}
 	for _, r := range d.OfType("aws:lambda/function:Function") {
 		if err := c.updateFunction(ctx, d, r, afresh); err != nil {
 			return fmt.Errorf("function %s: %w", r.ID, err)
@@ -98,6 +104,7 @@ func (c *Cloud) update(ctx context.Context, d *Deployment, afresh bool) error {
 		return err
 	}
 	c.stages.Store(&stages)
+	c.site.Store(site) // after the function, which knows the secret of the site before, too
 	events := schedules(d)
 	c.schedules.Store(&events)
 	callable := map[string]sandbox.Invoker{}
@@ -158,6 +165,7 @@ func (c *Cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func (c *Cloud) Close(ctx context.Context) error {
 	c.updating.Lock()
 	defer c.updating.Unlock()
+	c.transport.CloseIdleConnections()
 	var group sync.WaitGroup
 	errs := make(chan error, len(c.functions))
 	for _, f := range c.functions {

@@ -28,7 +28,10 @@ type Program struct {
 	Config  map[string]string // settings of the stack by "namespace:key"; objects as JSON
 	BaseURL string            // scheme and host under which stages answer, for example http://127.0.0.1:3000
 	Output  io.Writer         // what the program prints
-	App     App
+	// OpenSite has a distribution in front of the API listen and returns where, for example 127.0.0.1:3001. It is called
+	// for each program that makes one.
+	OpenSite func() (address string, err error)
+	App      App
 
 	// Previous is the deployment that this one replaces: a function that changed since gets the next
 	// version number. Nil starts at version 1.

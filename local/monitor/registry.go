@@ -100,6 +100,7 @@ func (g *registry) deployment() *Deployment {
 	defer g.mu.Unlock()
 	d := &Deployment{Resources: g.resources, Outputs: g.outputs, App: g.program.App}
 	d.takeSnapshots(g.program.Previous)
+	d.withSite()
 	return d
 }
 
@@ -149,6 +150,9 @@ func (g *registry) realise(r *Resource, custom bool) error {
 	}
 	for key, value := range provide.outputs(account{g.program}, r) {
 		r.Outputs[key] = value
+	}
+	if r.Type == distributionType {
+		return g.openSite(r)
 	}
 	return nil
 }

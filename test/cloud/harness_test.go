@@ -55,7 +55,15 @@ func buildAndRun(m *testing.M) (int, error) {
 // cloud is a running local cloud.
 type cloud struct {
 	*launch.Cloud
-	t *testing.T
+	URL string // where it is called; Ready sets it
+	t   *testing.T
+}
+
+// Ready waits until the local cloud serves requests, at the stage's URL.
+func (c *cloud) Ready(patience time.Duration) error {
+	err := c.Cloud.Ready(patience)
+	c.URL = c.Cloud.URL
+	return err
 }
 
 // onDemand is for tests about the init: it comes with the first request, within its limits.
@@ -90,7 +98,7 @@ func begin(t *testing.T, args ...string) *cloud {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cloud{started, t}
+	c := &cloud{Cloud: started, t: t}
 	t.Cleanup(func() {
 		c.Kill()
 		if t.Failed() {

@@ -32,6 +32,10 @@ def application(environ, start_response):
         return answer(start_response, "200 OK", [("Content-Type", "application/octet-stream")], bytes(i * 7 % 256 for i in range(256)) * (n // 256))
     if path == "/environment":
         return answer(start_response, "200 OK", [("Content-Type", "application/json")], json.dumps(dict(os.environ)).encode())
+    if path == "/fields":  # what it was told, and a link as frameworks make one of it
+        fields = {name[5:].lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+        fields["link"] = "{x_forwarded_proto}://{host}".format(**fields) + fields.get("x_forwarded_prefix", "") + "/login"
+        return answer(start_response, "200 OK", [("Content-Type", "application/json")], json.dumps(fields).encode())
     if path == "/meet":  # answers when as many processes as asked for are here at once
         query = parse_qs(environ["QUERY_STRING"])
         folder, count = query["folder"][0], int(query["count"][0])
