@@ -14,6 +14,7 @@ import (
 	"lambda-web/infra/webapp/buildcontext"
 	"lambda-web/local/container"
 	"lambda-web/local/sandbox"
+	"lambda-web/test/docker"
 )
 
 // unprepared is an app without a Dockerfile, and what its first page says.
@@ -119,11 +120,13 @@ func (d *testDaemon) testUnpreparedApp(t *testing.T, u unprepared, writer, tools
 		lock := exec.Command("env", u.lock...)
 		lock.Dir, lock.Env = app, append(os.Environ(), "PATH="+tools+":"+os.Getenv("PATH"), "HOME="+t.TempDir())
 		if out, err := lock.CombinedOutput(); err != nil {
-			t.Skipf("its lock file cannot be made here: %v: %v\n%s", u.lock, err, lastOf(out))
+			t.Skipf("its lock file cannot be made here: %v: %v\n%s", u.lock, err, docker.Last(out))
 		}
 	}
 	t.Log("\n" + run(t, writer, app))
-	d.standIns(t, filepath.Join(app, "Dockerfile"))
+	if err := d.ProvideFor(filepath.Join(app, "Dockerfile")); err != nil {
+		t.Skip(err)
+	}
 	staged, tag := d.stage(t, app)
 	image, err := d.engine(t).Build(context.Background(), container.Source{
 		Context: staged.Dir, Dockerfile: filepath.Join(staged.Dir, buildcontext.Dockerfile),
@@ -160,112 +163,5 @@ func write(t *testing.T, folder string, files map[string]string) {
 			0o644)); err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-// standIns makes the base images that a Dockerfile names and nobody can fetch here, of programs of this machine.
-func (d *testDaemon) standIns(t *testing.T, dockerfile string) {
-	t.Helper()
-	text, err := os.ReadFile(dockerfile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
-		words := strings.Fields(line)
-		if len(words) < 2 || words[0] != "FROM" || exec.Command("docker", "image", "inspect", words[1]).Run() == nil {
-			continue
-		}
-		if exec.Command("docker", "pull", "--quiet", words[1]).Run() == nil {
-			continue
-		}
-		if !d.own {
-			t.Skipf("%s cannot be fetched, and this daemon is not the tests' own", words[1])
-		}
-		d.standIn(t, words[1])
-	}
-}
-
-func (d *testDaemon) standIn(t *testing.T, image string) {
-	t.Helper()
-	name, _, _ := strings.Cut(image, ":")
-	folder := t.TempDir()
-	var text string
-	switch name {
-	case "python":
-		text = "FROM " + baseImage + "\n"
-	case "node":
-		copyProgram(t, folder, "node")
-		npm, err := filepath.EvalSymlinks(run(t, "sh", "-c", "command -v npm"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		run(t, "cp", "-rL", filepath.Dir(filepath.Dir(npm)), filepath.Join(folder, "npm"))
-		text = "FROM " + baseImage + "\nCOPY root/ /\nCOPY npm /usr/lib/node_modules/npm\n" +
-			"RUN ln -s /usr/lib/node_modules/npm/bin/npm-cli.js /usr/bin/npm && useradd --create-home node\n" +
-			"ENV npm_config_registry=" + run(t, "npm", "config", "get", "registry") +
-			" NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt\n"
-	case "golang":
-		root := run(t, "go", "env", "GOROOT") // what compiles the app's kind of program, and no more
-		write(t, folder, map[string]string{"go/.keep": ""})
-		run(t, "cp", "-r", root+"/bin", root+"/pkg", root+"/src", root+"/VERSION", root+"/go.env",
-			filepath.Join(folder, "go"))
-		run(t, "rm", "-rf", filepath.Join(folder, "go", "src", "cmd"))
-		run(t, "find", filepath.Join(folder, "go", "src"), "-name", "testdata", "-prune", "-exec", "rm", "-rf", "{}",
-			"+")
-		text = "FROM " + baseImage + "\nCOPY go /usr/local/go\nENV PATH=/usr/local/go/bin:$PATH GOTOOLCHAIN=local\n"
-	case "gcr.io/distroless/static-debian12":
-		text = "FROM scratch\nCOPY empty /tmp/\nUSER 65532\n"
-		write(t, folder, map[string]string{"empty": ""})
-	case "nginxinc/nginx-unprivileged":
-		copyProgram(t, folder, "nginx")
-		write(t, folder, map[string]string{"nginx.conf": unprivilegedNginx})
-		text = "FROM " + baseImage +
-			"\nCOPY root/ /\nCOPY nginx.conf /etc/nginx/nginx.conf\nRUN mkdir -p /usr/share/nginx/html " +
-			"/var/log/nginx\n" +
-			"USER 101\nCMD [\"nginx\", \"-g\", \"daemon off;\"]\n"
-	default:
-		t.Skipf("%s cannot be fetched, and there is no stand-in for it", image)
-	}
-	write(t, folder, map[string]string{"Dockerfile": text})
-	run(t, "docker", "build", "--tag", image, folder)
-}
-
-// unprivilegedNginx is what that image's configuration comes to: nothing is written but below /tmp.
-// https://github.com/nginxinc/docker-nginx-unprivileged
-const unprivilegedNginx = `pid /tmp/nginx.pid;
-error_log /dev/stderr;
-events {}
-http {
-  access_log off;
-  client_body_temp_path /tmp/client;
-  proxy_temp_path /tmp/proxy;
-  fastcgi_temp_path /tmp/fastcgi;
-  uwsgi_temp_path /tmp/uwsgi;
-  scgi_temp_path /tmp/scgi;
-  server { listen 8080; root /usr/share/nginx/html; }
-}
-`
-
-// copyProgram puts a program of this machine and its libraries below root/.
-func copyProgram(t *testing.T, folder, program string) {
-	t.Helper()
-	path := run(t, "sh", "-c", "command -v "+program)
-	files := []string{path}
-	for line := range strings.Lines(run(t, "ldd", path)) {
-		for _, word := range strings.Fields(line) {
-			if strings.HasPrefix(word, "/") {
-				files = append(files, word)
-			}
-		}
-	}
-	for _, file := range files {
-		target := filepath.Join(folder, "root", strings.Replace(file, "/usr/sbin/", "/usr/bin/", 1))
-		if strings.HasPrefix(file, "/lib") { // the image's own /lib is a link
-			target = filepath.Join(folder, "root", "usr", file)
-		}
-		if err := os.MkdirAll(filepath.Dir(target), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		run(t, "cp", "-L", file, target)
 	}
 }

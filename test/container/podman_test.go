@@ -12,6 +12,7 @@ import (
 
 	"lambda-web/local/container"
 	"lambda-web/local/sandbox"
+	"lambda-web/test/docker"
 )
 
 // testPodman: the same with Podman, by its Docker-compatible socket and the docker command, and by its own command
@@ -23,7 +24,7 @@ func (d *testDaemon) testPodman(t *testing.T) {
 	t.Setenv("DOCKER_HOST", "unix://"+socket)
 	run(t, "docker", "load", "--input", archive)
 	if out, err := exec.Command("docker", "run", "--rm", baseImage, "true").CombinedOutput(); err != nil {
-		t.Skipf("Podman runs no containers on this system: %s", lastOf(out))
+		t.Skipf("Podman runs no containers on this system: %s", docker.Last(out))
 	}
 	t.Run("by its socket", func(t *testing.T) {
 		e := d.engine(t)
@@ -70,7 +71,7 @@ func startPodman(t *testing.T) string {
 	if os.Getuid() != 0 {
 		t.Skip("only root may start Podman with a place of its own")
 	}
-	if err := install("podman", "podman", "runc", "netavark"); err != nil {
+	if err := docker.Install("podman", "podman", "runc", "netavark"); err != nil {
 		t.Skipf("Podman is not here and cannot be installed: %v", err)
 	}
 	folder, err := os.MkdirTemp("", "podman") // what it leaves there may be hard to remove

@@ -51,6 +51,8 @@ var stacks = []stack{
 		dockerfile: "ARG FLAVOUR=none\nFROM scratch AS app-none\nFROM BASE AS app-full\nCOPY probe.py /probe.py\nFROM app-${FLAVOUR}\nARG FLAVOUR\nENV GREETING=$FLAVOUR\nCMD [\"python\", \"-u\", \"/probe.py\"]\n"},
 	{name: "COPY from another image",
 		dockerfile: "FROM BASE AS tools\nFROM tools\nCOPY --from=BASE /etc/os-release /copied\nCOPY probe.py .\nCMD [\"sh\", \"-c\", \"test -s /copied && exec python -u probe.py\"]\n"},
+	{name: "a /tmp for root alone",
+		dockerfile: "FROM BASE\nRUN chmod 700 /tmp\nCOPY probe.py .\nCMD [\"python\", \"-u\", \"probe.py\"]\n"},
 	{name: "a start script",
 		dockerfile: "FROM BASE\nCOPY probe.py .\nRUN printf '#!/bin/sh\\nset -e\\nexec \"$@\"\\n' > /entry.sh && chmod 755 /entry.sh\nENTRYPOINT [\"/entry.sh\"]\nCMD [\"python\", \"-u\", \"probe.py\"]\n"},
 	{name: "mounts of a build", kit: true,
@@ -140,6 +142,9 @@ func (d *testDaemon) testStack(t *testing.T, s stack, serve string) {
 	}
 	if facts["uid"] != 993.0 {
 		t.Errorf("the answer is %s", r.Payload)
+	}
+	if got, ok := facts["write /tmp"]; ok && got != "done" {
+		t.Errorf("to write to /tmp gives %v", got)
 	}
 	if got := facts["write /data"]; strings.Contains(s.dockerfile, "VOLUME /data") && got != "Read-only file system" {
 		t.Errorf("to write to a volume gives %v", got)

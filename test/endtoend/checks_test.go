@@ -11,11 +11,14 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"lambda-web/local/container"
+	"lambda-web/test/docker"
 	"lambda-web/test/launch"
 )
 
@@ -58,6 +61,9 @@ func start(t *testing.T, e Example) (*launch.Cloud, *browser) {
 		t.Skip("the examples are tested by: make test-examples")
 	}
 	e.Root, e.Mode = root(t), mode(t)
+	if e.Mode == "container" {
+		provide(t, e)
+	}
 	c, err := Start(e)
 	if err != nil {
 		t.Fatal(err)
@@ -73,6 +79,31 @@ func start(t *testing.T, e Example) (*launch.Cloud, *browser) {
 	return c, newBrowser(t, c.URL)
 }
 
+// engine is a container engine for the tests, their own where no other answers.
+var engine = sync.OnceValues(func() (*docker.Daemon, error) { return docker.Use(filepath.Join("..", "..")) })
+
+// stopEngine ends it; TestMain knows when.
+var stopEngine = func() {}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	stopEngine()
+	os.Exit(code)
+}
+
+// provide makes sure that there is an engine, and that it has the images that an example's Dockerfile starts from.
+func provide(t *testing.T, e Example) {
+	t.Helper()
+	d, err := engine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stopEngine = d.Stop
+	if err := d.ProvideFor(filepath.Join(e.Folder(), cmp.Or(e.Dockerfile, "Dockerfile"))); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // mode is how the examples run: as LAMBDA_WEB_TEST_MODE says, and with auto in containers where an engine answers.
 func mode(t *testing.T) string {
 	t.Helper()
@@ -84,6 +115,15 @@ func mode(t *testing.T) string {
 		return "container"
 	}
 	return "process"
+}
+
+// files is a folder where an app may write.
+func files(t *testing.T) string {
+	t.Helper()
+	if mode(t) == "container" {
+		return "/tmp"
+	}
+	return t.TempDir()
 }
 
 // imageOnly tests, in process mode, that an example which only its image can be says so, and ends the test there.

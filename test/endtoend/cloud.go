@@ -22,7 +22,7 @@ import (
 // Example is one of the apps in examples/.
 type Example struct {
 	Root string // the project's folder, where "make build" was run
-	Name string // folder below examples/
+	Name string // folder below examples/, such as go or plain/flask-blog
 
 	// Dockerfile is another Dockerfile than the app's own, inside its folder.
 	Dockerfile string
@@ -42,7 +42,9 @@ type Example struct {
 func (e Example) Folder() string { return filepath.Join(e.Root, "examples", e.Name) }
 
 // File holds the example's settings: a stack's configuration, ready to be copied beside Pulumi.yaml.
-func (e Example) File() string { return filepath.Join(e.Folder(), "Pulumi."+e.Name+".yaml") }
+func (e Example) File() string {
+	return filepath.Join(e.Folder(), "Pulumi."+filepath.Base(e.Name)+".yaml")
+}
 
 // installing is how long a first start may take, which installs the app's packages.
 const installing = 10 * time.Minute

@@ -6,27 +6,35 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"lambda-web/test/launch"
 )
 
 const adminPassword = "correct horse battery staple"
 
-func startDjango(t *testing.T, environment map[string]string) *browser {
+func startDjango(t *testing.T, environment map[string]string) (*launch.Cloud, *browser) {
 	t.Helper()
 	needsPython(t)
 	e := Example{Name: "django", Environment: environment}
 	if mode(t) == "container" { // the image's build makes the administrator, as a process the release line does
-		e.Settings = map[string]string{"buildArgs": `{"DJANGO_SUPERUSER_PASSWORD":"` + adminPassword + `"}`}
+		e.Settings = map[string]string{
+			"buildArgs":           `{"DJANGO_SUPERUSER_PASSWORD":"` + adminPassword + `"}`,
+			"reservedConcurrency": "1", // each environment has a database of its own
+		}
 	} else {
 		environment["DJANGO_SUPERUSER_PASSWORD"] = adminPassword
 	}
-	_, b := start(t, e)
-	return b
+	return start(t, e)
 }
 
 func TestDjango(t *testing.T) {
-	folder := t.TempDir()
-	b := startDjango(t, map[string]string{"TMPDIR": folder, "DJANGO_CSRF_TRUSTED_ORIGINS": "https://forms.example.com"})
+	folder := files(t)
+	c, b := startDjango(t, map[string]string{"TMPDIR": folder, "DJANGO_CSRF_TRUSTED_ORIGINS": "https://forms.example.com"})
 	polls.check(t, b.stage.String())
+	if _, err := c.Await(0, time.Minute, "Internal Server Error: /v1/broken/"); err != nil {
+		t.Error("the terminal does not say what a 500 was about")
+	}
 	for _, c := range []struct {
 		name string
 		run  func(*testing.T, *browser)
@@ -116,6 +124,9 @@ func checkStatic(t *testing.T, b *browser) {
 
 // checkDatabase gives the app a database that has been used already.
 func checkDatabase(t *testing.T, file string) {
+	if mode(t) == "container" {
+		t.Skip("the database is a file in the container's /tmp: tested in process mode")
+	}
 	content, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -124,7 +135,7 @@ func checkDatabase(t *testing.T, file string) {
 	if err := os.WriteFile(copied, content, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	b := startDjango(t, map[string]string{"DATABASE_URL": "sqlite:///" + copied, "TMPDIR": t.TempDir()})
+	_, b := startDjango(t, map[string]string{"DATABASE_URL": "sqlite:///" + copied, "TMPDIR": t.TempDir()})
 	b.get("/").want(200, "Wie groß?")
 	b.get("/1/").want(200, "Not much: 1 vote<")
 }

@@ -4,7 +4,7 @@ import "testing"
 
 func TestExpress(t *testing.T) {
 	needsNode(t)
-	_, b := start(t, Example{Name: "express", Environment: map[string]string{"UPLOAD_FOLDER": t.TempDir()}})
+	_, b := start(t, Example{Name: "express", Environment: map[string]string{"UPLOAD_FOLDER": files(t)}})
 	e := guestbook
 	upload, login := *e.upload, *e.login
 	upload.csrf, login.csrf = "token", "token"

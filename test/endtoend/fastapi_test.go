@@ -13,7 +13,7 @@ import (
 
 func TestFastAPI(t *testing.T) {
 	needsPython(t)
-	_, b := start(t, Example{Name: "fastapi", Environment: map[string]string{"UPLOAD_FOLDER": t.TempDir()}})
+	_, b := start(t, Example{Name: "fastapi", Environment: map[string]string{"UPLOAD_FOLDER": files(t)}})
 	fastAPI.check(t, b.stage.String())
 	for name, run := range map[string]func(*testing.T, *browser){
 		"the documentation's page finds the API": checkDocumentation,

@@ -7,7 +7,7 @@ import (
 
 func TestGo(t *testing.T) {
 	needsPackage(t, "Go module proxy", "go", "mod", "download", "github.com/gorilla/securecookie@v1.1.2")
-	_, b := start(t, Example{Name: "go", Environment: map[string]string{"UPLOAD_FOLDER": t.TempDir()}})
+	_, b := start(t, Example{Name: "go", Environment: map[string]string{"UPLOAD_FOLDER": files(t)}})
 	guestbook.check(t, b.stage.String())
 	t.Run("a folder without its slash", func(t *testing.T) { b.get("/static").follow().want(200) })
 }

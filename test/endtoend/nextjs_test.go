@@ -11,7 +11,7 @@ import (
 func TestNextJS(t *testing.T) {
 	needsNode(t)
 	imageOnly(t, "nextjs", "server.js, which the Dockerfile starts, is not in the app's folder")
-	_, b := start(t, Example{Name: "nextjs", Environment: map[string]string{"UPLOAD_FOLDER": t.TempDir()}})
+	_, b := start(t, Example{Name: "nextjs", Environment: map[string]string{"UPLOAD_FOLDER": files(t)}})
 	expectations{
 		page:     "/greet/Ada", // the first page is at /v1, and /v1/ is sent there
 		missing:  "/no/where",

@@ -81,6 +81,7 @@ CSRF_TRUSTED_ORIGINS = os.environ.get("DJANGO_CSRF_TRUSTED_ORIGINS", "").split()
 
 LOGGING = {
     "version": 1,
+    "disable_existing_loggers": False,  # Django's own tell what a 500 was about
     "handlers": {"console": {"class": "logging.StreamHandler"}},
     "root": {"handlers": ["console"], "level": "INFO"},
 }

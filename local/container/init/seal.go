@@ -15,7 +15,7 @@ import (
 const openFiles = 1024
 
 // seal makes the container what a sandbox of Lambda is, with rights that only this process has and only now: the
-// limit of open files, the root file system read-only. Then it starts over as Lambda's unprivileged user without
+// limit of open files, the root file system read-only, /tmp for everybody. Then it starts over as Lambda's unprivileged user without
 // any right. It must be alone in a container of its own.
 func seal() error {
 	limit := syscall.Rlimit{Cur: openFiles, Max: openFiles}
@@ -23,6 +23,10 @@ func seal() error {
 		return fmt.Errorf("limit the number of open files: %w", err)
 	}
 	makeReadOnly()
+	// Some engines give a tmpfs the mode of the image's folder in its place, whatever they are told.
+	if err := os.Chmod("/tmp", 0o777|os.ModeSticky); err != nil {
+		return fmt.Errorf("let everybody write to /tmp: %w", err)
+	}
 	if err := drop(); err != nil {
 		return fmt.Errorf("give up all rights: %w", err)
 	}
