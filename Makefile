@@ -270,6 +270,15 @@ $(PULUMI): | tools
 
 VERSION ?=
 
+ENDPOINT ?=
+ONLY     ?=
+LONG ?=
+
+.PHONY: verify
+verify: build ## Hold the contract against the local cloud, or what answers at ENDPOINT (ONLY=PATTERN, LONG=1)
+	@go build -o $(BIN)/verify ./test/verify
+	@exec $(BIN)/verify -bin $(BIN) -mode $(patsubst auto,both,$(MODE)) $(if $(ENDPOINT),-endpoint "$(ENDPOINT)") $(if $(ONLY),-only '$(ONLY)') $(if $(LONG),-slow)
+
 .PHONY: test-release
 test-release: tools ## Build a release twice, compare the bytes, and push it to a registry of the test
 	@go test -count=1 ./release

@@ -1,0 +1,55 @@
+package contract
+
+import "time"
+
+// Phase is a configuration of the program that some of the checks need. They are deployed one after the other.
+type Phase string
+
+const (
+	Open       Phase = "open"       // everybody may call
+	Streaming  Phase = "streaming"  // answers travel as they are written
+	Signed     Phase = "signed"     // AWS_IAM
+	Narrow     Phase = "narrow"     // AWS_IAM, with pages of other sites and one environment at a time
+	Refused    Phase = "refused"    // a resource policy that names other addresses
+	Throttled  Phase = "throttled"  // one request a second
+	Snapshot   Phase = "snapshot"   // SnapStart
+	Unrestored Phase = "unrestored" // SnapStart whose hook after a restore fails
+)
+
+// Phases are all of them, in the order in which they are deployed.
+// The policy of Refused stays in force until another one is named, so it is the last.
+var Phases = []Phase{Open, Streaming, Signed, Narrow, Throttled, Snapshot, Unrestored, Refused}
+
+// Limits of the function and of the API in all phases, short so that a run is.
+const (
+	Timeout    = 5 * time.Second
+	APITimeout = 4 * time.Second
+	Memory     = 256 // MB
+)
+
+// Settings are those of the program. Prices and times of a run depend on them: see the command's estimate.
+func (p Phase) Settings() map[string]any {
+	s := map[string]any{"memory": Memory, "timeout": int(Timeout.Seconds()), "apiTimeout": int(APITimeout.Seconds()),
+		"logRetention": 1, "imageRetention": 2, "forwardedPrefix": "off",
+		"environment": map[string]string{"VERIFY_PHASE": string(p)}}
+	switch p {
+	case Streaming:
+		s["invokeMode"], s["timeout"], s["apiTimeout"] = "response_stream", 30, 30
+	case Signed:
+		s["auth"] = "AWS_IAM"
+	case Narrow:
+		s["auth"], s["reservedConcurrency"] = "AWS_IAM", 1
+		s["timeout"], s["apiTimeout"] = 20, 20
+		s["cors"] = map[string]any{"origins": []string{"https://app.example.com"}}
+	case Refused:
+		s["allowedSourceRanges"] = []string{"192.0.2.0/24"}
+	case Throttled:
+		s["throttleRate"], s["throttleBurst"] = 1, 1
+	case Snapshot, Unrestored:
+		s["snapStart"], s["snapStartBefore"], s["snapStartAfter"] = true, "/hooks/before", "/hooks/after"
+		if p == Unrestored {
+			s["environment"] = map[string]string{"VERIFY_PHASE": string(p), "VERIFY_RESTORE": "fails"}
+		}
+	}
+	return s
+}

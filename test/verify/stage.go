@@ -1,0 +1,119 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"gopkg.in/yaml.v3"
+
+	"lambda-web/test/verify/contract"
+)
+
+// architecture is a processor, as Go calls it.
+type architecture string
+
+const hostArchitecture = architecture(runtime.GOARCH)
+
+// building is held while the app is built: the phases start at once.
+var building sync.Mutex
+
+// stage puts the app into a folder of its own, as one that "pulumi up" can make an image of.
+func (o options) stage(ctx context.Context, folder string, processor architecture) error {
+	program := filepath.Join(o.out, "app-"+string(processor))
+	if err := build(ctx, program, processor); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return fmt.Errorf("stage the app: %w", err)
+	}
+	for from, to := range map[string]string{program: "app", "test/verify/app/Dockerfile": "Dockerfile"} {
+		if err := copyFile(from, filepath.Join(folder, to)); err != nil {
+			return fmt.Errorf("stage the app: %w", err)
+		}
+	}
+	return writeVersion(folder, "one")
+}
+
+func build(ctx context.Context, program string, processor architecture) error {
+	building.Lock()
+	defer building.Unlock()
+	command := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", program, "./test/verify/app")
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+string(processor))
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("build the app: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// copyFile makes a file anew: the old one may be running.
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	info, err := in.Stat()
+	if err != nil {
+		return err
+	}
+	os.Remove(to) // there may be none
+	out, err := os.OpenFile(to, os.O_CREATE|os.O_WRONLY|os.O_EXCL, info.Mode().Perm())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+// writeVersion names the version of the app that the folder holds.
+func writeVersion(folder, version string) error {
+	text, err := json.Marshal(version)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(folder, "version.json"), text, 0o644)
+}
+
+// writeSettings writes the settings of a phase as a stack's file. What the stack says of its provider is kept.
+func (o options) writeSettings(file string, phase contract.Phase, app string, stack map[string]any) error {
+	root, err := filepath.Abs(".")
+	if err != nil {
+		return err
+	}
+	relative, err := filepath.Rel(root, app)
+	if err != nil {
+		return fmt.Errorf("the app's folder must be below the project's: %w", err)
+	}
+	config := map[string]any{"aws:region": localRegion}
+	all := map[string]any{}
+	maps.Copy(all, stack)
+	if given, ok := stack["config"].(map[string]any); ok {
+		for key, value := range given {
+			if len(key) > 4 && key[:4] == "aws:" {
+				config[key] = value
+			}
+		}
+	}
+	for key, value := range phase.Settings() {
+		config["lambda-web:"+key] = value
+	}
+	config["lambda-web:app"] = filepath.ToSlash(relative)
+	all["config"] = config
+	text, err := yaml.Marshal(all)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(file, text, 0o600)
+}
