@@ -53,11 +53,22 @@ dockerfile: tools ## Write a Dockerfile for the app in APP, which has none
 smoke: build ## Start it on a free port, call the sample app's routes, stop it
 	@go run ./test/smoke $(LOCAL) -port 0
 
-CMD ?=
+CMD    ?=
+DETACH ?=
+# Where a command runs: on AWS if STACK is given, else on this machine. WHERE=local or WHERE=aws decides it.
+NOT_GIVEN = $(filter file undefined,$(origin $1))
+RUNS_ON   = $(if $(call NOT_GIVEN,WHERE),$(if $(call NOT_GIVEN,STACK),local,aws),$(WHERE))
 
 .PHONY: run
-run: build ## Run a command in the app's environment: make run CMD="python manage.py migrate"
-	@$(if $(value CMD),exec $(LOCAL) -run '$(subst ','\'',$(value CMD))',echo "CMD is empty; give the command, for example: make run CMD=\"python manage.py migrate\""; exit 1)
+run: $(if $(filter aws,$(RUNS_ON)),tools,build) ## Run a command in the app's environment: make run CMD="python manage.py migrate"; AWS, with STACK: in the deployed one, DETACH=1 to start it and follow its log
+	@$(if $(value CMD),,echo "CMD is empty; give the command, for example: make run CMD=\"python manage.py migrate\""; exit 1)
+ifeq ($(RUNS_ON),aws)
+	@go run ./deploy/check $(ON) pulumi stack region credentials
+	@go build -o $(BIN)/run ./deploy/run
+	@exec $(BIN)/run -stack "$(STACK)" $(if $(DETACH),-detach) -command '$(subst ','\'',$(value CMD))'
+else
+	@exec $(LOCAL) -run '$(subst ','\'',$(value CMD))'
+endif
 
 # A file with an event, and the function that gets it where there are several.
 FILE     ?=

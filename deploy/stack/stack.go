@@ -30,6 +30,10 @@ type Outputs struct {
 	Region       string   `json:"region"`
 	LogGroup     string   `json:"logGroup"`
 	AlarmNames   []string `json:"alarmNames"`
+
+	// Of the function that runs commands; empty without one.
+	TaskFunctionName string `json:"taskFunctionName"`
+	TaskLogGroup     string `json:"taskLogGroup"`
 }
 
 // Alias is the alias's name, the last part of its ARN.
