@@ -4,7 +4,8 @@
 //	go run ./deploy/policy -account 123456789012 [-region eu-central-1] [-name lambda-web] [-boundary ARN] [-part PART] > policy.json
 //
 // There are two parts, since a managed policy has 6144 characters at the most: core, for a web app without optional
-// settings, and options, for what these need beyond it. A third, read, is for whoever searches for drift.
+// settings, and options, for what these need beyond it. A third, run, is for whoever runs commands, and for a deployer
+// with a release command; a fourth, read, for whoever searches for drift.
 package main
 
 import (
@@ -37,16 +38,16 @@ func run(args []string, w io.Writer) error {
 	flags.StringVar(&d.Boundary, "boundary", "",
 		"`ARN` of the permissions boundary that every role has to have (setting permissionsBoundaryArn)")
 	part := flags.String("part", "core",
-		"core, options for what optional settings need beyond it, or read for only what looks and changes nothing")
+		"core, options for what optional settings need beyond it, run for commands, or read for only what looks and changes nothing")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if err := d.Check(); err != nil {
 		return err
 	}
-	parts := map[string]func() rights.Policy{"core": d.Core, "options": d.Options, "read": d.Read}
+	parts := map[string]func() rights.Policy{"core": d.Core, "options": d.Options, "run": d.Run, "read": d.Read}
 	if parts[*part] == nil {
-		return fmt.Errorf("part %q is not one of core, options and read", *part)
+		return fmt.Errorf("part %q is not one of core, options, run and read", *part)
 	}
 	text, err := json.MarshalIndent(parts[*part](), "", "  ")
 	if err != nil {

@@ -94,7 +94,13 @@ func (d Deployer) Core() Policy {
 
 // Options is the policy for what optional settings need beyond Core.
 func (d Deployer) Options() Policy {
-	return d.policy(func(token string, r right) bool { return !isCore(token, r) })
+	return d.policy(func(token string, r right) bool { return !isCore(token, r) && !r.commands })
+}
+
+// Run is the policy of whoever runs commands of the app, and does not deploy; and what a deployer with a release
+// command needs beyond the others.
+func (d Deployer) Run() Policy {
+	return d.policy(func(_ string, r right) bool { return r.commands })
 }
 
 // Read is the policy of whoever only looks, for a search for drift.

@@ -9,6 +9,7 @@ type right struct {
 	actions   []string
 	condition map[string]map[string]any
 	roles     bool // the boundary applies, if there is one
+	commands  bool // for whoever runs commands
 	optional  bool // not for a web app without optional settings
 }
 
@@ -88,9 +89,12 @@ var byType = map[string][]right{
 		actions: []string{"lambda:PutFunctionEventInvokeConfig", "lambda:UpdateFunctionEventInvokeConfig",
 			"lambda:DeleteFunctionEventInvokeConfig"}}},
 	// To run a command is to invoke the function that runs them, and no other.
-	"aws:lambda/invocation:Invocation": {{sid: "RunCommands",
-		resources: []string{"arn:${PARTITION}:lambda:${REGION}:${ACCOUNT}:function:" + names.Task("${GIVEN}")},
-		actions:   []string{"lambda:InvokeFunction"}}},
+	"aws:lambda/invocation:Invocation": {{sid: "RunCommands", commands: true,
+		resources: []string{"arn:${PARTITION}:lambda:${REGION}:${ACCOUNT}:function:" +
+			names.Generated(names.Task("${GIVEN}"))},
+		actions: []string{"lambda:InvokeFunction"}},
+		{sid: "ReadTheirOutput", commands: true, resources: []string{logARN + names.Log(names.Task("${GIVEN}")) + ":*"},
+			actions: []string{"logs:FilterLogEvents"}}},
 	"aws:scheduler/schedule:Schedule": {{sid: "Schedules",
 		resources: []string{"arn:${PARTITION}:scheduler:${REGION}:${ACCOUNT}:schedule/default/" +
 			names.Generated("${NAME}")},

@@ -69,7 +69,7 @@ func (b builder) commands(image *appImage, app *appFunction, ready []pulumi.Reso
 	if !b.args.runsCommands() {
 		return &taskFunction{}, nil
 	}
-	name := b.name + "-task"
+	name := names.Task(b.name)
 	logs, write, err := b.taskLogs(name, app.role)
 	if err != nil {
 		return nil, err

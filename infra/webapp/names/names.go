@@ -23,8 +23,8 @@ func Dashboard(name string) string { return name }
 // purpose (-alarms) and seven random digits to the web app's name.
 func Generated(name string) string { return name + "-*" }
 
-// Task is the pattern of the name of the function that runs commands.
-func Task(name string) string { return Generated(name + "-task") }
+// Task is what the name of the function that runs commands begins with, and the app's name in that of its log group.
+func Task(name string) string { return name + "-task" }
 
 // Repository is the pattern of the image repository's name. The awsx component makes it of lower
 // case letters, as ECR has it (https://docs.aws.amazon.com/AmazonECR/latest/APIReference/API_CreateRepository.html).
