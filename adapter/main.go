@@ -6,6 +6,8 @@
 // The way of an invocation: lambdaapi takes it, event finds out what it is, request makes an HTTP
 // request of it, webapp sends that to the app, reply encodes the response, lambdaapi sends it.
 //
+// With the argument task it is the runtime of a function that runs commands of the app's image instead.
+//
 // Its own code uses neither fmt nor net/http. fmt allocates for what it formats, and the way of a
 // small invocation allocates nothing. net/http would make the binary, which every cold start loads,
 // twice as large, and an invocation cost ten times the CPU time: docs/performance.md has the figures
@@ -27,6 +29,9 @@ import (
 var processStart = time.Now()
 
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == taskArgument {
+		os.Exit(runTasks())
+	}
 	// Lambda holds the app back until every extension is registered: what the app must find comes
 	// before that, and nothing else does.
 	unprepared := writable.Prepare()
@@ -51,6 +56,9 @@ func run(extension *lambdaapi.Extension, unprepared []error) int {
 	for _, problem := range unprepared {
 		log.Write(logging.Error, nil, "a folder that the image wants to be writable is not as it should be: "+
 			problem.Error())
+	}
+	if config.Task {
+		extension.Park() // the runtime takes the invocations
 	}
 	go extension.Park()
 

@@ -14,6 +14,7 @@ import (
 type termination struct {
 	inFlight atomic.Int32
 	asked    atomic.Bool
+	forward  func() // tells what is in flight, if it can be told
 }
 
 // listen begins to wait for the signal.
@@ -27,6 +28,9 @@ func (t *termination) listen(log *logging.Logger) {
 			os.Exit(0)
 		}
 		log.Write(logging.Info, nil, "SIGTERM: the process ends when the invocations in flight have their answers")
+		if t.forward != nil {
+			t.forward()
+		}
 	}()
 }
 
@@ -46,5 +50,6 @@ func (t *termination) end() {
 	select {} // the worker that ends last ends the process
 }
 
-// ignoreBrokenPipes keeps the process alive when nobody reads its log.
-func ignoreBrokenPipes() { signal.Ignore(syscall.SIGPIPE) }
+// ignoreBrokenPipes keeps the process alive when nobody reads its log. The signal is taken and not ignored, for programs
+// inherit what their parent ignores.
+func ignoreBrokenPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }

@@ -19,6 +19,10 @@ func BuildAdapter(path string, race bool) error {
 
 // BuildEmulated compiles the adapter for another architecture, and makes path a program that runs it under QEMU.
 func BuildEmulated(path, architecture, qemu string) error {
+	qemu, err := exec.LookPath(qemu) // the adapter's own PATH may be another one
+	if err != nil {
+		return fmt.Errorf("run the adapter for %s: %w", architecture, err)
+	}
 	program := path + "." + architecture
 	if err := buildAdapter(program, []string{"CGO_ENABLED=0", "GOARCH=" + architecture}); err != nil {
 		return err

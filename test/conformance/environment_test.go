@@ -29,6 +29,7 @@ type environment struct {
 	adapter *Process
 
 	variables map[string]string // of the adapter; a missing one is unset
+	arguments []string          // of the adapter
 	port      int               // of the application
 	count     int               // of invocations
 	crashes   bool              // the test expects a stack trace in the log
@@ -67,7 +68,7 @@ func (e *environment) start() {
 		env = append(env, name+"="+e.variables[name])
 	}
 	var err error
-	e.adapter, err = StartProcess([]string{adapterBinary}, os.TempDir(), env)
+	e.adapter, err = StartProcess(append([]string{adapterBinary}, e.arguments...), os.TempDir(), env)
 	e.must(err)
 }
 

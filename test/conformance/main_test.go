@@ -18,6 +18,13 @@ var adapterBinary string
 const atOnce = 12
 
 func TestMain(m *testing.M) {
+	if len(os.Args) > 2 && os.Args[1] == asCommand {
+		if err := runAsCommand(os.Args[2:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	flag.Parse()
 	given := false
 	flag.Visit(func(f *flag.Flag) { given = given || f.Name == "test.parallel" })

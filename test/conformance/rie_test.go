@@ -55,24 +55,29 @@ type emulated struct {
 
 func startEmulator(t *testing.T, variables ...string) *emulated {
 	t.Helper()
-	commands := python(t)
-	path := fetchEmulator(t)
-	var ports []int
-	for range 3 {
-		port, err := FreePort()
-		if err != nil {
-			t.Fatal(err)
-		}
-		ports = append(ports, port)
+	commands, port := python(t), freePort(t)
+	return startRuntime(t, []string{filepath.Join(commands, "gunicorn"), "--no-control-socket", "--bind",
+		fmt.Sprintf("127.0.0.1:%d", port), "wsgi:app"}, append([]string{fmt.Sprintf("AWS_LWA_PORT=%d", port),
+		"SEEN=" + filepath.Join(t.TempDir(), "seen"), "PYTHONDONTWRITEBYTECODE=1"}, variables...)...)
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	port, err := FreePort()
+	if err != nil {
+		t.Fatal(err)
 	}
-	app := fmt.Sprintf("127.0.0.1:%d", ports[0])
-	env := append([]string{"PATH=" + os.Getenv("PATH"), "SEEN=" + filepath.Join(t.TempDir(), "seen"),
-		"PYTHONDONTWRITEBYTECODE=1",
-		fmt.Sprintf("AWS_LWA_PORT=%d", ports[0]), "AWS_LAMBDA_FUNCTION_TIMEOUT=30"}, variables...)
-	process, err := StartProcess([]string{path, "--log-level", "debug",
-		"--runtime-api-address", fmt.Sprintf("127.0.0.1:%d", ports[1]),
-		"--runtime-interface-emulator-address", fmt.Sprintf("127.0.0.1:%d", ports[2]),
-		filepath.Join(commands, "gunicorn"), "--no-control-socket", "--bind", app, "wsgi:app"}, "testdata/servers", env)
+	return port
+}
+
+// startRuntime starts the emulator with any runtime.
+func startRuntime(t *testing.T, runtime []string, variables ...string) *emulated {
+	t.Helper()
+	path, api, port := fetchEmulator(t), freePort(t), freePort(t)
+	env := append([]string{"PATH=" + os.Getenv("PATH"), "AWS_LAMBDA_FUNCTION_TIMEOUT=30"}, variables...)
+	process, err := StartProcess(append([]string{path, "--log-level", "debug",
+		"--runtime-api-address", fmt.Sprintf("127.0.0.1:%d", api),
+		"--runtime-interface-emulator-address", fmt.Sprintf("127.0.0.1:%d", port)}, runtime...), "testdata/servers", env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +93,7 @@ func startEmulator(t *testing.T, variables ...string) *emulated {
 	if _, err := process.Log().Await(patience, "Runtime API Server listening"); err != nil {
 		t.Fatal(err)
 	}
-	return &emulated{t, process, fmt.Sprintf("http://127.0.0.1:%d/2015-03-31/functions/function/invocations", ports[2])}
+	return &emulated{t, process, fmt.Sprintf("http://127.0.0.1:%d/2015-03-31/functions/function/invocations", port)}
 }
 
 // invoke returns status and payload. The emulator's own server may listen a moment later than its Runtime API.
@@ -205,5 +210,29 @@ func TestRIEInvalidSettings(t *testing.T) {
 		if _, err := e.process.Log().Await(patience, parts...); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// The adapter as the runtime of a function that runs commands, beside itself as the extension.
+func TestRIETask(t *testing.T) {
+	e := startRuntime(t, []string{adapterBinary, "task"}, "AWS_LWA_TASK=true")
+	for _, row := range []struct {
+		script, errorType string
+		code              int
+	}{{"echo done", "", 0}, {"echo done; exit 3", "Task.ExitStatus", 3}, {"echo done", "", 0}} {
+		_, payload := e.invoke(taskEvent("sh", "-c", row.script))
+		var result taskResult
+		if err := json.Unmarshal(payload, &result); err != nil || result.Output != "done\n" {
+			t.Errorf("%q: %v", payload, err)
+		}
+		result.check(t, row.errorType, row.code)
+	}
+	const register = "POST /2020-01-01/extension/register"
+	e.inOrder(t, register, "External agent lambda-adapter")
+	e.inOrder(t, register, "Start runtime", "GET /2018-06-01/runtime/invocation/next", "INIT RTDONE(status: success)",
+		"INVOKE START", "/response")
+	if len(e.process.Log().Lines("/runtime/invocation/next", "GET")) == 0 ||
+		len(e.process.Log().Lines("GET /2020-01-01/extension/event/next", "Lambda-Extension-Identifier")) != 1 {
+		t.Error("the extension did not ask for its event once")
 	}
 }

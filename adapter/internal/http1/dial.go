@@ -27,7 +27,7 @@ func NewDialer(address string) *Dialer {
 		return d
 	}
 	hosts := []string{address}
-	if host, port, err := net.SplitHostPort(address); err == nil && strings.EqualFold(host, "localhost") {
+	if host, port, err := net.SplitHostPort(address); err == nil && strings.ToLower(host) == "localhost" {
 		hosts = []string{"127.0.0.1:" + port, "[::1]:" + port}
 	}
 	for _, host := range hosts {

@@ -186,5 +186,8 @@ func appendError(dst []byte, f *failure.Failure) []byte {
 	dst = rawjson.AppendString(dst, []byte(f.Type))
 	dst = append(dst, `,"errorMessage":`...)
 	dst = rawjson.AppendString(dst, []byte(f.Message))
+	if len(f.Members) > 0 {
+		dst = append(append(dst, ','), f.Members...)
+	}
 	return append(dst, `,"stackTrace":[]}`...)
 }

@@ -135,7 +135,7 @@ func (r *Runtime) Respond(inv *Invocation, body []byte) error {
 func (r *Runtime) Fail(inv *Invocation, f *failure.Failure) error {
 	r.out = r.appendHead(r.out[:0], inv, "/error")
 	r.out = append(r.out, "content-type: application/json\r\nlambda-runtime-function-error-type: "...)
-	r.out = append(append(r.out, f.Type...), "\r\n"...)
+	r.out = append(append(r.out, f.Reported()...), "\r\n"...)
 	return r.post(inv, "report the error "+f.Type, appendError(nil, f))
 }
 

@@ -10,7 +10,7 @@ func HookMistake(path string, taken map[string]string) string {
 	switch {
 	case hasBadEscape(path):
 		return "it has a percent sign that is no escape"
-	case strings.ContainsAny(plain, "%?#;"):
+	case strings.ContainsFunc(plain, func(r rune) bool { return r == '%' || r == '?' || r == '#' || r == ';' }):
 		return "it has one of % ? # ; which servers read in different ways"
 	}
 	meaning := canonical(plain)

@@ -55,8 +55,8 @@ func (h Hooks) holds(path string) bool {
 
 // readings are the paths that a server may make of a path in one step.
 func readings(path string) []string {
-	all := []string{unescaped(path), withoutParameters(path), strings.ReplaceAll(path, `\`, "/")}
-	if end := strings.IndexAny(path, ";?#\x00"); end >= 0 {
+	all := []string{unescaped(path), withoutParameters(path), strings.Join(strings.Split(path, `\`), "/")}
+	if end := strings.IndexFunc(path, func(r rune) bool { return r == ';' || r == '?' || r == '#' || r == 0 }); end >= 0 {
 		all = append(all, path[:end])
 	}
 	if authority, found := strings.CutPrefix(path, "//"); found { // as in a URL without its scheme

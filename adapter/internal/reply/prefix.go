@@ -2,6 +2,7 @@ package reply
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"lambda-web/adapter/internal/http1"
@@ -56,7 +57,7 @@ func ownPath(url, host []byte) int {
 		}
 		return -1
 	}
-	end := bytes.IndexAny(authority, "/?#\\")
+	end := slices.IndexFunc(authority, func(c byte) bool { return c == '/' || c == '?' || c == '#' || c == '\\' })
 	if end < 0 {
 		end = len(authority)
 	}

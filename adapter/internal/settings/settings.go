@@ -43,6 +43,8 @@ type Settings struct {
 	AfterRestorePath     string
 	Prime                []string // paths asked for before the snapshot; each begins with a slash, may hold a query
 
+	Task bool // the function runs commands, and not the app
+
 	RuntimeAPI       string // host:port
 	RuntimeAPIProxy  string // host:port, or empty
 	RegisterBase     time.Duration

@@ -81,8 +81,13 @@ func TestAccepted(t *testing.T) {
 		"AWS_LWA_ERROR_STATUS_CODES=500 - 502, 404": func(s *Settings) bool {
 			return s.ErrorStatus.Has(501) && s.ErrorStatus.Has(404) && !s.ErrorStatus.Has(503)
 		},
-		"AWS_LWA_DEADLINE_MARGIN_MS=250":      func(s *Settings) bool { return s.DeadlineMargin == 250*time.Millisecond },
-		"AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS=0": func(s *Settings) bool { return s.IdleTimeout == 0 },
+		"AWS_LWA_DEADLINE_MARGIN_MS=250":                       func(s *Settings) bool { return s.DeadlineMargin == 250*time.Millisecond },
+		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=.25":          func(s *Settings) bool { return s.ReadinessTimeout == 250*time.Millisecond },
+		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=+2.":          func(s *Settings) bool { return s.ReadinessTimeout == 2*time.Second },
+		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=0.0000000019": func(s *Settings) bool { return s.ReadinessTimeout == 1 },
+		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=1000000":      func(s *Settings) bool { return s.ReadinessTimeout == 1e6*time.Second },
+		"AWS_LWA_TASK=true":                                    func(s *Settings) bool { return s.Task },
+		"AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS=0":                  func(s *Settings) bool { return s.IdleTimeout == 0 },
 		"AWS_LWA_FORWARDED_PREFIX=Header": func(s *Settings) bool {
 			return s.PrefixHeader &&
 				!s.PrefixInPath
@@ -126,7 +131,10 @@ func TestRefused(t *testing.T) {
 		"AWS_LWA_HOST=unix:app.sock",
 		"AWS_LWA_READINESS_CHECK_PORT=x", "AWS_LWA_READINESS_CHECK_PATH=/a\nb",
 		"AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=,", "AWS_LWA_READINESS_CHECK_HEALTHY_STATUS=99",
-		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=-1",
+		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=-1", "AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=1h",
+		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=.", "AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=1.5.5",
+		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=1.1234567890x", "AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=1000001",
+		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=99999999999999999999",
 		"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS=NaN",
 		"AWS_LWA_ERROR_STATUS_CODES=599-500", "AWS_LWA_ERROR_STATUS_CODES=5xx",
 		"AWS_LWA_DEADLINE_MARGIN_MS=1.5", "AWS_LWA_POOL_IDLE_TIMEOUT_SECONDS=x", "AWS_LWA_CONTEXT_HEADERS=some",

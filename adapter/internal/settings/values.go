@@ -50,15 +50,19 @@ func readChoice(to *bool, value, off, on string) bool {
 	return true
 }
 
+// readSeconds reads digits with or without a point. To parse a float, or a duration, would make the adapter larger by
+// 8 KB.
 func readSeconds(to *time.Duration, value string) bool {
-	if strings.Trim(value, "+0123456789.") != "" {
-		return false // or else a number with units of its own, such as 1h5
-	}
-	d, err := time.ParseDuration(value + "s") // to parse a float would make the adapter larger by 8 KB
-	if err != nil || d > 1e6*time.Second {
+	const places = 9 // of nanoseconds
+	whole, fraction, _ := strings.Cut(strings.TrimPrefix(value, "+"), ".")
+	if whole+fraction == "" || strings.Trim(fraction, "0123456789") != "" {
 		return false
 	}
-	*to = d
+	n, err := strconv.ParseUint(whole+(fraction + "000000000")[:places], 10, 64)
+	if err != nil || n > 1e6*uint64(time.Second) {
+		return false
+	}
+	*to = time.Duration(n)
 	return true
 }
 

@@ -31,12 +31,12 @@ func listeners(sockets map[string]bool) (own, all []netip.AddrPort) {
 			continue
 		}
 		for line := range strings.Lines(string(text)) {
-			columns := strings.Fields(line)
-			const stateListen, inode = "0A", 9
-			if len(columns) <= inode || columns[3] != stateListen {
+			columns := columnsOf(line)
+			const stateListen, state, local, inode = "0A", 3, 1, 9
+			if columns[state] != stateListen {
 				continue
 			}
-			address, ok := parseProcAddress(columns[1])
+			address, ok := parseProcAddress(columns[local])
 			if !ok || slices.Contains(all, address) {
 				continue
 			}
@@ -47,6 +47,21 @@ func listeners(sockets map[string]bool) (own, all []netip.AddrPort) {
 		}
 	}
 	return own, all
+}
+
+// columnsOf returns the first columns of a line, empty where it has none.
+func columnsOf(line string) (columns [10]string) {
+	n := 0
+	for column := range strings.SplitSeq(line, " ") {
+		if column == "" {
+			continue
+		}
+		if columns[n] = column; n == len(columns)-1 {
+			break
+		}
+		n++
+	}
+	return columns
 }
 
 // environmentSockets returns the inodes of the sockets that the processes of this execution
