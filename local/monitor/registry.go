@@ -104,7 +104,7 @@ func (g *registry) deployment() *Deployment {
 	return d
 }
 
-// SupportsFeature declines every optional feature, so that secrets and references arrive as plain values.
+// SupportsFeature declines every optional feature, so that references arrive as plain values.
 func (g *registry) SupportsFeature(context.Context,
 	*pulumirpc.SupportsFeatureRequest) (*pulumirpc.SupportsFeatureResponse, error) {
 	return &pulumirpc.SupportsFeatureResponse{}, nil
@@ -116,7 +116,7 @@ func (g *registry) RegisterResource(_ context.Context,
 		Type:   request.Type,
 		Name:   request.Name,
 		URN:    g.urn(request.Parent, request.Type, request.Name),
-		Inputs: request.Object.AsMap(),
+		Inputs: plain(request.Object.AsMap()).(map[string]any),
 	}
 	if err := g.realise(r, request.Custom || request.Remote); err != nil {
 		return nil, g.refuse(fmt.Errorf("%s %q: %w", r.Type, r.Name, err))
@@ -161,7 +161,7 @@ func (g *registry) RegisterResourceOutputs(_ context.Context,
 	request *pulumirpc.RegisterResourceOutputsRequest) (*empty, error) {
 	if strings.Contains(request.Urn, "::pulumi:pulumi:Stack::") {
 		g.mu.Lock()
-		g.outputs = request.Outputs.AsMap()
+		g.outputs = plain(request.Outputs.AsMap()).(map[string]any)
 		g.mu.Unlock()
 	}
 	return &empty{}, nil
@@ -234,6 +234,31 @@ func (g *registry) urn(parent, token, name string) string {
 		qualified = parts[2] + "$" + token
 	}
 	return "urn:pulumi:" + g.program.Stack + "::" + g.program.Project + "::" + qualified + "::" + name
+}
+
+// What marks a value as a secret, which the SDK of a program does whatever the monitor supports.
+// https://github.com/pulumi/pulumi/blob/master/docs/architecture/types.md
+const (
+	signatureKey    = "4dabf18193072939515e22adb298388d"
+	secretSignature = "1b47061264138c4ac30d75fd1eb44270"
+)
+
+// plain is a value without the marks of secrets in it.
+func plain(value any) any {
+	switch value := value.(type) {
+	case map[string]any:
+		if value[signatureKey] == secretSignature {
+			return plain(value["value"])
+		}
+		for key, member := range value {
+			value[key] = plain(member)
+		}
+	case []any:
+		for i, member := range value {
+			value[i] = plain(member)
+		}
+	}
+	return value
 }
 
 // short is a stable piece of lower-case hexadecimal text made from a name.

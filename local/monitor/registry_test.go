@@ -3,6 +3,7 @@ package monitor
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -71,6 +72,22 @@ func TestUnknownResource(t *testing.T) {
 	if _, err := g.Invoke(context.Background(),
 		&pulumirpc.ResourceInvokeRequest{Tok: "aws:ec2/getVpc:getVpc"}); err == nil {
 		t.Error("an unknown look-up was answered")
+	}
+}
+
+// What a program marks as a secret is realised by its value.
+func TestSecretInputs(t *testing.T) {
+	secret := func(value any) any {
+		return map[string]any{"4dabf18193072939515e22adb298388d": "1b47061264138c4ac30d75fd1eb44270", "value": value}
+	}
+	g := newTestRegistry(&bytes.Buffer{})
+	if _, err := register(t, g, "aws:iam/role:Role", "role", map[string]any{"name": secret("exec"),
+		"list": []any{map[string]any{"of": secret([]any{secret("x"), 1.0})}}, "map": map[string]any{"value": "y"}}); err != nil {
+		t.Fatal(err)
+	}
+	r := g.deployment().Resources[0]
+	if got := fmt.Sprint(r.Inputs); r.ID != "exec" || got != "map[list:[map[of:[x 1]]] map:map[value:y] name:exec]" {
+		t.Errorf("%s: %s", r.ID, got)
 	}
 }
 
