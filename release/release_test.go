@@ -124,8 +124,8 @@ func TestReproducible(t *testing.T) {
 	home := t.TempDir()
 	for _, a := range architectures {
 		file := filepath.Join(home, a.lambda)
-		compile := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", file,
-			"lambda-web/adapter")
+		compile := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -funcalign=16", "-o",
+			file, "lambda-web/adapter")
 		compile.Dir = filepath.Join(other, "infra")
 		compile.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+a.goarch, "GOFLAGS=",
 			"HOME="+home,

@@ -55,7 +55,11 @@ func download(pkg string) (wait func()) {
 
 // build runs "go build -v", whose output is one line for each package it had to compile.
 func build(output, pkg string, static, silent bool) error {
-	command := exec.Command("go", "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w", "-o", output, pkg)
+	link := "-s -w"
+	if static {
+		link += " -funcalign=16" // as the adapter is built for an image
+	}
+	command := exec.Command("go", "build", "-v", "-trimpath", "-buildvcs=false", "-ldflags", link, "-o", output, pkg)
 	if static {
 		command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	}
