@@ -3,9 +3,10 @@
 //
 //	go run ./deploy/policy -account 123456789012 [-region eu-central-1] [-name lambda-web] [-boundary ARN] [-part PART] > policy.json
 //
-// There are two parts, since a managed policy has 6144 characters at the most: core, for a web app without optional
-// settings, and options, for what these need beyond it. A third, run, is for whoever runs commands, and for a deployer
-// with a release command; a fourth, read, for whoever searches for drift.
+// There are three parts, since a managed policy has 6144 characters at the most: core, for a web app without optional
+// settings, options, for what these need beyond it, and front, for what the setting front needs beyond both. A fourth,
+// run, is for whoever runs commands, and for a deployer with a release command; a fifth, read, for whoever searches for
+// drift.
 package main
 
 import (
@@ -38,16 +39,18 @@ func run(args []string, w io.Writer) error {
 	flags.StringVar(&d.Boundary, "boundary", "",
 		"`ARN` of the permissions boundary that every role has to have (setting permissionsBoundaryArn)")
 	part := flags.String("part", "core",
-		"core, options for what optional settings need beyond it, run for commands, or read for only what looks and changes nothing")
+		"core, options for what optional settings need beyond it, front for what the setting front needs beyond both, "+
+			"run for commands, or read for only what looks and changes nothing")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if err := d.Check(); err != nil {
 		return err
 	}
-	parts := map[string]func() rights.Policy{"core": d.Core, "options": d.Options, "run": d.Run, "read": d.Read}
+	parts := map[string]func() rights.Policy{"core": d.Core, "options": d.Options, "front": d.Front, "run": d.Run,
+		"read": d.Read}
 	if parts[*part] == nil {
-		return fmt.Errorf("part %q is not one of core, options, run and read", *part)
+		return fmt.Errorf("part %q is not one of core, options, front, run and read", *part)
 	}
 	text, err := json.MarshalIndent(parts[*part](), "", "  ")
 	if err != nil {

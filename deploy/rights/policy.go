@@ -85,16 +85,27 @@ var plainTypes = []string{
 	"aws:apigateway/restApi:RestApi", "aws:apigateway/deployment:Deployment", "aws:apigateway/stage:Stage",
 }
 
-// Core is the policy for a web app without optional settings. Options is what these need beyond it. They are two
-// because a managed policy has 6144 characters at the most
+// frontTypes are what a distribution in front of the API is made of.
+var frontTypes = []string{"aws:cloudfront/distribution:Distribution", "aws:cloudfront/cachePolicy:CachePolicy",
+	"aws:cloudfront/function:Function"}
+
+// Core is the policy for a web app without optional settings. Options is what these need beyond it, but for a front,
+// whose rights Front has. They are several because a managed policy has 6144 characters at the most
 // (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html).
 func (d Deployer) Core() Policy {
 	return d.policy(func(token string, r right) bool { return isCore(token, r) })
 }
 
-// Options is the policy for what optional settings need beyond Core.
+// Options is the policy for what optional settings need beyond Core, but for the setting front.
 func (d Deployer) Options() Policy {
-	return d.policy(func(token string, r right) bool { return !isCore(token, r) && !r.commands })
+	return d.policy(func(token string, r right) bool {
+		return !isCore(token, r) && !r.commands && !slices.Contains(frontTypes, token)
+	})
+}
+
+// Front is the policy for what the setting front needs beyond both.
+func (d Deployer) Front() Policy {
+	return d.policy(func(token string, r right) bool { return slices.Contains(frontTypes, token) })
 }
 
 // Run is the policy of whoever runs commands of the app, and does not deploy; and what a deployer with a release

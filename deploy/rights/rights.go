@@ -33,8 +33,8 @@ var byType = map[string][]right{
 		{sid: "NoNarrower", resources: []string{"*"}, actions: []string{"ecr:GetAuthorizationToken"}},
 	},
 
-	"random:index/randomId:RandomId":       {}, // lives in the state alone
-	"random:index/randomBytes:RandomBytes": {},
+	"random:index/randomId:RandomId":             {}, // lives in the state alone
+	"random:index/randomPassword:RandomPassword": {},
 
 	"aws:cloudwatch/logGroup:LogGroup": {
 		{sid: "Logs", resources: []string{logARN + names.Log("${GIVEN}"), logARN + names.AccessLog("${GIVEN}"),
@@ -168,15 +168,15 @@ var byType = map[string][]right{
 		actions: []string{"cloudfront:CreateDistribution", "cloudfront:UpdateDistribution",
 			"cloudfront:DeleteDistribution", "cloudfront:Get*", "cloudfront:ListTagsForResource",
 			"cloudfront:TagResource", "cloudfront:UntagResource"}},
-		{sid: "Firewall", resources: []string{"arn:${PARTITION}:wafv2:us-east-1:${ACCOUNT}:global/webacl/*"},
+		{sid: "FrontFirewall", resources: []string{"arn:${PARTITION}:wafv2:us-east-1:${ACCOUNT}:global/webacl/*"},
 			actions: []string{"wafv2:GetWebACL"}}},
 	"aws:cloudfront/cachePolicy:CachePolicy": {{sid: "Front", resources: []string{frontARN + "cache-policy/*"},
 		actions: []string{"cloudfront:CreateCachePolicy", "cloudfront:UpdateCachePolicy",
 			"cloudfront:DeleteCachePolicy"}}},
-	"aws:cloudfront/function:Function": {{sid: "FrontFunction",
+	"aws:cloudfront/function:Function": {{sid: "Front",
 		resources: []string{frontARN + "function/" + names.Generated("${NAME}")},
 		actions: []string{"cloudfront:CreateFunction", "cloudfront:UpdateFunction", "cloudfront:DeleteFunction",
-			"cloudfront:DescribeFunction", "cloudfront:GetFunction", "cloudfront:PublishFunction"}}},
+			"cloudfront:DescribeFunction", "cloudfront:PublishFunction"}}},
 
 	"aws:cloudwatch/metricAlarm:MetricAlarm": {{sid: "Alarms",
 		resources: []string{"arn:${PARTITION}:cloudwatch:${REGION}:${ACCOUNT}:alarm:" + names.Generated("${NAME}")},

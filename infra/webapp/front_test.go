@@ -14,7 +14,7 @@ const (
 	typeDistribution = "aws:cloudfront/distribution:Distribution"
 	typeCachePolicy  = "aws:cloudfront/cachePolicy:CachePolicy"
 	typeEdgeFunction = "aws:cloudfront/function:Function"
-	typeSecretBytes  = "random:index/randomBytes:RandomBytes"
+	typeSecret       = "random:index/randomPassword:RandomPassword"
 )
 
 // frontSetting is everySetting with a front and without what does not go with one.
@@ -29,8 +29,8 @@ var frontSetting = func() map[string]string {
 	return config
 }()
 
-// secretOf is what the cloud of the tests makes up for a resource of random bytes.
-func secretOf(name string) string { return sha256Hex("bytes of " + name) }
+// secretOf is what the cloud of the tests makes up for a secret.
+func secretOf(name string) string { return sha256Hex("secret of " + name) }
 
 const (
 	even = "lambda-web-dev-front-even"
@@ -53,10 +53,10 @@ func TestFrontSecret(t *testing.T) {
 	} {
 		c := newProject(t).deployed(t, map[string]string{"front": "cloudfront", "frontSecretRotation": tt.rotation})
 		keepers := map[string]string{}
-		for _, r := range c.all(typeSecretBytes) {
+		for _, r := range c.all(typeSecret) {
 			keepers[r.Name] = r.input("keepers.rotation").(string)
-			if r.input("length") != 32.0 || r.RegisterRPC.GetVersion() != randomVersion ||
-				!slices.Equal(r.RegisterRPC.GetAdditionalSecretOutputs(), []string{"base64", "hex"}) {
+			if r.input("length") != 43.0 || r.input("special") != false || r.RegisterRPC.GetVersion() != randomVersion ||
+				!slices.Equal(r.RegisterRPC.GetAdditionalSecretOutputs(), []string{"bcryptHash", "result"}) {
 				t.Errorf("rotation %s: %s is %v", tt.rotation, r, r.RegisterRPC)
 			}
 		}
@@ -248,11 +248,11 @@ func TestFrontChanges(t *testing.T) {
 		only, changed []string
 	}{
 		{"on", nil, on, []string{"+" + typeCachePolicy + name, "+" + typeDistribution + name, "+" + typeEdgeFunction +
-			name, "+" + typeSecretBytes + " " + even}, []string{typeFunction + name}},
-		{"the first rotation", on, rotated("1"), []string{"+" + typeSecretBytes + " " + odd},
+			name, "+" + typeSecret + " " + even}, []string{typeFunction + name}},
+		{"the first rotation", on, rotated("1"), []string{"+" + typeSecret + " " + odd},
 			[]string{typeDistribution + name, typeFunction + name}},
 		{"the next rotation", rotated("1"), rotated("2"), nil,
-			[]string{typeDistribution + name, typeFunction + name, typeSecretBytes + " " + even}},
+			[]string{typeDistribution + name, typeFunction + name, typeSecret + " " + even}},
 		{"the price class", on, map[string]string{"front": "cloudfront", "frontPriceClass": "PriceClass_100"}, nil,
 			[]string{typeDistribution + name}},
 		{"the name of the stage", on, map[string]string{"front": "cloudfront", "stage": "v2"}, nil,

@@ -17,15 +17,15 @@ const frontVariable = "AWS_LWA_FRONT_SECRET_SHA256"
 // (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/add-origin-custom-headers.html).
 const frontHeader = "X-Lambda-Web-Front"
 
-// frontSecretBytes are more than can be guessed, and fit a custom header's value twenty times over.
-const frontSecretBytes = 32
+// frontSecretLength is how many letters and digits have the 256 bits of the digest.
+const frontSecretLength = 43
 
 // frontDigestsSize is how long the variable's value can be.
 const frontDigestsSize = 2*2*sha256.Size + 1
 
 // frontSecret is what the distribution and the adapter know of each other.
 type frontSecret struct {
-	sent    pulumi.StringOutput // in hexadecimal digits; a secret in the state
+	sent    pulumi.StringOutput // a secret in the state
 	digests pulumi.StringOutput // of what is sent and of what was sent before the last rotation
 }
 
@@ -63,5 +63,5 @@ func (b builder) rotated(rotation int) (pulumi.StringOutput, error) {
 	if rotation%2 == 1 {
 		turn = "odd"
 	}
-	return b.randomSecret(b.name+"-front-"+turn, frontSecretBytes, strconv.Itoa(rotation))
+	return b.randomSecret(b.name+"-front-"+turn, frontSecretLength, strconv.Itoa(rotation))
 }

@@ -110,8 +110,8 @@ func computed(args pulumi.MockResourceArgs) map[string]string {
 		return map[string]string{"url": account + ".dkr.ecr." + region + ".amazonaws.com/" + strings.ToLower(name)}
 	case typeRandom:
 		return map[string]string{"hex": "a1b2c3"}
-	case typeSecretBytes:
-		return map[string]string{"hex": secretOf(name)}
+	case typeSecret:
+		return map[string]string{"result": secretOf(name)}
 	case typeDistribution:
 		return map[string]string{"domainName": "d1.cloudfront.net", "hostedZoneId": "Z2FDTNDATAQYW2"}
 	case typeEdgeFunction:

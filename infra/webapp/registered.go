@@ -132,16 +132,18 @@ func (b builder) randomHex(name, keeper string) (pulumi.StringOutput, error) {
 	return id.Hex, err
 }
 
-// randomSecret are random bytes in hexadecimal digits, a secret in the state, that stay while the keeper does. The SDK's
-// own constructor names the same secret outputs.
-func (b builder) randomSecret(name string, bytes int, keeper string) (pulumi.StringOutput, error) {
+// randomSecret are random letters and digits, a secret in the state, that stay while the keeper does. It is no
+// RandomBytes, whose id, which Pulumi cannot encrypt, is what is to be secret
+// (https://github.com/pulumi/pulumi-random/issues/190). The SDK's own constructor names the same secret outputs.
+func (b builder) randomSecret(name string, length int, keeper string) (pulumi.StringOutput, error) {
 	var made struct {
 		pulumi.CustomResourceState
-		Hex pulumi.StringOutput `pulumi:"hex"`
+		Result pulumi.StringOutput `pulumi:"result"`
 	}
-	err := b.ctx.RegisterResource("random:index/randomBytes:RandomBytes", name, pulumi.Map{
-		"length":  pulumi.Int(bytes),
+	err := b.ctx.RegisterResource("random:index/randomPassword:RandomPassword", name, pulumi.Map{
+		"length":  pulumi.Int(length),
+		"special": pulumi.Bool(false),
 		"keepers": pulumi.StringMap{"rotation": pulumi.String(keeper)},
-	}, &made, pulumi.Version(randomVersion), b.parent, pulumi.AdditionalSecretOutputs([]string{"base64", "hex"}))
-	return pulumi.ToSecret(made.Hex).(pulumi.StringOutput), err
+	}, &made, pulumi.Version(randomVersion), b.parent, pulumi.AdditionalSecretOutputs([]string{"bcryptHash", "result"}))
+	return pulumi.ToSecret(made.Result).(pulumi.StringOutput), err
 }

@@ -91,7 +91,7 @@ func allows(d rights.Deployer, action, arn string) bool {
 		ok, _ := path.Match(strings.ReplaceAll(pattern, "/", "|"), strings.ReplaceAll(text, "/", "|"))
 		return ok
 	}
-	for _, s := range append(d.Core().Statement, d.Options().Statement...) {
+	for _, s := range slices.Concat(d.Core().Statement, d.Options().Statement, d.Front().Statement) {
 		if slices.ContainsFunc(s.Action, func(p string) bool { return match(p, action) }) &&
 			slices.ContainsFunc(s.Resource, func(p string) bool { return match(p, arn) }) {
 			return true

@@ -19,7 +19,9 @@ func TestEverything(t *testing.T) {
 	s := newStack(t, p, standin.New(p.root+"/infra"), "test", everything)
 	s.preview(t)
 	s.up(t)
-	deployerTypes(t, s.cloud, false)
+	site := newStack(t, p, standin.New(p.root+"/infra"), "site", fronted)
+	site.up(t)
+	deployerTypes(t, false, s.cloud, site.cloud)
 	acceptable(t, s.cloud.Requests())
 	if got, want := slices.Compact(slices.Sorted(slices.Values(s.cloud.Unchecked()))),
 		[]string{"aws:apigateway/account:Account",

@@ -182,6 +182,18 @@ var everything = map[string]string{
 	"imageTagMutability":              "IMMUTABLE",
 }
 
+// fronted is a configuration with all that a front brings along.
+var fronted = map[string]string{
+	"aws:region":           "eu-central-1",
+	"front":                "cloudfront",
+	"frontSecretRotation":  "1",
+	"frontLogBucket":       "logs-of-the-site",
+	"domainName":           "www.example.com",
+	"domainCertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/1",
+	"domainHostedZoneId":   "Z123",
+	"webAclArn":            "arn:aws:wafv2:us-east-1:123456789012:global/webacl/a/1",
+}
+
 // files returns the text of every file under a folder.
 func files(t testing.TB, folder string) map[string]string {
 	t.Helper()

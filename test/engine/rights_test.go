@@ -9,11 +9,13 @@ import (
 )
 
 // deployerTypes compares what was made with what the deployer's policy is for.
-func deployerTypes(t *testing.T, cloud *standin.Cloud, plain bool) {
+func deployerTypes(t *testing.T, plain bool, clouds ...*standin.Cloud) {
 	t.Helper()
 	var made []string
-	for _, o := range cloud.Objects("") {
-		made = append(made, o.Type)
+	for _, cloud := range clouds {
+		for _, o := range cloud.Objects("") {
+			made = append(made, o.Type)
+		}
 	}
 	slices.Sort(made)
 	made = slices.Compact(made)

@@ -38,7 +38,7 @@ func TestPlans(t *testing.T) {
 	s.preview(t).same(t, firstPlan)
 	done := s.up(t)
 	planOf(done).same(t, firstOperations)
-	deployerTypes(t, s.cloud, true)
+	deployerTypes(t, true, s.cloud)
 	s.unchanged(t)
 
 	for _, c := range []struct {

@@ -5,6 +5,7 @@
 //	provider.go  the provider protocol: check, diff, create, update, delete
 //	kinds.go     the types of resources: what replaces them, what they answer
 //	rules.go     what AWS refuses
+//	front.go     a distribution in front of a stage
 //	serving.go   whether a request to a stage would reach the app
 //	image.go     builds, pushes and tags
 //	repository.go the component that makes a repository
@@ -66,13 +67,16 @@ type Object struct {
 	newest   int
 	shifting bool        // of an alias: its weights are Lambda's own, for a while
 	api      deployedAPI // of a deployment
+	sent     []string    // by a distribution: the secrets that are on their way, the newest last
 }
 
 // version is what a published version of a function keeps.
 type version struct {
 	image string
 	mode  string // in which the adapter answers
-	state versionState
+	// digests are those of the secrets by which it knows a distribution.
+	digests string
+	state   versionState
 }
 
 // versionState is the State of a published version. With SnapStart it is Pending while Lambda takes the snapshot, and
@@ -87,7 +91,9 @@ const (
 )
 
 func versionOf(function *Object) version {
-	return version{function.Text("imageUri"), function.Text("environment.variables.AWS_LWA_INVOKE_MODE"), active}
+	variable := func(name string) string { return function.Text("environment.variables." + name) }
+	return version{function.Text("imageUri"), variable("AWS_LWA_INVOKE_MODE"), variable("AWS_LWA_FRONT_SECRET_SHA256"),
+		active}
 }
 
 // deployedAPI is an API as it was when it was deployed.
@@ -249,7 +255,17 @@ func (c *Cloud) record(op string, o *Object) {
 				stage.Text("stageName"), err))
 		}
 	}
-	if o.Type == stageType && op == "delete" {
+	for _, distribution := range c.all(distributionType) {
+		err := c.known(distribution)
+		switch {
+		case err == nil:
+			c.served[distribution.ID] = true
+		case c.served[distribution.ID]:
+			c.dropped = append(c.dropped, fmt.Sprintf("after %s, the distribution does not answer as before: %v",
+				operation, err))
+		}
+	}
+	if op == "delete" {
 		delete(c.served, o.ID)
 	}
 }

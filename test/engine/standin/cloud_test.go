@@ -66,7 +66,8 @@ func TestServes(t *testing.T) {
 // document says.
 func TestAnswersAreUnderstood(t *testing.T) {
 	c := account(t)
-	c.all(functionType)[0].versions["1"] = version{registry + "/r@sha256:1", "response_stream", active}
+	c.all(functionType)[0].versions["1"] = version{image: registry + "/r@sha256:1",
+		mode: "response_stream", state: active}
 	if err := c.Serves(); err == nil || !strings.Contains(err.Error(),
 		"takes answers buffered, and version 1 of the function gives them response_stream") {
 		t.Errorf("another mode: %v", err)

@@ -146,6 +146,10 @@ var kinds = map[string]kind{
 		o.ID = c.serial(6)
 		return map[string]any{"hex": o.ID}, nil
 	}},
+	randomPasswordType: {replaces: []string{"*"}, computed: []string{"bcryptHash", "result"}, make: makeRandomPassword},
+	distributionType:   {computed: []string{"arn", "domainName", "hostedZoneId"}, make: makeDistribution},
+	cachePolicyType:    {named: "name", replaces: []string{"name"}},
+	edgeFunctionType:   {named: "name", replaces: []string{"name"}, computed: []string{"arn"}, make: makeEdgeFunction},
 	imageType: {computed: []string{"repoDigest"}, renewed: []string{"repoDigest"}, check: addContextDigest,
 		strip: stripCredentials, make: makeImage},
 }
@@ -288,13 +292,17 @@ func (c *Cloud) provisionedAt(alias *Object) *Object {
 	return nil
 }
 
-// settle is what time does: the aliases that were moved have only their new version, and snapshots have been taken.
+// settle is what time does: the aliases that were moved have only their new version, distributions send only their
+// newest secret, and snapshots have been taken.
 func (c *Cloud) settle() {
 	for _, alias := range c.all(aliasType) {
 		if alias.shifting {
 			alias.shifting = false
 			delete(alias.State, "routingConfig")
 		}
+	}
+	for _, distribution := range c.all(distributionType) {
+		distribution.sent = distribution.sent[len(distribution.sent)-1:] // every edge location has the newest
 	}
 	for _, function := range c.all(functionType) {
 		for name, v := range function.versions {

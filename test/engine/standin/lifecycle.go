@@ -66,7 +66,7 @@ func (p *server) Update(_ context.Context, r *pulumirpc.UpdateRequest) (*pulumir
 		return nil, fmt.Errorf("NotFoundException: there is no %s %s", urn.Type(), r.Id)
 	}
 	changed := &Object{Type: o.Type, Name: o.Name, URN: o.URN, ID: o.ID, Inputs: inputs, State: inputs.Copy(),
-		versions: o.versions, newest: o.newest, api: o.api}
+		versions: o.versions, newest: o.newest, api: o.api, sent: o.sent}
 	if err := c.permit("update", changed); err != nil {
 		return nil, err
 	}

@@ -136,6 +136,11 @@ func (c *Cloud) Requests() []Request {
 			}
 			requests = append(requests, r)
 		}
+		if request := frontRequests[o.Type]; request != nil {
+			operation, params := request(o)
+			requests = append(requests, Request{Object: o.Type + " " + o.Name, Service: "cloudfront",
+				Operation: operation, Params: params})
+		}
 	}
 	return requests
 }
@@ -168,7 +173,7 @@ func put(params map[string]any, path []string, value any) {
 func (c *Cloud) Unchecked() []string {
 	var types []string
 	for _, o := range c.Objects("") {
-		if calls[o.Type] == nil {
+		if calls[o.Type] == nil && frontRequests[o.Type] == nil {
 			types = append(types, fmt.Sprint(o.Type))
 		}
 	}

@@ -40,6 +40,9 @@ var rules = map[string][]rule{
 	"aws:lambda/functionEventInvokeConfig:FunctionEventInvokeConfig": {needs(functionType, "name", "functionName"),
 		qualifierOf("functionName", "qualifier"),
 		needs(queueType, "arn", "destinationConfig.onFailure.destination"), maySend},
+	distributionType: {originIsThere, usable, certificateIsThere},
+	cachePolicyType:  {unique("name"), unused(usesPolicy)},
+	edgeFunctionType: {unique("name"), unused(usesFunction)},
 	"aws:sns/topicSubscription:TopicSubscription": {needs("aws:sns/topic:Topic", "arn", "topic")},
 }
 

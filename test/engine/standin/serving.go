@@ -122,5 +122,10 @@ func (c *Cloud) Serves() error {
 			return fmt.Errorf("stage %s: %w", stage.Text("stageName"), err)
 		}
 	}
+	for _, distribution := range c.all(distributionType) {
+		if err := c.known(distribution); err != nil {
+			return fmt.Errorf("distribution %s: %w", distribution.ID, err)
+		}
+	}
 	return nil
 }

@@ -22,6 +22,9 @@ func (v values) at(path string) any {
 	return Plain(value)
 }
 
+// plain are all of them.
+func (v values) plain() any { return Plain(resource.NewObjectProperty(resource.PropertyMap(v))) }
+
 func (v values) text(path string) string {
 	text, _ := v.at(path).(string)
 	return text
