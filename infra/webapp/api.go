@@ -56,7 +56,7 @@ func (b builder) api(fn *appFunction) (*restAPI, error) {
 		return nil, fmt.Errorf("deployment: %w", err)
 	}
 	made := &restAPI{api: api}
-	if made.stage, err = b.stage(api, deployment); err != nil {
+	if made.stage, err = b.stage(api, deployment, permission); err != nil {
 		return nil, err
 	}
 	if b.args.fronted() {

@@ -8,13 +8,15 @@ import (
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/apigateway"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/cloudwatch"
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
+	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/lambda"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
 	"lambda-web/infra/webapp/names"
 )
 
 // stage makes the deployment reachable, with all that stands between callers and the app.
-func (b builder) stage(api *apigateway.RestApi, deployment *apigateway.Deployment) (*apigateway.Stage, error) {
+func (b builder) stage(api *apigateway.RestApi, deployment *apigateway.Deployment,
+	permission *lambda.Permission) (*apigateway.Stage, error) {
 	args := &apigateway.StageArgs{
 		RestApi:    api.ID(),
 		Deployment: deployment.ID(),
@@ -23,14 +25,14 @@ func (b builder) stage(api *apigateway.RestApi, deployment *apigateway.Deploymen
 	if b.args.Tracing {
 		args.XrayTracingEnabled = pulumi.Bool(true)
 	}
-	var earlier []pulumi.Resource
+	earlier := []pulumi.Resource{permission} // which goes after the stage, too, when that gets another name
 	if b.args.AccessLog {
 		settings, account, err := b.accessLog()
 		if err != nil {
 			return nil, err
 		}
 		args.AccessLogSettings = settings
-		earlier = account
+		earlier = append(earlier, account...)
 	}
 	stage, err := apigateway.NewStage(b.ctx, b.name, args, b.parent, pulumi.DependsOn(earlier))
 	if err != nil {

@@ -79,6 +79,7 @@ func TestOrder(t *testing.T) {
 		{typePermission, typeAlias, "the permission is on the alias"},
 		{typeDeployment, typePermission, "the first request may come at once"},
 		{typeStage, typeDeployment, "the stage serves the deployment"},
+		{typeStage, typePermission, "of a stage that goes, the permission goes last"},
 	}
 	for _, tt := range tests {
 		if !c.one(t, tt.later).dependsOn(c.one(t, tt.earlier)) {

@@ -1,10 +1,7 @@
 package monitor
 
 import (
-	"bytes"
 	"crypto/rand"
-	"encoding/base64"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -149,18 +146,27 @@ func edgeFunctionOutputs(a account, r *Resource) map[string]any {
 	return map[string]any{"name": r.ID, "arn": a.arn("cloudfront", "function/"+r.ID)}
 }
 
-// randomBytesOutputs are random, and stay while the resource's inputs do, as its state is the deployment before.
-func randomBytesOutputs(a account, r *Resource) map[string]any {
-	random := make([]byte, int(number(r.Inputs, "length", 1)))
-	rand.Read(random) // never fails
+// passwordCharacters are those of a password without special ones. There are fewer than 64 of them, so six random bits
+// that are none of them are drawn again.
+const passwordCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+
+// passwordOutputs are random, and stay while the resource's inputs do, as its state is the deployment before.
+func passwordOutputs(a account, r *Resource) map[string]any {
+	r.ID = "none" // as the provider has it: an id is no secret
 	if a.program.Previous != nil {
 		for _, old := range a.program.Previous.OfType(r.Type) {
-			kept, err := hex.DecodeString(text(old.Outputs, "hex"))
-			if old.URN == r.URN && reflect.DeepEqual(old.Inputs, r.Inputs) && err == nil {
-				random = bytes.Clone(kept)
+			if old.URN == r.URN && reflect.DeepEqual(old.Inputs, r.Inputs) {
+				return map[string]any{"result": text(old.Outputs, "result")}
 			}
 		}
 	}
-	r.ID = base64.StdEncoding.EncodeToString(random)
-	return map[string]any{"base64": r.ID, "hex": hex.EncodeToString(random)}
+	password := make([]byte, 0, int(number(r.Inputs, "length", 1)))
+	for len(password) < cap(password) {
+		var drawn [1]byte
+		rand.Read(drawn[:]) // never fails
+		if i := int(drawn[0] & 63); i < len(passwordCharacters) {
+			password = append(password, passwordCharacters[i])
+		}
+	}
+	return map[string]any{"result": string(password)}
 }

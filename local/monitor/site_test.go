@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -96,27 +97,27 @@ func TestMakeSite(t *testing.T) {
 	}
 }
 
-// Random bytes are others for each resource and stay while its inputs do.
-func TestRandomBytes(t *testing.T) {
+// Passwords are others for each resource and stay while its inputs do.
+func TestPasswords(t *testing.T) {
 	make := func(previous *Deployment, name, rotation string, length float64) (string, *Deployment) {
 		t.Helper()
 		g := newTestRegistry(&bytes.Buffer{})
 		g.program.Previous = previous
-		r, err := register(t, g, "random:index/randomBytes:RandomBytes", name, map[string]any{"length": length,
+		r, err := register(t, g, "random:index/randomPassword:RandomPassword", name, map[string]any{"length": length, "special": false,
 			"keepers": map[string]any{"rotation": rotation}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		text, _ := r.Object.AsMap()["hex"].(string)
-		if len(text) != 2*int(length) {
-			t.Errorf("%v bytes are %q", length, text)
+		text, _ := r.Object.AsMap()["result"].(string)
+		if !regexp.MustCompile(`^[A-Za-z0-9]+$`).MatchString(text) || len(text) != int(length) || r.GetId() != "none" {
+			t.Errorf("a password of %v is %q, with the id %q", length, text, r.GetId())
 		}
 		return text, g.deployment()
 	}
 	first, deployed := make(nil, "even", "0", 32)
 	kept, again := make(deployed, "even", "0", 32)
 	if kept != first {
-		t.Error("the bytes are others, and nothing has changed")
+		t.Error("the password is another, and nothing has changed")
 	}
 	for _, row := range []struct {
 		name, rotation string
@@ -124,7 +125,7 @@ func TestRandomBytes(t *testing.T) {
 		previous       *Deployment
 	}{{"even", "2", 32, again}, {"odd", "0", 32, again}, {"even", "0", 33, again}, {"even", "0", 32, nil}} {
 		if other, _ := make(row.previous, row.name, row.rotation, row.length); strings.HasPrefix(other, first) {
-			t.Errorf("%+v: the bytes are the same", row)
+			t.Errorf("%+v: the password is the same", row)
 		}
 	}
 }

@@ -63,11 +63,9 @@ func TestFront(t *testing.T) {
 			p.put(t, "app/app.py", "app = 3\n")
 		}, sendsAnother + anotherSecret + "\nupdate docker:index/image:Image",
 			[]string{"update aws:lambda/alias:Alias", "update " + distribution}},
-		{"where it answers from", func() { s.set(t, map[string]string{"frontPriceClass": "PriceClass_100"}) },
-			"update " + distribution, nil},
-		{"an access log", func() { s.set(t, map[string]string{"frontLogBucket": "my-logs"}) }, "update " + distribution, nil},
-		{"a web ACL", func() {
-			s.set(t, map[string]string{"webAclArn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/a/1"})
+		{"what the distribution has of its own", func() {
+			s.set(t, map[string]string{"frontPriceClass": "PriceClass_100", "frontLogBucket": "my-logs",
+				"webAclArn": "arn:aws:wafv2:us-east-1:123456789012:global/webacl/a/1"})
 		}, "update " + distribution, nil},
 		{"a domain", func() {
 			s.set(t, map[string]string{"domainName": "www.example.com", "domainHostedZoneId": "Z123",
@@ -75,9 +73,7 @@ func TestFront(t *testing.T) {
 		}, "update " + distribution + `
 			create aws:route53/record:Record
 			create aws:route53/record:Record`, []string{"update " + distribution, "create aws:route53/record:Record"}},
-		{"the stage's name", func() { s.set(t, map[string]string{"stage": "v2"}) },
-			apiOnly[:strings.LastIndex(apiOnly, "\n")] + `
-			update ` + distribution + `
+		{"the stage's name", func() { s.set(t, map[string]string{"stage": "v2"}) }, "update " + distribution + `
 			create-replacement aws:apigateway/stage:Stage
 			replace aws:apigateway/stage:Stage
 			delete-replaced aws:apigateway/stage:Stage
