@@ -89,7 +89,10 @@ ALONE := ^lambda-web/test/(bench|conformance|cloud)$$
 # These are slow and have targets of their own.
 SLOW := ^lambda-web/release$$
 # These link the Pulumi SDK, which takes minutes to compile: they share the build of "make build".
-# The race detector is for what has goroutines of its own.
+# The race detector is for what has goroutines of its own. A program with it would wait for a second at its end.
+RACE = $(shell if [ "$$(go env CGO_ENABLED)" = 1 ] && command -v "$$(go env CC)" >/dev/null 2>&1; then echo -race; \
+  else echo "Without a C compiler the tests run without the race detector." >&2; fi)
+test: export GORACE = atexit_sleep_ms=50
 PULUMI_SDK := ^lambda-web/(infra|infra/webapp|examples/embed|test/engine|test/engine/standin)$$
 
 .PHONY: test
