@@ -31,6 +31,8 @@ type Cloud struct {
 
 	updating  sync.Mutex // one Update or Close at a time
 	functions map[string]*function
+	written   writing // what of the app's folder is followed
+	writable  atomic.Pointer[[]string]
 	transport *http.Transport // of the site, to the stage
 }
 
@@ -94,6 +96,7 @@ func (c *Cloud) update(ctx context.Context, d *Deployment, afresh bool) error {
 	if err != nil {
 		return err
 	}
+	c.followWrites(d.App, d.Writable)
 	for _, r := range d.OfType("aws:lambda/function:Function") {
 		if err := c.updateFunction(ctx, d, r, afresh); err != nil {
 			return fmt.Errorf("function %s: %w", r.ID, err)
@@ -166,6 +169,7 @@ func (c *Cloud) Close(ctx context.Context) error {
 	c.updating.Lock()
 	defer c.updating.Unlock()
 	c.transport.CloseIdleConnections()
+	c.stopFollowingWrites()
 	var group sync.WaitGroup
 	errs := make(chan error, len(c.functions))
 	for _, f := range c.functions {

@@ -35,7 +35,8 @@ type Resource struct {
 type Deployment struct {
 	Resources []*Resource
 	Outputs   map[string]any
-	App       App // what the program was given
+	App       App      // what the program was given
+	Writable  []string // folders of the app that the setting writable names
 }
 
 // OfType lists the resources of one type.
@@ -98,7 +99,8 @@ func newRegistry(p Program) *registry { return &registry{program: p, outputs: ma
 func (g *registry) deployment() *Deployment {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	d := &Deployment{Resources: g.resources, Outputs: g.outputs, App: g.program.App}
+	d := &Deployment{Resources: g.resources, Outputs: g.outputs, App: g.program.App,
+		Writable: g.program.writable()}
 	d.takeSnapshots(g.program.Previous)
 	d.withSite()
 	return d

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"os"
 	"strconv"
+	"syscall"
 )
 
 // PeakMemory is the most memory a process has had resident, in bytes, with the pages that it shares counted by its
@@ -27,6 +28,39 @@ func PeakMemory(pid int) int64 {
 		return peak << 10
 	}
 	return (share + max(0, peak-now)) << 10
+}
+
+// OpenForWriting tells whether a process has a file open that it can write to. The path is absolute and without links.
+func OpenForWriting(pid int, path string) bool {
+	folder := "/proc/" + strconv.Itoa(pid)
+	fds, err := os.Open(folder + "/fd")
+	if err != nil {
+		return false // it has ended, or is another user's
+	}
+	defer fds.Close()
+	names, _ := fds.Readdirnames(-1)
+	for _, name := range names {
+		target, err := os.Readlink(folder + "/fd/" + name)
+		if err != nil || target != path {
+			continue
+		}
+		if info, err := os.ReadFile(folder + "/fdinfo/" + name); err == nil && writable(info) {
+			return true
+		}
+	}
+	return false
+}
+
+// writable reads the mode in which a file was opened (open(2)) from fdinfo, where it is octal.
+func writable(fdinfo []byte) bool {
+	_, rest, _ := bytes.Cut(fdinfo, []byte("flags:"))
+	flags, err := strconv.ParseInt(string(bytes.TrimSpace(firstLine(rest))), 8, 64)
+	return err == nil && flags&syscall.O_ACCMODE != syscall.O_RDONLY
+}
+
+func firstLine(text []byte) []byte {
+	line, _, _ := bytes.Cut(text, []byte("\n"))
+	return line
 }
 
 // kilobytes is the number behind a name at the beginning of a line, or 0.

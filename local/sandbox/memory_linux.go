@@ -21,6 +21,10 @@ func peakMemory(groups []int) int64 {
 	return sum
 }
 
+// Processes are those of all sandboxes that run on this machine: apps, extensions, and what they have started, but for
+// daemons that left their parents.
+func Processes() []int { return descendants(guard.leaders()) }
+
 // descendants are the given processes and those below them, which are in the same groups unless they became
 // daemons.
 func descendants(pids []int) []int {

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +23,7 @@ type watchdog struct {
 	mu      sync.Mutex
 	enabled bool // the program calls RunWatchdog, so starting it again is safe
 	pipe    io.Writer
+	groups  map[int]bool // of all sandboxes, by their leaders
 }
 
 // guard is the watchdog of this program.
@@ -71,8 +74,34 @@ func watch(pipe io.Reader) map[int]string {
 	return groups
 }
 
-func (w *watchdog) add(group int, runtimeAPI string) { w.tell("+ %d %s\n", group, runtimeAPI) }
-func (w *watchdog) remove(group int)                 { w.tell("- %d\n", group) }
+func (w *watchdog) add(group int, runtimeAPI string) {
+	w.note(group, true)
+	w.tell("+ %d %s\n", group, runtimeAPI)
+}
+
+func (w *watchdog) remove(group int) {
+	w.note(group, false)
+	w.tell("- %d\n", group)
+}
+
+func (w *watchdog) note(group int, runs bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.groups == nil {
+		w.groups = map[int]bool{}
+	}
+	w.groups[group] = true
+	if !runs {
+		delete(w.groups, group)
+	}
+}
+
+// leaders are the first processes of all groups.
+func (w *watchdog) leaders() []int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Collect(maps.Keys(w.groups))
+}
 
 func (w *watchdog) tell(format string, args ...any) {
 	w.mu.Lock()
