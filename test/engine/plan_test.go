@@ -16,6 +16,7 @@ func TestSavedPlan(t *testing.T) {
 	cloud := standin.New(p.root + "/infra")
 	c := newCommands(t, p, cloud)
 	c.run(t, "stack", "init", "prod")
+	c.run(t, "config", "set", "--stack", "prod", "--path", "releaseCommand[0]", "migrate")
 	plan, tool := filepath.Join(p.root, "plan.json"), buildTool(t, "plan")
 	preview := func() {
 		t.Helper()
@@ -44,6 +45,9 @@ func TestSavedPlan(t *testing.T) {
 	preview()
 	if output, err := up(); err != nil {
 		t.Fatalf("nothing by its plan: %v\n%s", err, output)
+	}
+	if invoked := cloud.Invoked(); len(invoked) != 2 {
+		t.Errorf("the release command ran on %v, want two images", invoked)
 	}
 
 	for _, change := range []struct {
