@@ -26,7 +26,8 @@ type rollout struct {
 // is deployed beside it.
 func (r *rollout) hold(ctx context.Context, s stack.Stack) error {
 	r.held = s.Setting(ctx, liveVersion)
-	if r.held == "" || r.held == "0" {
+	held := r.held != "" && r.held != "0"
+	if !held {
 		if r.back {
 			return errors.New("no version is held (liveVersion), so there is nothing to take back; to go back to an earlier one set liveVersion and run make up")
 		}
@@ -38,12 +39,30 @@ func (r *rollout) hold(ctx context.Context, s stack.Stack) error {
 	if err != nil {
 		return err
 	}
+	if held && !r.back {
+		if at, err = r.deployAgain(ctx, s, at); err != nil {
+			return err
+		}
+	}
 	r.next = at.Version
 	if r.next == r.held {
 		return errors.Join(fmt.Errorf("version %s serves, and there is no newer one to bring out", r.held),
 			s.Unset(ctx, liveVersion, canaryWeight))
 	}
 	return nil
+}
+
+// deployAgain deploys what may have been mended, where no requests go to the version that comes: its deployment failed,
+// or it was taken back.
+func (r *rollout) deployAgain(ctx context.Context, s stack.Stack, at stack.Outputs) (stack.Outputs, error) {
+	seen, err := r.alias.routes(ctx)
+	if err != nil || at.Version != r.held && seen.share(at.Version) > 0 {
+		return at, err
+	}
+	if err := r.up(ctx, s); err != nil {
+		return at, err
+	}
+	return s.Outputs(ctx)
 }
 
 // deploy brings the new version up beside the one that serves.
@@ -66,6 +85,10 @@ func (r *rollout) deploy(ctx context.Context, s stack.Stack) error {
 	if err := s.Set(ctx, liveVersion, r.held); err != nil {
 		return err
 	}
+	return r.up(ctx, s)
+}
+
+func (r *rollout) up(ctx context.Context, s stack.Stack) error {
 	fmt.Fprintf(r.out, "Version %s goes on to serve; the new one is deployed beside it.\n", r.held)
 	if err := s.Up(ctx, r.yes); err != nil {
 		return fmt.Errorf("%w; version %s is held (liveVersion): run again to go on, or remove liveVersion", err,

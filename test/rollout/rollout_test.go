@@ -306,6 +306,41 @@ func TestNothingMoves(t *testing.T) {
 	}
 }
 
+// TestDeployAgain: after a deployment that failed, such as one with a release command that did, the next run deploys
+// what was mended and brings it out.
+func TestDeployAgain(t *testing.T) {
+	s := newScene(t)
+	s.put(t, "broken", "")
+	for range 2 {
+		if output, err := s.run(); err == nil || !strings.Contains(output, "version 1 is held") {
+			t.Errorf("%v\n%s", err, output)
+		}
+		s.ends(t, nil, "1")
+	}
+	if err := os.Remove(filepath.Join(s.folder, "stack/broken")); err != nil {
+		t.Fatal(err)
+	}
+	if output, err := s.run(); err != nil {
+		t.Errorf("%v\n%s", err, output)
+	}
+	s.ends(t, []string{"1map[2:0.1]", "1map[2:0.5]", "2map[]"}, "")
+}
+
+// TestMendedAfterABreach: the version that was taken back does not come out once more, but what was mended.
+func TestMendedAfterABreach(t *testing.T) {
+	s := newScene(t)
+	s.behave(func() { s.metrics = func(*account, string) metricValues { return metricValues{throttles: 1} } })
+	if output, err := s.run(); err == nil || !strings.Contains(output, "version 2 was taken back") {
+		t.Fatalf("%v\n%s", err, output)
+	}
+	s.behave(func() { s.metrics = func(*account, string) metricValues { return metricValues{} } })
+	s.put(t, "next", "3")
+	if output, err := s.run(); err != nil {
+		t.Errorf("%v\n%s", err, output)
+	}
+	s.ends(t, []string{"1map[2:0.1]", "1map[]", "1map[3:0.1]", "1map[3:0.5]", "3map[]"}, "")
+}
+
 // TestSomebodyElse: an alias that was moved by another hand in between is left to them.
 func TestSomebodyElse(t *testing.T) {
 	s := newScene(t)
