@@ -85,7 +85,7 @@ build: tools ## Build the adapter, the Pulumi program and the local cloud
 	@go run ./local/build -o $(BIN) ./infra ./local
 
 # These start many processes; one after the other they do not starve each other.
-ALONE := ^lambda-web/test/(bench|conformance|cloud)$$
+ALONE := ^lambda-web/test/(bench|conformance|cloud|verify)$$
 # These are slow and have targets of their own.
 SLOW := ^lambda-web/release$$
 # These link the Pulumi SDK, which takes minutes to compile: they share the build of "make build".
@@ -284,14 +284,22 @@ $(PULUMI): | tools
 
 VERSION ?=
 
+# An account is deployed to only if its stack is named for this very command.
+VERIFY_STACK = $(if $(filter command,$(origin STACK)),$(STACK))
 ENDPOINT ?=
 ONLY     ?=
-LONG ?=
+LONG     ?=
+ENGINE   ?=
+# With ENDPOINT: how the API there is configured, its region, the function behind it, and where Lambda's API is.
+PHASE    ?=
+REGION   ?=
+LAMBDA   ?=
 
 .PHONY: verify
-verify: build ## Hold the contract against the local cloud, or what answers at ENDPOINT (ONLY=PATTERN, LONG=1)
+verify: build ## Hold the contract against the local cloud, an account (STACK, an empty one), or what answers at ENDPOINT
+	@$(if $(VERIFY_STACK),go run ./deploy/check --stack "$(VERIFY_STACK)" pulumi stack docker region credentials)
 	@go build -o $(BIN)/verify ./test/verify
-	@exec $(BIN)/verify -bin $(BIN) -mode $(patsubst auto,both,$(MODE)) $(if $(ENDPOINT),-endpoint "$(ENDPOINT)") $(if $(ONLY),-only '$(ONLY)') $(if $(LONG),-slow)
+	@exec $(BIN)/verify -bin $(BIN) -mode $(patsubst auto,both,$(MODE)) $(if $(VERIFY_STACK),-stack "$(VERIFY_STACK)") $(if $(ENDPOINT),-endpoint "$(ENDPOINT)") $(if $(PHASE),-phase "$(PHASE)") $(if $(REGION),-region "$(REGION)") $(if $(FUNCTION),-function "$(FUNCTION)") $(if $(LAMBDA),-lambda "$(LAMBDA)") $(if $(value ONLY),-only '$(value ONLY)') $(if $(LONG),-slow) $(if $(ENGINE),-engine) $(if $(YES),-yes)
 
 .PHONY: test-release
 test-release: tools ## Build a release twice, compare the bytes, and push it to a registry of the test

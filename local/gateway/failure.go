@@ -65,7 +65,10 @@ var (
 		status: http.StatusGatewayTimeout, errorType: timeoutErrorType,
 		body: `{"message": "Endpoint request timed out"}`, responseType: "INTEGRATION_TIMEOUT",
 	}
-	failTooManyRequests = failure{
+	// failFunctionThrottled answers a request for which Lambda had no free sandbox: it has refused to invoke.
+	// https://docs.aws.amazon.com/lambda/latest/dg/services-apigateway-errors.html
+	failFunctionThrottled = failIntegration
+	failTooManyRequests   = failure{
 		status: http.StatusTooManyRequests, errorType: "TooManyRequestsException",
 		body: `{"message":"Too Many Requests"}`, responseType: "THROTTLED",
 	}

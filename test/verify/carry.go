@@ -42,7 +42,9 @@ func (o options) finish(where string, began time.Time, results []outcome) ([]evi
 	for _, result := range results {
 		records = append(records, result.records...)
 		maps.Copy(names, result.names)
-		failed = errors.Join(failed, result.err)
+		if failed == nil || o.stack != "" { // what keeps one phase of the local cloud from its start often keeps all
+			failed = errors.Join(failed, result.err)
+		}
 	}
 	file := filepath.Join(o.out, strings.ReplaceAll(where, " ", "-")+".jsonl")
 	if err := evidence.Write(file, records, evidence.NewRedaction(names)); err != nil {
@@ -100,17 +102,31 @@ func relative(file string) string {
 	return file
 }
 
-// reportDifferences lists what two runs saw differently.
-func (o options) reportDifferences(nameA, nameB string, a, b []evidence.Record) {
-	differences := evidence.Compare(a, b)
+// reportDifferences lists what two runs saw differently, and says how many of it is not known.
+func (o options) reportDifferences(a, b run, expected []known) (unknown int) {
+	differences := evidence.Compare(a.records, b.records)
 	if len(differences) == 0 {
-		fmt.Fprintf(o.say, "No differences between %s and %s.\n", nameA, nameB)
-		return
+		fmt.Fprintf(o.say, "No differences between %s and %s.\n", a.name, b.name)
+		return 0
 	}
-	fmt.Fprintf(o.say, "%d differences:\n", len(differences))
 	for _, d := range differences {
-		fmt.Fprintf(o.say, "  %s, %s\n    %s: %s\n    %s: %s\n", d.Check, d.What, nameA, shorten(d.A), nameB, shorten(d.B))
+		reason := why(d, expected)
+		if reason == "" {
+			reason = "not known until now"
+			unknown++
+		}
+		fmt.Fprintf(o.say, "differs: %s, %s (%s)\n    %s: %s\n    %s: %s\n", d.Check, d.What, reason, a.name,
+			shorten(d.A), b.name, shorten(d.B))
 	}
+	fmt.Fprintf(o.say, "%d differences between %s and %s, %d of them not known until now.\n", len(differences), a.name,
+		b.name, unknown)
+	return unknown
+}
+
+// run is what one of two runs has left.
+type run struct {
+	name    string
+	records []evidence.Record
 }
 
 func shorten(text string) string {

@@ -16,6 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"lambda-web/local/container"
+	"lambda-web/test/docker"
 	"lambda-web/test/launch"
 	"lambda-web/test/verify/contract"
 	"lambda-web/test/verify/evidence"
@@ -26,37 +28,55 @@ const localRegion = "eu-central-1"
 
 // verifyLocal holds the contract against the local cloud, in one mode or in both, and compares the two.
 func (o options) verifyLocal(ctx context.Context) error {
+	modes := []string{o.mode}
+	if o.mode == bothModes {
+		modes = []string{processMode, containerMode}
+	}
 	var runs [][]evidence.Record
 	var failed error
-	for _, mode := range []string{processMode, containerMode} {
-		if o.mode != bothModes && o.mode != mode {
-			continue
-		}
-		if reason := o.withoutEngine(ctx); mode == containerMode && reason != "" {
-			if o.mode == containerMode {
-				return errors.New(reason)
+	for _, mode := range modes {
+		if mode == containerMode {
+			stop, err := o.engine(ctx)
+			if err != nil && o.mode == bothModes {
+				fmt.Fprintf(o.say, "Not as a container, as %v\n", err)
+				continue
 			}
-			fmt.Fprintf(o.say, "Not as a container: %s\n", reason)
-			continue
+			if err != nil {
+				return err
+			}
+			defer stop()
 		}
 		records, err := o.local(ctx, mode)
 		failed = errors.Join(failed, err)
 		runs = append(runs, records)
+		if len(records) == 0 || ctx.Err() != nil {
+			return failed
+		}
 	}
 	if len(runs) == 2 {
-		o.reportDifferences("process", "container", runs[0], runs[1])
+		if unknown := o.reportDifferences(run{processMode, runs[0]}, run{containerMode, runs[1]},
+			betweenModes); unknown > 0 {
+			failed = errors.Join(failed, fmt.Errorf("the two modes differ where they should not: %d times", unknown))
+		}
 	}
 	return failed
 }
 
-// withoutEngine says why there are no containers here, if that is so.
-func (o options) withoutEngine(ctx context.Context) string {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if err := exec.CommandContext(ctx, "docker", "version").Run(); err != nil {
-		return "no container engine answers (docker version: " + err.Error() + ")"
+// engine finds a container engine, or starts one if that was asked for.
+func (o options) engine(ctx context.Context) (stop func(), err error) {
+	if !o.startEngine {
+		_, err := container.Find(ctx, ".", filepath.Dir(o.out))
+		return func() {}, err
 	}
-	return ""
+	root, err := filepath.Abs(".")
+	if err != nil {
+		return nil, err
+	}
+	daemon, err := docker.Use(root)
+	if err != nil {
+		return nil, err
+	}
+	return daemon.Stop, nil
 }
 
 // local runs all phases at once, each in a local cloud of its own.
@@ -89,7 +109,7 @@ func (o options) localPhase(ctx context.Context, mode string, phase contract.Pha
 		return outcome{err: err}
 	}
 	file := filepath.Join(folder, "settings.yaml")
-	if err := o.writeSettings(file, phase, filepath.Join(folder, "app"), nil); err != nil {
+	if err := o.writeSettings(file, phase, filepath.Join(folder, "app"), nil, false); err != nil {
 		return outcome{err: err}
 	}
 	args := []string{"-bin", o.bin, "-mode", mode, "-port", "0", "-freeze", "-log", "cloudwatch", "-stack", "verify",
@@ -135,7 +155,8 @@ func (o options) localTarget(cloud *launch.Cloud, mode, folder string) (*contrac
 			Client: lambda.New(lambda.Options{Region: localRegion, Credentials: aws.CredentialsProviderFunc(
 				func(context.Context) (aws.Credentials, error) { return account, nil }),
 				BaseEndpoint: aws.String("http://" + u.Host + "/@"), RetryMaxAttempts: 1})},
-		Has: contract.Invoke | contract.Log | contract.Credentials | contract.Stage | contract.Changes,
+		Has: contract.Invoke | contract.Log | contract.Credentials | contract.Stage | contract.Changes |
+			contract.Reserved,
 		AwaitLog: func(_ context.Context, text string) (string, error) {
 			return cloud.Await(0, logPatience, text)
 		},

@@ -23,21 +23,26 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	err := run(ctx, os.Args[1:])
+	err := verify(ctx, os.Args[1:])
 	if err != nil && !errors.Is(err, flag.ErrHelp) {
 		fmt.Fprintln(os.Stderr, "verify:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context, args []string) error {
+func verify(ctx context.Context, args []string) error {
 	o, err := readOptions(args)
 	if err != nil {
 		return err
 	}
 	switch {
+	case o.list:
+		fmt.Fprint(o.say, list())
+		return nil
 	case o.endpoint != nil:
 		return o.verifyEndpoint(ctx)
+	case o.stack != "":
+		return o.verifyAccount(ctx)
 	default:
 		return o.verifyLocal(ctx)
 	}

@@ -40,8 +40,9 @@ func TestOptions(t *testing.T) {
 
 // Another emulator, or a stage of somebody's own: nothing that opens or names anything of theirs is in the evidence.
 func TestEndpoint(t *testing.T) {
-	secrets := map[string]string{"AWS_ACCESS_KEY_ID": "AKIAPLANTEDPLANTED22", "AWS_SECRET_ACCESS_KEY": "planted/secret+key",
-		"AWS_SESSION_TOKEN": "planted-session-token"}
+	secrets := map[string]string{"AWS_ACCESS_KEY_ID": "AKIAPLANTEDPLANTED22",
+		"AWS_SECRET_ACCESS_KEY": "planted/secret+key",
+		"AWS_SESSION_TOKEN":     "planted-session-token"}
 	for name, value := range secrets {
 		t.Setenv(name, value)
 	}
@@ -83,7 +84,8 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
 	headers := r.Header.Clone()
 	headers.Set("Host", r.Host)
-	headers.Set("X-Amzn-Request-Context", `{"accountId":"123456789012","path":"/v1/","identity":{"sourceIp":"203.0.113.9",`+
+	headers.Set("X-Amzn-Request-Context", `{"accountId":"123456789012","path":"/v1/",`+
+		`"identity":{"sourceIp":"203.0.113.9",`+
 		`"userArn":"arn:aws:sts::123456789012:assumed-role/planted/session","caller":"AROAEXAMPLE12345:planted"}}`)
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("X-Amzn-Remapped-Authorization", r.Header.Get("Authorization"))

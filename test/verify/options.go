@@ -29,7 +29,12 @@ type options struct {
 	slow     bool
 	yes      bool
 
-	say io.Writer
+	startEngine bool // where no container engine answers
+	list        bool // the checks, and nothing else
+
+	stacks string // folder of the stacks' settings
+	say    io.Writer
+	ask    io.Reader
 }
 
 // How the local cloud runs the app.
@@ -40,7 +45,7 @@ const (
 )
 
 func readOptions(args []string) (options, error) {
-	o := options{say: os.Stdout}
+	o := options{stacks: ".", say: os.Stdout, ask: os.Stdin}
 	set := flag.NewFlagSet("verify", flag.ContinueOnError)
 	set.StringVar(&o.bin, "bin", ".lambda-web/bin", "folder of the built programs")
 	set.StringVar(&o.out, "out", ".lambda-web/verify", "folder for what a run makes: apps, settings, evidence")
@@ -53,6 +58,8 @@ func readOptions(args []string) (options, error) {
 	set.StringVar(&o.lambda, "lambda", "", "with -endpoint: URL of Lambda's API, if it is not AWS's own")
 	only := set.String("only", "", "only the checks whose id matches this pattern")
 	set.BoolVar(&o.slow, "slow", false, "also the checks that take minutes")
+	set.BoolVar(&o.list, "list", false, "print the table of checks for docs/contract.md")
+	set.BoolVar(&o.startEngine, "engine", false, "install and start Docker where no container engine answers, as root")
 	set.BoolVar(&o.yes, "yes", false, "with -stack: do not ask")
 	if err := set.Parse(args); err != nil {
 		return o, err

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 
 	"gopkg.in/yaml.v3"
@@ -83,8 +84,9 @@ func writeVersion(folder, version string) error {
 	return os.WriteFile(filepath.Join(folder, "version.json"), text, 0o644)
 }
 
-// writeSettings writes the settings of a phase as a stack's file. What the stack says of its provider is kept.
-func (o options) writeSettings(file string, phase contract.Phase, app string, stack map[string]any) error {
+// writeSettings writes the settings of a phase as a stack's file. What the stack says of its provider and its secrets
+// is kept. In an account with few environments none is reserved.
+func (o options) writeSettings(file string, phase contract.Phase, app string, stack map[string]any, few bool) error {
 	root, err := filepath.Abs(".")
 	if err != nil {
 		return err
@@ -98,13 +100,15 @@ func (o options) writeSettings(file string, phase contract.Phase, app string, st
 	maps.Copy(all, stack)
 	if given, ok := stack["config"].(map[string]any); ok {
 		for key, value := range given {
-			if len(key) > 4 && key[:4] == "aws:" {
+			if strings.HasPrefix(key, "aws:") {
 				config[key] = value
 			}
 		}
 	}
 	for key, value := range phase.Settings() {
-		config["lambda-web:"+key] = value
+		if key != "reservedConcurrency" || !few {
+			config["lambda-web:"+key] = value
+		}
 	}
 	config["lambda-web:app"] = filepath.ToSlash(relative)
 	all["config"] = config

@@ -37,6 +37,7 @@ type request struct {
 
 type process struct {
 	Version   string            `json:"version"`
+	Phase     string            `json:"phase"` // as the settings call it
 	Instance  string            `json:"instance"`
 	Number    int64             `json:"number"` // of the request in this process
 	Before    int64             `json:"before"` // how often the hook before a snapshot was called
@@ -58,8 +59,8 @@ func (a *app) report(r *http.Request, body []byte, number int64, do url.Values) 
 	out := report{
 		Request: request{Method: r.Method, Target: r.RequestURI, Headers: headers, Bytes: len(body),
 			SHA256: hex.EncodeToString(sum[:])},
-		Process: process{Version: a.version, Instance: a.instance, Number: number, Before: a.hooks.before.Load(),
-			After: a.hooks.after.Load()},
+		Process: process{Version: a.version, Phase: os.Getenv("VERIFY_PHASE"), Instance: a.instance, Number: number,
+			Before: a.hooks.before.Load(), After: a.hooks.after.Load()},
 	}
 	if head := body[:min(len(body), most)]; utf8.Valid(head) {
 		out.Request.Text = string(head)

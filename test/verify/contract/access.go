@@ -38,7 +38,8 @@ var signatures = []Check{
 		}},
 	{"signatures/options", "An OPTIONS request without signature is a 403 without CORS headers", Signed, 0,
 		func(r *Run) {
-			answer := r.SendRaw(r.full(wire.Request{Method: "OPTIONS", Target: "/"}.With("Origin", "https://a.example")))
+			answer := r.SendRaw(r.full(wire.Request{Method: "OPTIONS", Target: "/"}.
+				With("Origin", "https://a.example")))
 			r.Want("status", answer.Status, http.StatusForbidden)
 			r.Want("Access-Control-Allow-Origin", answer.Header.Get("Access-Control-Allow-Origin"), "")
 		}},
@@ -122,7 +123,8 @@ var signatures = []Check{
 	}},
 	{"signatures/missing-parameters", "An Authorization header that lacks parts", Signed, 0, func(r *Run) {
 		q := r.full(wire.Request{Method: "GET", Target: "/"}.
-			With("Authorization", "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260101/eu-central-1/execute-api/aws4_request"))
+			With("Authorization", "AWS4-HMAC-SHA256 "+
+				"Credential=AKIAIOSFODNN7EXAMPLE/20260101/eu-central-1/execute-api/aws4_request"))
 		answer := r.SendRaw(q)
 		r.forbidden(answer, "IncompleteSignatureException", "Signature", "SignedHeaders")
 		r.Note("message", message(answer))
@@ -194,20 +196,21 @@ var throttling = []Check{
 }
 
 var capacity = []Check{
-	{"capacity/at-the-limit", "What a client gets when no environment is free", Narrow, Credentials, func(r *Run) {
-		r.Unordered()
-		r.warm()
-		statuses := map[int]int{}
-		for _, answer := range r.parallel(2, order("sleep", "11s", "body", "t")) {
-			statuses[answer.Status]++
-			if answer.Status != http.StatusOK {
-				r.Note("refusal", line(answer.Status)+" "+string(answer.Body))
-				r.Note("x-amzn-ErrorType", answer.Header.Get("X-Amzn-Errortype"))
-				r.Note("it comes at once", answer.Took < 5*time.Second)
+	{"capacity/at-the-limit", "What a client gets when no environment is free", Narrow, Credentials | Reserved,
+		func(r *Run) {
+			r.Unordered()
+			r.warm()
+			statuses := map[int]int{}
+			for _, answer := range r.parallel(2, order("sleep", "11s", "body", "t")) {
+				statuses[answer.Status]++
+				if answer.Status != http.StatusOK {
+					r.Note("refusal", line(answer.Status)+" "+string(answer.Body))
+					r.Note("x-amzn-ErrorType", answer.Header.Get("X-Amzn-Errortype"))
+					r.Note("it comes at once", answer.Took < 5*time.Second)
+				}
 			}
-		}
-		r.Want("answers", statuses, map[int]int{http.StatusOK: 1, http.StatusInternalServerError: 1})
-	}},
+			r.Want("answers", statuses, map[int]int{http.StatusOK: 1, http.StatusInternalServerError: 1})
+		}},
 }
 
 // stranger is the page that may call in the phase Narrow.

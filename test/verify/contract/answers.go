@@ -67,7 +67,8 @@ var answers = []Check{
 	}},
 	{"answers/binary", "Any bytes reach the client, without an Accept header too", Open, 0, func(r *Run) {
 		for _, accept := range []string{"", "text/html, */*", "image/png"} {
-			q := tell(wire.Request{Method: "GET", Target: "/"}, order("octets", "1", "header", "Content-Type:image/png"))
+			q := tell(wire.Request{Method: "GET", Target: "/"},
+				order("octets", "1", "header", "Content-Type:image/png"))
 			if accept != "" {
 				q = q.With("Accept", accept)
 			}
@@ -114,9 +115,9 @@ var answers = []Check{
 		}
 	}},
 	{"answers/control-character", "What becomes of a header's value with a control character", Open, 0, func(r *Run) {
-		for name, value := range map[string]string{"control": "X-A:a\x01b", "latin1": "X-A:caf\xe9"} {
-			answer := r.Get("/", order("header", value, "body", "t"))
-			r.Note(name, line(answer.Status)+" "+strconv.Quote(answer.Header.Get("X-A")))
+		for _, value := range []string{"a\x01b", "caf\xe9"} {
+			answer := r.Get("/", order("header", "X-A:"+value, "body", "t"))
+			r.Note(strconv.Quote(value), line(answer.Status)+" "+strconv.Quote(answer.Header.Get("X-A")))
 		}
 	}},
 	{"answers/app-error", "The app's own 500 passes", Open, 0, func(r *Run) {
@@ -194,10 +195,11 @@ var limits = []Check{
 		r.Want("body", string(answer.Body), "HTTP header is larger than 10240 bytes.")
 	}},
 	{"limits/headers-boundary", "How the bytes of the headers are counted", Open, 0, func(r *Run) {
-		const names = len("Host") + len("X-Long")
-		fits := 10240 - names - len(r.URL.Host)
+		plain := order("body", "t")
+		fits := 10240 - len("Host") - len(r.URL.Host) - len("X-Verify") - len(plain) - len("X-Long")
 		for _, more := range []int{0, 1} {
-			answer := r.Send(wire.Request{Method: "GET", Target: "/"}.With("X-Long", strings.Repeat("a", fits+more)))
+			q := tell(wire.Request{Method: "GET", Target: "/"}, plain)
+			answer := r.Send(q.With("X-Long", strings.Repeat("a", fits+more)))
 			r.Note("names and values of 10,240 bytes and "+strconv.Itoa(more), line(answer.Status))
 		}
 	}},

@@ -44,12 +44,27 @@ const (
 	Changes                      // that another version can be deployed
 	Slow                         // more than a minute, which has to be asked for
 	Stage                        // that the URL's path is the stage
+	Reserved                     // an account that lets a function reserve an environment
 )
 
 var needs = map[Need]string{
 	Invoke: "the function's name and the right to invoke it", Log: "the function's log",
-	Credentials: "credentials that the API takes", Changes: "deployments of its own", Slow: "minutes; ask for it with LONG=1",
-	Stage: "a URL whose path is the stage",
+	Credentials: "credentials that the API takes", Changes: "deployments of its own",
+	Slow:  "minutes; ask for it with LONG=1",
+	Stage: "a URL whose path is the stage", Reserved: "an account with more than 100 concurrent executions",
+}
+
+// String is a list of words, or a dash.
+func (n Need) String() string {
+	words := map[Need]string{Invoke: "invoke", Log: "log", Credentials: "credentials", Changes: "deployments",
+		Slow: "minutes", Stage: "stage", Reserved: "concurrency"}
+	var all []string
+	for _, need := range slices.Sorted(maps.Keys(words)) {
+		if n&need != 0 {
+			all = append(all, words[need])
+		}
+	}
+	return cmp.Or(strings.Join(all, ", "), "-")
 }
 
 // missing says what of the needs there is not.
@@ -199,6 +214,7 @@ type Seen struct {
 	}
 	Process struct {
 		Version       string
+		Phase         string
 		Instance      string
 		Number        int
 		Before, After int

@@ -1,6 +1,12 @@
 package contract
 
-import "time"
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"lambda-web/test/verify/evidence"
+)
 
 // Phase is a configuration of the program that some of the checks need. They are deployed one after the other.
 type Phase string
@@ -26,6 +32,20 @@ const (
 	APITimeout = 4 * time.Second
 	Memory     = 256 // MB
 )
+
+// Serves says whether the deployment of a phase is the one that answers.
+func Serves(ctx context.Context, t *Target, phase Phase) bool {
+	r := &Run{Target: t, ctx: ctx, record: evidence.Record{Facts: map[string]string{}}}
+	r.Signs = phase == Signed || phase == Narrow
+	answer := r.Get("/", "")
+	switch phase {
+	case Refused:
+		return answer.Status == http.StatusForbidden
+	case Unrestored:
+		return answer.Status >= http.StatusInternalServerError
+	}
+	return answer.Status == http.StatusOK && r.Report(answer).Process.Phase == string(phase)
+}
 
 // Settings are those of the program. Prices and times of a run depend on them: see the command's estimate.
 func (p Phase) Settings() map[string]any {

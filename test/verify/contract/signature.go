@@ -3,6 +3,7 @@ package contract
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -28,24 +29,6 @@ type Signature struct {
 
 // Signed is a request with a signature by the signer of the AWS SDK.
 func (r *Run) Signed(q wire.Request, how Signature) wire.Request {
-	u := *r.URL
-	path, query, _ := strings.Cut(q.Target, "?")
-	u.Opaque, u.RawQuery = "//"+u.Host+path, query
-	request := &http.Request{Method: q.Method, URL: &u, Host: u.Host, Header: http.Header{}}
-	if q.Body != nil && how.Presigned == 0 {
-		request.ContentLength = int64(len(q.Body))
-	}
-	for _, f := range q.Header {
-		if !strings.EqualFold(f.Name, "X-Verify") {
-			request.Header.Add(f.Name, f.Value)
-		}
-	}
-	hash := sha256.Sum256(q.Body)
-	payload := hex.EncodeToString(hash[:])
-	if how.Payload != "" {
-		payload = how.Payload
-		request.Header.Set("X-Amz-Content-Sha256", payload)
-	}
 	account, region, service := r.Account, r.Region, "execute-api"
 	if how.Account != nil {
 		account = *how.Account
@@ -56,21 +39,20 @@ func (r *Run) Signed(q wire.Request, how Signature) wire.Request {
 	if how.Service != "" {
 		service = how.Service
 	}
+	request, payload := r.signable(q, how)
 	at := time.Now().Add(how.Off)
-	signer := v4.NewSigner()
 	if how.Presigned > 0 {
-		u.RawQuery = strings.TrimPrefix(query+"&X-Amz-Expires="+strconv.Itoa(int(how.Presigned.Seconds())), "&")
-		signed, _, err := signer.PresignHTTP(r.ctx, account, request, payload, service, region, at)
-		if err != nil {
+		signed, _, err := v4.NewSigner().PresignHTTP(r.ctx, account, request, payload, service, region, at)
+		u, mistake := url.Parse(signed)
+		if err := errors.Join(err, mistake); err != nil {
 			r.Fail("presign: %v", err)
 			return q
 		}
-		if parsed, err := url.Parse(signed); err == nil {
-			q.Target = path + "?" + parsed.RawQuery
-		}
+		path, _, _ := strings.Cut(q.Target, "?")
+		q.Target = path + "?" + u.RawQuery
 		return q
 	}
-	if err := signer.SignHTTP(r.ctx, account, request, payload, service, region, at); err != nil {
+	if err := v4.NewSigner().SignHTTP(r.ctx, account, request, payload, service, region, at); err != nil {
 		r.Fail("sign: %v", err)
 		return q
 	}
@@ -80,4 +62,30 @@ func (r *Run) Signed(q wire.Request, how Signature) wire.Request {
 		}
 	}
 	return q
+}
+
+// signable is a request as the signer takes it, and the hash of its body. The order to the app is not signed.
+func (r *Run) signable(q wire.Request, how Signature) (request *http.Request, payload string) {
+	u := *r.URL
+	path, query, _ := strings.Cut(q.Target, "?")
+	u.Opaque, u.RawQuery = "//"+u.Host+path, query
+	request = &http.Request{Method: q.Method, URL: &u, Host: u.Host, Header: http.Header{}}
+	for _, f := range q.Header {
+		if !strings.EqualFold(f.Name, "X-Verify") {
+			request.Header.Add(f.Name, f.Value)
+		}
+	}
+	hash := sha256.Sum256(q.Body)
+	payload = hex.EncodeToString(hash[:])
+	if how.Payload != "" {
+		payload = how.Payload
+		request.Header.Set("X-Amz-Content-Sha256", payload)
+	}
+	if how.Presigned > 0 {
+		expires := "&X-Amz-Expires=" + strconv.Itoa(int(how.Presigned.Seconds()))
+		u.RawQuery = strings.TrimPrefix(query+expires, "&")
+	} else if q.Body != nil {
+		request.ContentLength = int64(len(q.Body))
+	}
+	return request, payload
 }

@@ -87,7 +87,8 @@ var streams = []Check{
 	}},
 	{"streaming/goes-on", "The app goes on to its end when the client has left", Streaming, Log, func(r *Run) {
 		mark := "verify-left-" + r.unique()
-		q := r.full(tell(wire.Request{Method: "GET", Target: "/"}, order("stream", "4", "every", "500ms", "then", mark)))
+		q := r.full(tell(wire.Request{Method: "GET", Target: "/"},
+			order("stream", "4", "every", "500ms", "then", mark)))
 		q.Leave = true
 		r.take(q, wire.Do(r.URL, q, patience))
 		r.Logged(mark)

@@ -1,5 +1,5 @@
-// Package evidence is what a run of the contract suite leaves: for each check what was sent, what came back, when, where
-// and whether it was as expected. It is written to be handed on: whatever names an account, a machine or a request is
+// Package evidence is what a run of the contract suite leaves: for each check what was sent, what came back, when,
+// where and whether it was as expected. It is written to be handed on: whatever names an account, a machine or a request is
 // replaced before anything is written.
 package evidence
 

@@ -35,6 +35,11 @@ func TestRedaction(t *testing.T) {
 		{"addresses", "203.0.113.7, 2001:db8:0:1:2:3:4:5 and 127.0.0.1:26015", "<address>, <address> and <address>"},
 		{"times", `"requestTime":"29/Nov/2026:02:01:49 +0000","requestTimeEpoch":1795916509123 20261129T020149Z`,
 			`"requestTime":"<time>","requestTimeEpoch":<epoch> <time>`},
+		{"what had to be signed", `'AWS4-HMAC-SHA256\n20261129T020149Z\n20261129/eu-central-1/execute-api/aws4_request\n` +
+			strings.Repeat("0f", 32) + `'`,
+			`'AWS4-HMAC-SHA256\n<time>\n<day>/eu-central-1/execute-api/aws4_request\n<hash>'`},
+		{"a port", "https://abc123.example.net:8443/", "https://<host>/"},
+		{"a mark of a check", "verify-goes-on-0123456789ab", "<mark>"},
 		{"a log stream", "2026/11/29/[7]0123456789abcdef0123456789abcdef", "<stream>"},
 		{"what was measured", "Duration: 1.04 ms	Memory Size: 256 MB	Max Memory Used: 6 MB",
 			"Duration: <n> ms	Memory Size: 256 MB	Max Memory Used: <n> MB"},
