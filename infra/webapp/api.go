@@ -16,6 +16,8 @@ type restAPI struct {
 	stage     *apigateway.Stage
 	domainURL pulumi.StringOutput
 	siteURL   pulumi.StringOutput
+
+	distribution *distribution // nil without a front
 }
 
 func (b builder) api(fn *appFunction) (*restAPI, error) {

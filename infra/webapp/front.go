@@ -34,6 +34,7 @@ func (b builder) site(fn *appFunction, api *restAPI) error {
 	if err != nil {
 		return fmt.Errorf("distribution: %w", err)
 	}
+	api.distribution = made
 	if b.args.DomainName == "" {
 		api.siteURL = pulumi.Sprintf("https://%s", made.DomainName)
 		return nil
@@ -85,11 +86,11 @@ func (b builder) distributionInputs(api *restAPI) (pulumi.Map, error) {
 const (
 	originID = "stage"
 	// originPatience is how long CloudFront waits for the first byte of an answer, and for each
-	// next one, in seconds: the most without a raised quota. It has to be longer than API Gateway
+	// next one, in seconds: what every account may have. It has to be longer than API Gateway
 	// waits, for CloudFront asks again after a GET that took it too long
 	// (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesOrigin.html).
 	originPatience = 60
-	// originKeepAlive spares requests a handshake, in seconds: the most without a raised quota.
+	// originKeepAlive spares requests a handshake, in seconds: what every account may have.
 	originKeepAlive = 60
 )
 

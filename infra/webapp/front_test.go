@@ -3,7 +3,9 @@ package webapp
 import (
 	"encoding/json"
 	"maps"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -218,13 +220,15 @@ func TestFrontOutputs(t *testing.T) {
 		config map[string]string
 		want   map[string]any
 	}{
-		{nil, map[string]any{"url": stage, "siteUrl": nil, "curl": "curl " + stage + "/"}},
+		{nil, map[string]any{"url": stage, "siteUrl": nil, "distributionId": nil, "distributionDomain": nil,
+			"curl": "curl " + stage + "/"}},
 		{map[string]string{"front": "cloudfront"}, map[string]any{"url": stage, "siteUrl": "https://d1.cloudfront.net",
 			"domainUrl": nil, "curl": "curl https://d1.cloudfront.net/"}},
 		{map[string]string{"front": "cloudfront", "domainName": "www.example.com",
 			"domainCertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/x"},
 			map[string]any{"url": stage, "siteUrl": "https://www.example.com", "domainUrl": "https://www.example.com",
-				"curl": "curl https://www.example.com/"}},
+				"curl": "curl https://www.example.com/", "distributionId": "id-lambda-web-dev",
+				"distributionDomain": "d1.cloudfront.net"}},
 	} {
 		got := p.outputs(t, tt.config)
 		for key, want := range tt.want {
@@ -294,5 +298,27 @@ func TestViewerRequest(t *testing.T) {
 	must(t, json.Unmarshal([]byte(want), &expected))
 	if !reflect.DeepEqual(got, expected) {
 		t.Errorf("the function hands on\n%s, want\n%s", output, want)
+	}
+}
+
+// docs/front.md names all that is in the cache's key, and each setting that does not go with a front.
+func TestFrontPage(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(repositoryRoot, "docs", "front.md"))
+	must(t, err)
+	page := string(text)
+	for _, header := range cacheKeyHeaders {
+		if !strings.Contains(page, "`"+header+"`") {
+			t.Errorf("the page does not say that %s is in the key", header)
+		}
+	}
+	for _, key := range []string{"auth: AWS_IAM", "allowedSourceRanges", "disableExecuteApiEndpoint", "domainBasePath"} {
+		if !strings.Contains(page, "**`"+key+"`**") {
+			t.Errorf("the page does not say that %s is refused", key)
+		}
+	}
+	for _, key := range []string{"front", "frontSecretRotation", "frontLogBucket", "frontPriceClass"} {
+		if !strings.Contains(page, key) {
+			t.Errorf("the page does not name the setting %s", key)
+		}
 	}
 }

@@ -42,9 +42,14 @@ const Type = "lambda-web:index:WebApp"
 type WebApp struct {
 	pulumi.ResourceState
 
-	URL           pulumi.StringOutput // the stage's invoke URL, or the domain's if that alone answers, without a slash at the end
-	DomainURL     pulumi.StringOutput // the URL on the domain of one's own; unset without one
-	SiteURL       pulumi.StringOutput // the distribution's URL, without a prefix; unset without a front
+	URL       pulumi.StringOutput // the stage's invoke URL, or the domain's if that alone answers, without a slash at the end
+	DomainURL pulumi.StringOutput // the URL on the domain of one's own; unset without one
+	SiteURL   pulumi.StringOutput // the distribution's URL, without a prefix; unset without a front
+	// DistributionID and DistributionDomain are those of the front, unset without one: to drop what it
+	// has cached, and to point a domain at it.
+	DistributionID     pulumi.StringOutput
+	DistributionDomain pulumi.StringOutput
+
 	APIID         pulumi.StringOutput
 	Stage         pulumi.StringOutput
 	FunctionName  pulumi.StringOutput
@@ -147,6 +152,10 @@ func (w *WebApp) register(b builder, staged stagedImage) error {
 	}
 	w.DomainURL = api.domainURL
 	w.SiteURL = api.siteURL
+	if api.distribution != nil {
+		w.DistributionID = api.distribution.ID().ToStringOutput()
+		w.DistributionDomain = api.distribution.DomainName
+	}
 	w.APIID = api.api.ID().ToStringOutput()
 	w.Stage = api.stage.StageName
 	w.FunctionName = fn.function.Name
@@ -208,6 +217,8 @@ func (w *WebApp) Outputs() pulumi.Map {
 	}
 	if w.SiteURL.OutputState != nil {
 		outputs["siteUrl"] = w.SiteURL
+		outputs["distributionId"] = w.DistributionID
+		outputs["distributionDomain"] = w.DistributionDomain
 	}
 	return outputs
 }
