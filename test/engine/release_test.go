@@ -215,3 +215,28 @@ func TestReleaseBeforeSnapshot(t *testing.T) {
 		"create aws:lambda/invocation:Invocation lambda-web-dev-release",
 		"update aws:lambda/function:Function lambda-web-dev", "update aws:lambda/alias:Alias lambda-web-dev-live")
 }
+
+// TestReleaseOfAPromotedImage: what another stack built is released here when it comes here, and not before.
+func TestReleaseOfAPromotedImage(t *testing.T) {
+	p := newProject(t)
+	cloud := standin.New(p.root + "/infra")
+	dev := newStack(t, p, cloud, "dev", nil)
+	prod := newStack(t, p, cloud, "prod", map[string]string{"imageFrom": "dev", "architecture": "x86_64",
+		"provisionedConcurrency": "0", "releaseCommand[0]": "migrate"})
+	dev.up(t)
+	prod.up(t)
+	for range 2 {
+		if got := cloud.Invoked(); len(got) != 1 || got[0].Image != dev.image() {
+			t.Errorf("invoked %+v for the image %s", got, dev.image())
+		}
+		p.put(t, "app/app.py", "app = 2\n")
+		dev.up(t)
+		if got := cloud.Invoked(); len(got) > 0 {
+			t.Errorf("dev's update invoked %+v", got)
+		}
+		prod.up(t)
+	}
+	if got := cloud.Invoked(); len(got) > 0 {
+		t.Errorf("for the same image once more there was %+v", got)
+	}
+}
