@@ -1,6 +1,7 @@
 // Package plain walks the apps in examples/plain through a real browser. They know nothing of prefixes; the local cloud
-// puts them behind a stage as "make local" does, and the walk tells what stays below it. The tests run when they are
-// asked for (make test-plain), because they install packages and need Chromium.
+// puts them behind a stage as "make local" does, with a distribution in front. One walk at the stage's URL tells what
+// stays below it, and one at the site's that everything works there. The tests run when they are asked for (make
+// test-plain), because they install packages and need Chromium.
 package plain
 
 import (
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -53,14 +55,16 @@ func prepare(m *testing.M) (int, error) {
 // installing is how long a first start may take, which installs the app's packages.
 const installing = 10 * time.Minute
 
-// open starts an app of examples/plain in process mode with its own settings, and a walk at its stage.
-func open(t *testing.T, name string) *walk {
+// open starts an app of examples/plain in process mode with its own settings and a distribution in front, and has it
+// walked at its stage's URL, then at the site's. The second walk finds what the first has left. Sessions that an app
+// has in its memory are in one sandbox, whatever a browser asks for at once.
+func open(t *testing.T, name string, walks func(w *walk)) {
 	t.Helper()
 	app, err := fresh(name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	command := local(app, "-port", "0", "-watch=false")
+	command := local(app, "-port", "0", "-watch=false", "-c", "front=cloudfront", "-c", "reservedConcurrency=1")
 	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	command.Env = append(os.Environ(), "LAMBDA_WEB_STOP_WITH_PARENT=1")
 	c, err := launch.Start(command, installing, nil)
@@ -75,12 +79,32 @@ func open(t *testing.T, name string) *walk {
 			t.Logf("the local cloud printed:\n%s", c.Log())
 		}
 	})
-	stage, err := url.Parse(c.URL)
+	line, err := c.Await(0, installing, " siteUrl")
 	if err != nil {
 		t.Fatal(err)
 	}
-	stage.Scheme = "https" // as on AWS
-	return newWalk(t, stage)
+	_, site, _ := strings.Cut(line, ": ")
+	for _, at := range []struct {
+		name, url, other string
+		atSite           bool
+	}{{"stage", c.URL, site, false}, {"site", site, c.URL, true}} {
+		t.Run(at.name, func(t *testing.T) {
+			w := newWalk(t, parse(t, at.url), parse(t, at.other).Host)
+			w.atSite = at.atSite
+			walks(w)
+		})
+	}
+}
+
+// parse reads a URL of the local cloud, and has it with HTTPS, as on AWS.
+func parse(t *testing.T, text string) *url.URL {
+	t.Helper()
+	u, err := url.Parse(strings.TrimSpace(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Scheme = "https"
+	return u
 }
 
 // local is the built local cloud with an app's own settings.

@@ -30,16 +30,18 @@ const (
 
 // walk uses an app as a person does, and keeps where all that it saw leads.
 type walk struct {
-	t     *testing.T
-	stage *url.URL
+	t      *testing.T
+	start  *url.URL // the stage's URL, or the site's
+	other  string   // host of the other one, to which nothing leads
+	atSite bool
 
 	mu   sync.Mutex
-	seen map[kind]map[string]bool // URL or path of a cookie: whether it is below the stage
+	seen map[kind]map[string]bool // URL or path of a cookie: whether it is below the start
 }
 
-func newWalk(t *testing.T, stage *url.URL) *walk {
+func newWalk(t *testing.T, start *url.URL, other string) *walk {
 	t.Helper()
-	w := &walk{t: t, stage: stage, seen: map[kind]map[string]bool{}}
+	w := &walk{t: t, start: start, other: other, seen: map[kind]map[string]bool{}}
 	ctx, cancel := context.WithCancel(page)
 	t.Cleanup(cancel)
 	chromedp.ListenTarget(ctx, func(event any) {
@@ -61,10 +63,10 @@ func (w *walk) do(actions ...chromedp.Action) {
 	}
 }
 
-// visit opens a path below the stage.
+// visit opens a path below the start.
 func (w *walk) visit(path string) {
 	w.t.Helper()
-	w.arrive(chromedp.Navigate(w.stage.String() + path))
+	w.arrive(chromedp.Navigate(w.start.String() + path))
 }
 
 // click takes a link or presses a button.
@@ -101,13 +103,13 @@ func (w *walk) fill(fields map[string]string) {
 	}
 }
 
-// want fails unless the user is at a path of the app, below the stage, and the page says these texts.
+// want fails unless the user is at a path of the app, below the start, and the page says these texts.
 func (w *walk) want(path string, texts ...string) {
 	w.t.Helper()
 	var where, text string
 	w.do(chromedp.Location(&where), chromedp.Evaluate(`document.body.innerText`, &text))
-	if where != w.stage.String()+path {
-		w.t.Errorf("the browser is at %s, want %s%s", where, w.stage, path)
+	if where != w.start.String()+path {
+		w.t.Errorf("the browser is at %s, want %s%s", where, w.start, path)
 	}
 	for _, want := range texts {
 		if !strings.Contains(text, want) {
@@ -141,15 +143,15 @@ func (w *walk) note() {
 	}
 	for _, c := range cookies {
 		if c.Path != "/" {
-			w.saw(cookie, w.stage.Scheme+"://"+w.stage.Host+c.Path)
+			w.saw(cookie, w.start.Scheme+"://"+w.start.Host+c.Path)
 		}
 	}
 }
 
 func (w *walk) saw(k kind, where string) {
 	u, err := url.Parse(where)
-	if err != nil || u.Hostname() != w.stage.Hostname() || u.Port() != w.stage.Port() {
-		return // of another site: nobody's stage
+	if err != nil || u.Host != w.start.Host && u.Host != w.other {
+		return // of another site
 	}
 	u.Fragment = ""
 	w.mu.Lock()
@@ -157,7 +159,8 @@ func (w *walk) saw(k kind, where string) {
 	if w.seen[k] == nil {
 		w.seen[k] = map[string]bool{}
 	}
-	w.seen[k][u.String()] = u.Path == w.stage.Path || strings.HasPrefix(u.Path, w.stage.Path+"/")
+	below := u.Path == w.start.Path || strings.HasPrefix(u.Path, w.start.Path+"/")
+	w.seen[k][u.String()] = u.Host == w.start.Host && below
 }
 
 // of are the URLs of a kind that have been seen, in order.
@@ -167,7 +170,7 @@ func (w *walk) of(k kind) []string {
 	return slices.Sorted(maps.Keys(w.seen[k]))
 }
 
-// below tells whether a URL that was seen is below the stage.
+// below tells whether a URL that was seen is below the start.
 func (w *walk) below(k kind, u string) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -178,14 +181,14 @@ func (w *walk) below(k kind, u string) bool {
 const most = 100
 
 // crawl opens a page, every link of it but for those that end the login, every link of those pages, and so on; then it
-// gets every file. What is below the stage is there, and API Gateway has nothing elsewhere.
-func (w *walk) crawl(start string, without ...string) {
+// gets every file. What is below the start is there, and API Gateway has nothing elsewhere.
+func (w *walk) crawl(from string, without ...string) {
 	w.t.Helper()
 	before := w.seen
 	w.mu.Lock()
 	w.seen = map[kind]map[string]bool{} // of pages as they are now
 	w.mu.Unlock()
-	w.visit(start)
+	w.visit(from)
 	followed := map[string]bool{} // without their queries, by which lists are sorted and searched
 	for {
 		next := slices.DeleteFunc(w.of(link), func(u string) bool {
@@ -222,15 +225,17 @@ func withoutQuery(u string) string {
 }
 
 // stays fails unless of each kind the walk has seen some, and all of them are below the stage, or none but where said.
-func (w *walk) stays(below map[kind]bool) {
+// At the site nothing may leave.
+func (w *walk) stays(belowStage map[kind]bool) {
 	w.t.Helper()
-	for k, want := range below {
+	for k, want := range belowStage {
+		want = want || w.atSite
 		if len(w.of(k)) == 0 {
 			w.t.Errorf("the walk has seen no %s", k)
 		}
 		outside := slices.DeleteFunc(w.of(k), func(u string) bool { return w.below(k, u) })
 		if want && len(outside) > 0 {
-			w.t.Errorf("%s: these leave the stage: %v", k, outside)
+			w.t.Errorf("%s: these lead elsewhere: %v", k, outside)
 		}
 		if !want && len(outside) == 0 {
 			w.t.Errorf("%s: none leaves the stage; docs/examples.md says that they do", k)

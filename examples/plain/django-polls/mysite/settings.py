@@ -5,7 +5,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 
 SECRET_KEY = os.environ.get("DJANGO_SECRET_KEY", "dev")
 DEBUG = os.environ.get("DJANGO_DEBUG") == "1"
-ALLOWED_HOSTS = ["localhost", "127.0.0.1", ".amazonaws.com"]
+ALLOWED_HOSTS = ["localhost", "127.0.0.1", ".amazonaws.com", ".cloudfront.net"]
 
 INSTALLED_APPS = [
     "polls",
