@@ -203,6 +203,8 @@ func TestTerminalThatIsToldOtherwise(t *testing.T) {
 			`\x1b|GET /x 200`},
 		"LOG=cloudwatch": {nil, []string{"-log", "cloudwatch"}, ` url +: +(http\S+)`, `sandbox-1 \| REPORT RequestId`,
 			`\x1b|GET /x 200`},
+		"front: cloudfront": {nil, []string{"-c", "front=cloudfront"}, addressAlone,
+			`(?s)The stage's own URL: http://[0-9.:]+/v1.*  \x1b\[1mhttp://[0-9.:]+\x1b\[m\r\n\r\n.*GET /x 200 `, `REPORT`},
 		"LOG=platform": {nil, []string{"-log", "platform"}, addressAlone,
 			`GET /x 200 [^$]*\x1b\[2mREPORT RequestId`, `sandbox-1 \|`},
 	} {
