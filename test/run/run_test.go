@@ -30,10 +30,12 @@ func TestMain(m *testing.M) {
 		os.Exit(1)
 	}
 	// Opened, so that a result is not taken from the cache when they have changed.
-	files, _ := filepath.Glob("../../deploy/run/*.go")
-	for _, file := range files {
-		if _, err := os.ReadFile(file); err != nil {
-			panic(err)
+	for _, pattern := range []string{"deploy/run/*.go", "deploy/run/*/*.go", "adapter/*.go", "adapter/internal/*/*.go"} {
+		files, _ := filepath.Glob("../../" + pattern)
+		for _, file := range files {
+			if _, err := os.ReadFile(file); err != nil {
+				panic(err)
+			}
 		}
 	}
 	code := m.Run()
