@@ -143,6 +143,9 @@ func (r reader) inputMap(key, text string, secret bool) pulumi.StringMap {
 	return inputs
 }
 
+// projectName is the name of the project that this repository is, which its files with settings begin with.
+const projectName = "lambda-web"
+
 // unknown finds keys of the project and of the AWS provider that nothing would read. A program the
 // CLI starts has the whole configuration in its environment; an inline program has not.
 func (r reader) unknown(known []string) {
@@ -156,6 +159,9 @@ func (r reader) unknown(known []string) {
 		case slices.Contains(known, key):
 		case space == r.ctx.Project():
 			r.found.add(name, "there is no such setting; %s", suggestion(name, known, space))
+		case space == projectName:
+			r.found.add(key, "is a setting of a project %s, and the name in Pulumi.yaml is %s; call it %s:%s",
+				projectName, r.ctx.Project(), r.ctx.Project(), name)
 		case space == "aws":
 			r.found.add(key,
 				"is not handed on to AWS; of the provider's settings use aws:region, aws:profile and aws:allowedAccountIds")

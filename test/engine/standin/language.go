@@ -55,6 +55,12 @@ func (l *language) Cancel(context.Context, *emptypb.Empty) (*emptypb.Empty, erro
 	return &emptypb.Empty{}, nil
 }
 
+// InstallDependencies has nothing to do: the program is built.
+func (l *language) InstallDependencies(*pulumirpc.InstallDependenciesRequest,
+	pulumirpc.LanguageRuntime_InstallDependenciesServer) error {
+	return nil
+}
+
 // Run starts the program as the real host does. What it prints is part of its error.
 func (l *language) Run(ctx context.Context, r *pulumirpc.RunRequest) (*pulumirpc.RunResponse, error) {
 	config, err := json.Marshal(r.Config)
