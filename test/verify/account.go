@@ -28,12 +28,12 @@ import (
 // account is a stack in a real account, for the length of a run.
 type account struct {
 	options
-	file      string         // the settings of the phase
-	settings  map[string]any // the stack's own file
-	folder    string         // the app's
-	aws       aws.Config
-	processor architecture
-	few       bool // the account has too few environments to reserve one
+	file     string         // the settings of the phase
+	settings map[string]any // the stack's own file
+	folder   string         // the app's
+	aws      aws.Config
+	on       platform
+	few      bool // the account has too few environments to reserve one
 }
 
 // verifyAccount holds the contract against the local cloud first, for the comparison, then deploys to the stack, phase
@@ -65,7 +65,7 @@ func (o options) verifyAccount(ctx context.Context) error {
 // openAccount reads the stack's settings and makes sure that there is nothing in it to lose.
 func (o options) openAccount(ctx context.Context) (*account, error) {
 	a := &account{options: o, file: filepath.Join(o.out, "aws", "settings.yaml"),
-		folder: filepath.Join(o.out, "aws", "app"), processor: "amd64"}
+		folder: filepath.Join(o.out, "aws", "app"), on: platform{"linux", "amd64"}}
 	text, err := os.ReadFile(filepath.Join(o.stacks, "Pulumi."+o.stack+".yaml"))
 	if err == nil {
 		err = yaml.Unmarshal(text, &a.settings)
@@ -143,7 +143,7 @@ func (a *account) phases(ctx context.Context) (results []outcome) {
 
 func (a *account) phase(ctx context.Context, phase contract.Phase) outcome {
 	fmt.Fprintf(a.say, "\nPhase %s\n", phase)
-	if err := errors.Join(a.stage(ctx, a.folder, a.processor), a.writeSettings(a.file, phase, a.folder,
+	if err := errors.Join(a.stage(ctx, a.folder, a.on), a.writeSettings(a.file, phase, a.folder,
 		a.settings, a.few)); err != nil {
 		return outcome{err: err}
 	}
@@ -287,8 +287,12 @@ func (l logOf) await(ctx context.Context, text string) (string, error) {
 	for {
 		found, err := l.client.FilterLogEvents(ctx, &cloudwatchlogs.FilterLogEventsInput{LogGroupName: &l.group,
 			FilterPattern: &pattern, StartTime: aws.Int64(l.since.UnixMilli())})
-		if err == nil && len(found.Events) > 0 {
-			return strings.TrimSpace(aws.ToString(found.Events[0].Message)), nil
+		if err == nil {
+			for _, event := range found.Events { // the pattern knows no tabs
+				if message := aws.ToString(event.Message); strings.Contains(message, text) {
+					return strings.TrimSpace(message), nil
+				}
+			}
 		}
 		select {
 		case <-ctx.Done():

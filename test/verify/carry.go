@@ -26,10 +26,11 @@ func (o options) carryOut(ctx context.Context, t *contract.Target, phase contrac
 	}
 	var records []evidence.Record
 	for _, check := range o.checks(phase) {
-		if ctx.Err() != nil {
+		record := contract.Carry(ctx, t, check)
+		if ctx.Err() != nil { // what ends with the run has failed for no other reason
 			break
 		}
-		records = append(records, contract.Carry(ctx, t, check))
+		records = append(records, record)
 	}
 	return records
 }

@@ -53,6 +53,7 @@ func TestPage(t *testing.T) {
 // Every row of the documentation says where it was seen, and names checks that there are.
 func TestRowsHaveEvidence(t *testing.T) {
 	page := read(t, "docs/local.md")
+	link := regexp.MustCompile(`\[([^\]]+)\]\(contract\.md#([a-z-]+)\)`)
 	row := regexp.MustCompile(`(?m)^\| (\d+) \| .+ \| ([RDES?])(?: \[[^\]]+\]\[([a-z0-9-]+)\])? \| ([^|]+) \| .+ \|$`)
 	rows := row.FindAllStringSubmatch(page, -1)
 	if len(rows) != 70 {
@@ -66,9 +67,9 @@ func TestRowsHaveEvidence(t *testing.T) {
 				number, mark, source)
 		}
 		used[source] = true
-		for _, link := range regexp.MustCompile(`\[([^\]]+)\]\(contract\.md#([a-z-]+)\)`).FindAllStringSubmatch(seen, -1) {
-			if group, _, _ := strings.Cut(link[1], "/"); !isCheck(link[1]) || group != link[2] {
-				t.Errorf("row %s links %s at %s", number, link[1], link[2])
+		for _, l := range link.FindAllStringSubmatch(seen, -1) {
+			if group, _, _ := strings.Cut(l[1], "/"); !isCheck(l[1]) || group != l[2] {
+				t.Errorf("row %s links %s at %s", number, l[1], l[2])
 			}
 		}
 	}

@@ -22,9 +22,11 @@ const (
 	perGBMonthStored  = 0.10
 )
 
-// Beside the checks' requests there are those that wait for a deployment.
+// Beside the checks' requests there are those that wait for a deployment, and those during a change of version, which
+// takes a minute or two.
 const (
-	waitingRequests  = 200
+	waitingRequests  = 5000
+	perRequest       = 0.02 // s, of those that the app answers at once
 	loggedPerRequest = 1000 // bytes
 	imageSize        = 0.02 // GB
 	snapshotVersions = 2
@@ -42,8 +44,8 @@ func estimate(local []evidence.Record) string {
 		cost float64
 	}{
 		{fmt.Sprintf("%.0f requests of the API", n), n * perAPIRequest},
-		{fmt.Sprintf("%.0f invocations, %.0f s of %d MB", n, took.Seconds()+n*0.1, contract.Memory),
-			n*perInvocation + (took.Seconds()+n*0.1)*memory*perGBSecond},
+		{fmt.Sprintf("%.0f invocations, %.0f s of %d MB", n, took.Seconds()+n*perRequest, contract.Memory),
+			n*perInvocation + (took.Seconds()+n*perRequest)*memory*perGBSecond},
 		{fmt.Sprintf("%d snapshots for three hours, %d restores", snapshotVersions, restores),
 			memory * (snapshotVersions*3*3600*perSnapshotSecond + restores*perRestore)},
 		{fmt.Sprintf("%d MB sent", bytes>>20), float64(bytes) / gb * perGBOut},

@@ -90,6 +90,9 @@ func (o options) local(ctx context.Context, mode string) ([]evidence.Record, err
 		}
 	}
 	wait.Wait()
+	if ctx.Err() != nil {
+		return nil, errors.New("stopped")
+	}
 	return o.finish("local "+mode, began, results)
 }
 
@@ -105,7 +108,7 @@ func (o options) localPhase(ctx context.Context, mode string, phase contract.Pha
 		return outcome{err: ctx.Err()}
 	}
 	folder := filepath.Join(o.out, mode, string(phase))
-	if err := o.stage(ctx, filepath.Join(folder, "app"), hostArchitecture); err != nil {
+	if err := o.stage(ctx, filepath.Join(folder, "app"), here(mode)); err != nil {
 		return outcome{err: err}
 	}
 	file := filepath.Join(folder, "settings.yaml")

@@ -19,18 +19,24 @@ import (
 	"lambda-web/test/verify/contract"
 )
 
-// architecture is a processor, as Go calls it.
-type architecture string
+// platform is where the app runs, in Go's words.
+type platform struct{ system, processor string }
 
-const hostArchitecture = architecture(runtime.GOARCH)
+// here is the platform of a mode: a process runs on this machine, and a container on Linux.
+func here(mode string) platform {
+	if mode == processMode {
+		return platform{runtime.GOOS, runtime.GOARCH}
+	}
+	return platform{"linux", runtime.GOARCH}
+}
 
 // building is held while the app is built: the phases start at once.
 var building sync.Mutex
 
 // stage puts the app into a folder of its own, as one that "pulumi up" can make an image of.
-func (o options) stage(ctx context.Context, folder string, processor architecture) error {
-	program := filepath.Join(o.out, "app-"+string(processor))
-	if err := build(ctx, program, processor); err != nil {
+func (o options) stage(ctx context.Context, folder string, on platform) error {
+	program := filepath.Join(o.out, "app-"+on.system+"-"+on.processor)
+	if err := build(ctx, program, on); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -44,11 +50,11 @@ func (o options) stage(ctx context.Context, folder string, processor architectur
 	return writeVersion(folder, "one")
 }
 
-func build(ctx context.Context, program string, processor architecture) error {
+func build(ctx context.Context, program string, on platform) error {
 	building.Lock()
 	defer building.Unlock()
 	command := exec.CommandContext(ctx, "go", "build", "-ldflags", "-s -w", "-o", program, "./test/verify/app")
-	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+string(processor))
+	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+on.system, "GOARCH="+on.processor)
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("build the app: %w\n%s", err, out)
 	}

@@ -147,7 +147,7 @@ var lives = []Check{
 	{"life/parallel", "Requests at once have processes of their own", Open, 0, func(r *Run) {
 		r.Unordered()
 		instances := map[string]bool{}
-		for _, answer := range r.parallel(4, order("sleep", "2s", "then", "woke")) {
+		for _, answer := range r.parallel(4, order("sleep", "1s", "then", "woke")) {
 			instances[r.Report(answer).Process.Instance] = true
 		}
 		// Where a start takes longer than a request, one process may serve two.

@@ -1,6 +1,6 @@
 // Package evidence is what a run of the contract suite leaves: for each check what was sent, what came back, when,
-// where and whether it was as expected. It is written to be handed on: whatever names an account, a machine or a request is
-// replaced before anything is written.
+// where and whether it was as expected. It is written to be handed on: whatever names an account, a machine or a
+// request is replaced before anything is written.
 package evidence
 
 import (
@@ -26,7 +26,7 @@ type Record struct {
 	Check        string            `json:"check"`
 	Verdict      string            `json:"verdict"`
 	Reasons      []string          `json:"reasons,omitempty"` // of a failure, or why it was skipped
-	Where        string            `json:"where"`             // "local process", "local container", "AWS" or an endpoint
+	Where        string            `json:"where"`             // local process, local container, AWS, endpoint
 	Region       string            `json:"region,omitempty"`
 	Time         time.Time         `json:"time"`
 	Milliseconds int64             `json:"milliseconds"`

@@ -11,13 +11,16 @@ import (
 
 // What the left has is not in the right; what says nothing of anybody stays.
 func TestRedaction(t *testing.T) {
-	r := NewRedaction(map[string]string{"abc123.example.net": "<host>", "abc123": "<api>", "": "<nothing>", "v1": "<x>"})
+	r := NewRedaction(map[string]string{"abc123.example.net": "<host>", "abc123": "<api>", "": "<nothing>",
+		"v1": "<x>"})
 	for _, test := range []struct{ name, text, want string }{
 		{"a known name", "https://abc123.example.net/v1 and abc123", "https://<host>/v1 and <api>"},
 		{"a host of AWS", "xyz.execute-api.eu-central-1.amazonaws.com", "<host>"},
-		{"an account", "arn:aws:lambda:eu-central-1:123456789012:function:f", "arn:aws:lambda:eu-central-1:<account>:function:f"},
+		{"an account", "arn:aws:lambda:eu-central-1:123456789012:function:f",
+			"arn:aws:lambda:eu-central-1:<account>:function:f"},
 		{"a masked account", "execute-api:eu-central-1:********9012:x", "execute-api:eu-central-1:<account>:x"},
-		{"a principal", "User: arn:aws:sts::123456789012:assumed-role/admin/ada@example.com is not", "User: <principal> is not"},
+		{"a principal", "User: arn:aws:sts::123456789012:assumed-role/admin/ada@example.com is not",
+			"User: <principal> is not"},
 		{"a key", "Credential=AKIAIOSFODNN7EXAMPLE/20260101/eu-central-1/execute-api/aws4_request",
 			"Credential=<key>/<day>/eu-central-1/execute-api/aws4_request"},
 		{"a role's session", `"caller":"AROAIOSFODNN7EXAMPLE:ada"`, `"caller":"<account>"`},
@@ -35,8 +38,9 @@ func TestRedaction(t *testing.T) {
 		{"addresses", "203.0.113.7, 2001:db8:0:1:2:3:4:5 and 127.0.0.1:26015", "<address>, <address> and <address>"},
 		{"times", `"requestTime":"29/Nov/2026:02:01:49 +0000","requestTimeEpoch":1795916509123 20261129T020149Z`,
 			`"requestTime":"<time>","requestTimeEpoch":<epoch> <time>`},
-		{"what had to be signed", `'AWS4-HMAC-SHA256\n20261129T020149Z\n20261129/eu-central-1/execute-api/aws4_request\n` +
-			strings.Repeat("0f", 32) + `'`,
+		{"what had to be signed",
+			`'AWS4-HMAC-SHA256\n20261129T020149Z\n20261129/eu-central-1/execute-api/aws4_request\n` +
+				strings.Repeat("0f", 32) + `'`,
 			`'AWS4-HMAC-SHA256\n<time>\n<day>/eu-central-1/execute-api/aws4_request\n<hash>'`},
 		{"a port", "https://abc123.example.net:8443/", "https://<host>/"},
 		{"a mark of a check", "verify-goes-on-0123456789ab", "<mark>"},
