@@ -167,10 +167,7 @@ func (o *options) check(rest []string) error {
 		mistakes = append(mistakes,
 			fmt.Errorf("unexpected argument %q; the settings are -stack, -app, -host and -port", rest[0]))
 	}
-	if o.port < 0 || o.port > 65535 {
-		mistakes = append(mistakes, fmt.Errorf("PORT is %d; allowed are 1 to 65535, or 0 for a free one", o.port))
-	}
-	if err := o.checkSitePort(); err != nil {
+	if err := o.checkPorts(); err != nil {
 		mistakes = append(mistakes, err)
 	}
 	if net.ParseIP(o.host) == nil {

@@ -80,8 +80,11 @@ func newServer(handler http.Handler) *http.Server {
 	return &http.Server{Handler: handler, MaxHeaderBytes: 1 << 20, ReadHeaderTimeout: 30 * time.Second}
 }
 
-// checkSitePort settles the site's port, which is one more than the gateway's unless it is set.
-func (o *options) checkSitePort() error {
+// checkPorts settles the site's port, which is one more than the gateway's unless it is set.
+func (o *options) checkPorts() error {
+	if o.port < 0 || o.port > 65535 {
+		return fmt.Errorf("PORT is %d; allowed are 1 to 65535, or 0 for a free one", o.port)
+	}
 	if o.sitePort == besidePort {
 		if o.sitePort = o.port; o.port != 0 {
 			o.sitePort = o.port%65535 + 1

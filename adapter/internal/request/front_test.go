@@ -23,7 +23,7 @@ func fronted() Options {
 }
 
 // frontEvents are one request as each source has it, with the given header fields.
-func frontEvents(t *testing.T, fields map[string][]string) map[string]string {
+func frontEvents(t testing.TB, fields map[string][]string) map[string]string {
 	t.Helper()
 	single, joined := map[string]string{}, map[string]string{}
 	for name, values := range fields {
@@ -228,6 +228,22 @@ func TestIsHost(t *testing.T) {
 		"a\r\nb", "a\x00", "bücher.example", "a:80:80", "[a]b", "http://a", strings.Repeat("a", 256)} {
 		if isHost([]byte(text)) {
 			t.Errorf("%q is a host", text)
+		}
+	}
+}
+
+func BenchmarkComposeFront(b *testing.B) {
+	events := frontEvents(b, map[string][]string{"Host": {"a1.execute-api.eu-central-1.amazonaws.com"}, "Accept": {"text/html"},
+		"X-Lambda-Web-Front": {frontSecret}, "X-Forwarded-Host": {"shop.example.com"},
+		"X-Forwarded-For": {"192.0.2.1, 198.51.100.7"}, "X-Forwarded-Proto": {"https"}})
+	inv := invocation(events["REST"])
+	var e event.Event
+	e.Scan(inv.Payload)
+	c := NewComposer(fronted())
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := c.Compose(&e, inv); err != nil {
+			b.Fatal(err)
 		}
 	}
 }
