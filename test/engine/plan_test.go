@@ -50,6 +50,16 @@ func TestSavedPlan(t *testing.T) {
 		t.Errorf("the release command ran on %v, want two images", invoked)
 	}
 
+	// A secret that is drawn in the update is unknown in the plan.
+	c.run(t, "config", "set", "--stack", "prod", "auth", "NONE") // signed requests and a front exclude each other
+	for _, setting := range [][]string{{"front", "cloudfront"}, {"frontSecretRotation", "1"}} {
+		c.run(t, "config", "set", "--stack", "prod", setting[0], setting[1])
+		preview()
+		if output, err := up(); err != nil {
+			t.Fatalf("%s by its plan: %v\n%s", setting[0], err, output)
+		}
+	}
+
 	for _, change := range []struct {
 		name   string
 		change func()
