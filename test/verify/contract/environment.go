@@ -153,6 +153,12 @@ var lives = []Check{
 		// Where a start takes longer than a request, one process may serve two.
 		r.True("there are several processes", len(instances) > 1, len(instances))
 	}},
+	{"life/cold", "The first invocation of an environment has the init in its REPORT", Open, Log, func(r *Run) {
+		r.Unordered()
+		r.parallel(4, order("sleep", "1s", "then", "woke")) // more than are there
+		report := r.Logged("\tInit Duration: ")
+		r.True("it is a REPORT", strings.Contains(report, "REPORT RequestId: "), report)
+	}},
 	{"life/freeze", "Processes stand still between invocations", Open, 0, func(r *Run) {
 		r.warm()
 		before := r.Seen("/", order("tell", "clock")).Process
