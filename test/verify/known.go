@@ -20,6 +20,7 @@ var betweenModes = []known{
 	{"environment/limits", "fact ", "process mode runs the app as you, with your limits"},
 	{"environment/memory", "fact ", "process mode measures memory and does not limit it"},
 	{"snapstart/shared", "fact ", "which environment answers is left to chance"},
+	{"snapstart/clock", "fact ", "how long a start waits for its restore is left to chance"},
 	{"life/files-in-tmp", "fact ", "a container's /tmp is gone when its app has ended"},
 }
 

@@ -226,14 +226,13 @@ var timeOuts = []Check{
 		r.Logged(mark)
 	}},
 	{"time-outs/function", "An invocation beyond the function's timeout", Open, Invoke, func(r *Run) {
-		before := r.Invoke(Invocation{Event: `{}`})
 		result := r.Invoke(Invocation{Event: event("sleep", (r.Timeout * 2).String())})
 		r.Want("status", result.Status, http.StatusOK)
 		r.Want("function error", result.Error, "Unhandled")
 		r.True("the payload", strings.Contains(result.Payload, `"errorType":"Sandbox.Timedout"`) &&
 			strings.Contains(result.Payload, "Task timed out after "+seconds(r.Timeout)+" seconds"), result.Payload)
 		after := r.Invoke(Invocation{Event: `{}`})
-		r.True("the next has a new process", instance(before) != instance(after), after.Payload)
+		r.True("the next is served", instance(after) != "", after.Payload)
 	}},
 }
 

@@ -75,7 +75,8 @@ var direct = []Check{
 		}},
 	{"direct/log", "The log has START, the app's line, END and REPORT", Open, Invoke, func(r *Run) {
 		mark := "verify-log-" + r.unique()
-		result := r.Invoke(Invocation{Event: event("log", mark)})
+		// The app's lines take a way of their own: they need not come before END if it comes at once.
+		result := r.Invoke(Invocation{Event: event("log", mark, "sleep", "300ms", "then", "woke")})
 		at := 0
 		for _, text := range []string{"START RequestId: ", mark, "END RequestId: ", "REPORT RequestId: "} {
 			found := strings.Index(result.Log[at:], text)
@@ -163,12 +164,13 @@ var lives = []Check{
 		r.warm()
 		before := r.Seen("/", order("tell", "clock")).Process
 		time.Sleep(3 * time.Second)
-		after := r.Seen("/", order("tell", "clock")).Process
-		if before.Instance != after.Instance {
-			r.Note("frozen", "another process answered")
-			return
+		for range 6 {
+			if after := r.Seen("/", order("tell", "clock")).Process; after.Instance == before.Instance {
+				r.Note("frozen", after.Clock.Gap > 2000)
+				return
+			}
 		}
-		r.Note("frozen", after.Clock.Gap > 2000)
+		r.Skip("others than the process that was asked before have answered")
 	}},
 	{"life/change", "A new version takes over under load, and no request is lost", Open, Changes, func(r *Run) {
 		r.Unordered()
