@@ -4,8 +4,8 @@
 // A request passes through the files in this order: exchange.go (one request from start to end), target.go (stage, path
 // and query), route.go (resource and method), authorize.go with signature.go, canonical.go and policy.go (AWS_IAM),
 // throttle.go, event.go (the event), integration.go (the invocation), response.go or stream.go (the answer) and
-// accesslog.go. document.go reads the OpenAPI document the API is made of. What AWS does not document and nobody has
-// recorded is decided in assumptions.go.
+// accesslog.go. site.go is a distribution of CloudFront in front of all that. document.go reads the OpenAPI document
+// the API is made of. What AWS does not document and nobody has recorded is decided in assumptions.go.
 //
 // Known difference: net/http writes the names of request headers in canonical form before the gateway sees them
 // (x-my-header becomes X-My-Header), while API Gateway keeps the client's spelling. Header names are case-insensitive

@@ -22,7 +22,7 @@ import (
 type SiteConfig struct {
 	// ID names the distribution: letters and digits.
 	ID string
-	// Origin is where the API listens, "127.0.0.1:3000"; OriginPath begins with a slash and ends with none, or is empty.
+	// Origin is where the API listens, "127.0.0.1:3000". OriginPath begins with a slash and ends with none, or is empty.
 	Origin, OriginPath string
 	// Headers are added to each request; a viewer's own of these names are overwritten.
 	Headers http.Header

@@ -30,8 +30,8 @@ var compressedTypes = []string{
 	"application/x-font-truetype", "application/x-font-ttf", "application/x-httpd-cgi", "application/x-javascript",
 	"application/x-mpegurl", "application/x-opentype", "application/x-otf", "application/x-perl", "application/x-ttf",
 	"font/eot", "font/opentype", "font/otf", "font/ttf", "image/svg+xml", "text/css", "text/csv", "text/html",
-	"text/javascript", "text/js", "text/plain", "text/richtext", "text/tab-separated-values", "text/xml", "text/x-component",
-	"text/x-java-source", "text/x-script", "vnd.apple.mpegurl",
+	"text/javascript", "text/js", "text/plain", "text/richtext", "text/tab-separated-values", "text/xml",
+	"text/x-component", "text/x-java-source", "text/x-script", "vnd.apple.mpegurl",
 }
 
 // siteCodings is the Accept-Encoding of a viewer as a distribution writes it: of br and gzip those that it names.

@@ -35,7 +35,7 @@ func (c *cloud) fields(headers ...string) map[string]string {
 	return told
 }
 
-// An app that knows nothing of it is at the root of the site's URL, and below the stage of the stage's, at the same time.
+// An app that knows nothing of it is at the root of the site's URL and, at the same time, below the stage of the other.
 func TestFront(t *testing.T) {
 	c := start(t, "-app", wsgiApp, "-c", "front=cloudfront")
 	site := c.site()
@@ -62,8 +62,8 @@ func TestFront(t *testing.T) {
 		for _, header := range []string{"X-Lambda-Web-Front", "X_Lambda_Web_Front", "X-Other"} {
 			told := c.fields(header, "guess", "X-Forwarded-Host", "evil.example", "Forwarded", "host=evil.example")
 			stage := strings.Split(c.URL, "/")[2]
-			if strings.Contains(fmt.Sprint(told), "evil") || told["host"] != stage || told["link"] != "https://"+stage+"/v1/login" ||
-				told["x_lambda_web_front"] != "" {
+			if strings.Contains(fmt.Sprint(told), "evil") || told["host"] != stage ||
+				told["link"] != "https://"+stage+"/v1/login" || told["x_lambda_web_front"] != "" {
 				t.Errorf("with %s the app is told %v", header, told)
 			}
 		}
@@ -78,7 +78,8 @@ func TestFront(t *testing.T) {
 	})
 	t.Run("through CloudFront", func(t *testing.T) {
 		response, body := site.do("GET", "/environment", nil, "Accept-Encoding", "br, gzip")
-		for name, want := range map[string]string{"X-Cache": "Miss from cloudfront", "Content-Encoding": "gzip", "Vary": "Accept-Encoding"} {
+		for name, want := range map[string]string{"X-Cache": "Miss from cloudfront", "Content-Encoding": "gzip",
+			"Vary": "Accept-Encoding"} {
 			if got := response.Header.Get(name); got != want {
 				t.Errorf("%s is %q, want %q", name, got, want)
 			}
@@ -88,7 +89,8 @@ func TestFront(t *testing.T) {
 		} else if body, err = io.ReadAll(unpacked); err != nil || !json.Valid(body) {
 			t.Errorf("%v %s", err, body)
 		}
-		if response, _ := site.do("GET", "/@/", nil); response.StatusCode != 200 || !strings.HasPrefix(response.Header.Get("Content-Type"), "application/json") {
+		response, _ = site.do("GET", "/@/", nil)
+		if response.StatusCode != 200 || !strings.HasPrefix(response.Header.Get("Content-Type"), "application/json") {
 			t.Errorf("/@/ is the app's at the site: %d %v", response.StatusCode, response.Header)
 		}
 	})
@@ -149,7 +151,9 @@ func TestWatchFront(t *testing.T) {
 		t.Fatal(err)
 	}
 	settings := filepath.Join(app, "Pulumi.app.yaml")
-	if err := os.WriteFile(settings, []byte("config:\n  aws:region: eu-central-1\n  lambda-web:front: cloudfront\n  lambda-web:frontSecretRotation: 0\n"), 0o644); err != nil {
+	const text = "config:\n  aws:region: eu-central-1\n  lambda-web:front: cloudfront\n" +
+		"  lambda-web:frontSecretRotation: 0\n"
+	if err := os.WriteFile(settings, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	c := start(t, "-watch=true", "-app", app, "-config-file", settings)

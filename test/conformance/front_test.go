@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -34,8 +36,13 @@ func fromFront(secret string) map[string][]string {
 // frontEvents are GET /cart as REST API, HTTP API and load balancer have it.
 func frontEvents(fields map[string][]string) map[string]string {
 	single, joined := map[string]string{}, map[string]string{}
-	for name, values := range fields {
-		single[name], joined[strings.ToLower(name)] = values[len(values)-1], strings.Join(values, ",")
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		single[name] = fields[name][len(fields[name])-1]
+		all, lower := strings.Join(fields[name], ","), strings.ToLower(name)
+		if joined[lower] != "" { // in another spelling
+			all = joined[lower] + "," + all
+		}
+		joined[lower] = all
 	}
 	return map[string]string{
 		"REST": `{"resource":"/{proxy+}","path":"/cart","httpMethod":"GET","headers":` + quoted(single) +
@@ -183,16 +190,17 @@ func TestFrontOfGunicorn(t *testing.T) {
 	e.variables["AWS_LWA_FORWARDED_PREFIX"] = "auto"
 	e.startReady()
 	for _, secret := range []string{frontSecret, "a guess", frontSecret} {
-		prefix := ""
+		prefix, host := "", frontHost
 		if secret != frontSecret {
-			prefix = "/v1"
+			prefix, host = "/v1", stageHost
 		}
 		event := strings.ReplaceAll(frontEvents(fromFront(secret))["REST"], "cart", "login")
-		var page struct{ Home, Login, Path, Root string }
+		var page struct{ Home, Login, Path, Root, Absolute string }
 		if err := json.Unmarshal([]byte(e.invoke(event).status(200).Body), &page); err != nil {
 			t.Fatal(err)
 		}
-		if page.Home != prefix+"/" || page.Login != prefix+"/login" || page.Path != "/login" || page.Root != prefix {
+		if page.Home != prefix+"/" || page.Login != prefix+"/login" || page.Path != "/login" || page.Root != prefix ||
+			page.Absolute != "https://"+host+prefix+"/login" {
 			t.Errorf("with the secret %.7s: %+v", secret, page)
 		}
 	}

@@ -89,12 +89,14 @@ func TestDjangoPolls(t *testing.T) {
 		w.want("/admin/login/?next="+w.start.Path+"/admin/", "Django administration")
 		w.fill(map[string]string{"username": name, "password": "wrong"})
 		w.click("[type=submit]")
-		w.want("/admin/login/?next="+url.QueryEscape(w.start.Path+"/admin/"), "Please enter the correct username and password")
+		w.want("/admin/login/?next="+url.QueryEscape(w.start.Path+"/admin/"),
+			"Please enter the correct username and password")
 		w.fill(map[string]string{"username": name, "password": password})
 		w.click("[type=submit]")
 		w.want("/admin/", "Site administration")
 		w.click(`a[href$="/polls/question/add/"]`)
-		w.fill(map[string]string{"text": "What is new, " + name + "?", "choice_set-0-text": "Nothing", "choice_set-1-text": "The sky"})
+		w.fill(map[string]string{"text": "What is new, " + name + "?", "choice_set-0-text": "Nothing",
+			"choice_set-1-text": "The sky"})
 		w.click("[name=_save]")
 		w.want("/admin/polls/question/", "What is new, "+name+"?", "was added successfully")
 		w.visit("/polls/")

@@ -29,8 +29,8 @@ func frontEvents(t testing.TB, fields map[string][]string) map[string]string {
 	for name, values := range fields {
 		single[name], joined[name] = values[len(values)-1], strings.Join(values, ",")
 	}
-	rest := map[string]any{"resource": "/{proxy+}", "pathParameters": map[string]any{"proxy": "cart"}, "path": "/cart", "httpMethod": "GET",
-		"headers": single, "multiValueHeaders": fields,
+	rest := map[string]any{"resource": "/{proxy+}", "pathParameters": map[string]any{"proxy": "cart"},
+		"path": "/cart", "httpMethod": "GET", "headers": single, "multiValueHeaders": fields,
 		"requestContext": map[string]any{"resourcePath": "/{proxy+}", "httpMethod": "GET", "path": "/v1/cart",
 			"domainName": "a1.execute-api.eu-central-1.amazonaws.com"}}
 	events := map[string]any{
@@ -58,7 +58,7 @@ func composeRequest(t *testing.T, options Options, payload string) (*http.Reques
 	if err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Contains(bytes.ToLower(wire), []byte(frontSecret)) || bytes.Contains(wire, []byte(strings.ToUpper(frontSecret))) {
+	if bytes.Contains(bytes.ToLower(wire), []byte(frontSecret)) {
 		t.Errorf("the app gets the secret: %s", wire)
 	}
 	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(wire)))

@@ -29,7 +29,7 @@ type Settings struct {
 	PrefixAuto          bool                // x-forwarded-prefix, SCRIPT_NAME for gunicorn, redirects kept below the prefix
 	PassThroughPath     string              // begins with a slash
 	AuthorizationSource string              // header name in lower case, or empty
-	FrontDigests        [][sha256.Size]byte // of the secrets of a distribution in front, one or two; none: there is no distribution
+	FrontDigests        [][sha256.Size]byte // of the secrets of a distribution in front; empty: there is none
 	RequestContext      bool
 	LambdaContext       bool
 

@@ -66,7 +66,8 @@ var Table = []Setting{
 			"it in `X-Forwarded-Prefix`. `auto`: also in `SCRIPT_NAME`, if gunicorn takes it, and redirects and cookies stay below it. " +
 			"`path`: the app gets the path as in the URL.",
 		read: readForwardedPrefix},
-	{Name: "AWS_LWA_FRONT_SECRET_SHA256", Accepts: "one or two SHA-256 digests, each 64 lower-case hex digits, with a comma between",
+	{Name: "AWS_LWA_FRONT_SECRET_SHA256",
+		Accepts: "one or two SHA-256 digests, each 64 lower-case hex digits, with a comma between",
 		Meaning: "Digests of the secret that a distribution in front sends in `X-Lambda-Web-Front`. " +
 			"Its requests reach the app with the host, scheme and address of the client, and without a prefix.",
 		read: func(s *Settings, v string) bool { return readDigests(&s.FrontDigests, v) }},

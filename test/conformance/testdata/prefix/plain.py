@@ -13,7 +13,8 @@ def home():
 
 @app.get("/login")
 def login():
-    return jsonify(home=url_for("home"), login=url_for("login"), path=request.path, root=request.script_root)
+    absolute = url_for("login", _external=True)
+    return jsonify(home=url_for("home"), login=url_for("login"), path=request.path, root=request.script_root, absolute=absolute)
 
 
 @app.get("/leave")
