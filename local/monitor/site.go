@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -109,15 +110,19 @@ func originOf(r *Resource, id string) (map[string]any, error) {
 func (d *Deployment) tellsHost(behavior map[string]any) (bool, error) {
 	associations := objects(behavior, "functionAssociations")
 	for _, association := range associations {
-		for _, r := range d.OfType("aws:cloudfront/function:Function") {
-			if text(r.Outputs, "arn") == text(association, "functionArn") &&
-				strings.Contains(text(r.Inputs, "code"), "request.headers['x-forwarded-host']") {
-				return true, nil
-			}
+		if function := text(association, "functionArn"); !d.knows(function) {
+			return false, fmt.Errorf("the CloudFront function %s cannot be run on this machine: only the one that tells the viewer's host is known", function)
 		}
-		return false, fmt.Errorf("the CloudFront function %s cannot be run on this machine: only the one that tells the viewer's host is known", text(association, "functionArn"))
 	}
-	return false, nil
+	return len(associations) > 0, nil
+}
+
+// knows reports whether a function is the one that tells the viewer's host.
+func (d *Deployment) knows(function string) bool {
+	return slices.ContainsFunc(d.OfType("aws:cloudfront/function:Function"), func(r *Resource) bool {
+		return text(r.Outputs, "arn") == function &&
+			strings.Contains(text(r.Inputs, "code"), "request.headers['x-forwarded-host']")
+	})
 }
 
 // objects is a list value whose members are maps.
