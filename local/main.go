@@ -42,7 +42,11 @@ func run(args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
 	if o.oneOff != "" {
-		return o.runOneOff(ctx)
+		code, err := o.runOneOff(ctx)
+		if err == nil {
+			os.Exit(code)
+		}
+		return err
 	}
 	release := takeForeground()
 	defer release()

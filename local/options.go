@@ -69,7 +69,7 @@ func readOptions(args []string) (options, error) {
 		"how the app runs: process, container, or auto for container where an engine answers")
 	set.StringVar(&o.command, "command", "", "shell command line that starts the app, in process mode")
 	set.StringVar(&o.oneOff, "run", "",
-		"run a shell command line in the app's environment, in process mode, and end with its exit code")
+		"run a command in the app's environment (a shell command line) or image (without a shell), and end with its exit code")
 	set.BoolVar(&o.build, "build", false, "build the Pulumi program first, while the app's packages are installed")
 	set.StringVar(&o.consoleMode, "console", consoleOn,
 		"the page that shows invocations, at /@/: on, record (with the traffic between adapter and app) or off")
@@ -186,10 +186,6 @@ func (o *options) check(rest []string) error {
 	}
 	if !slices.Contains([]string{consoleOn, consoleRecord, consoleOff}, o.consoleMode) {
 		mistakes = append(mistakes, fmt.Errorf("CONSOLE is %q; allowed are on, record and off", o.consoleMode))
-	}
-	if o.oneOff != "" && o.mode == containerMode {
-		mistakes = append(mistakes,
-			errors.New("a command runs in the app's environment in process mode: leave out MODE=container"))
 	}
 	if o.appFlag != "" {
 		if info, err := os.Stat(o.appFlag); err != nil || !info.IsDir() {

@@ -24,6 +24,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 
+	"lambda-web/deploy/run/words"
 	"lambda-web/deploy/stack"
 )
 
@@ -72,7 +73,7 @@ func readOptions(args []string) (options, error) {
 	}
 	var err error
 	if len(o.command) == 0 {
-		o.command, err = split(*text)
+		o.command, err = words.Split(*text)
 	}
 	return o, err
 }

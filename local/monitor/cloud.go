@@ -33,7 +33,8 @@ type Cloud struct {
 	functions map[string]*function
 	written   writing // what of the app's folder is followed
 	writable  atomic.Pointer[[]string]
-	transport *http.Transport // of the site, to the stage
+	released  map[string]map[string]any // the inputs of the release commands that have succeeded, by URN
+	transport *http.Transport           // of the site, to the stage
 }
 
 // Settings are what the local cloud needs beside the deployment.
@@ -62,7 +63,8 @@ func New(s Settings) *Cloud {
 	if s.Lines == nil {
 		s.Lines = io.Discard
 	}
-	c := &Cloud{settings: s, functions: map[string]*function{}, transport: gateway.NewSiteTransport()}
+	c := &Cloud{settings: s, functions: map[string]*function{}, released: map[string]map[string]any{},
+		transport: gateway.NewSiteTransport()}
 	c.stages.Store(&map[string]*gateway.API{})
 	c.callable.Store(&map[string]sandbox.Invoker{})
 	return c
@@ -97,7 +99,7 @@ func (c *Cloud) update(ctx context.Context, d *Deployment, afresh bool) error {
 		return err
 	}
 	c.followWrites(d.App, d.Writable)
-	for _, r := range d.OfType("aws:lambda/function:Function") {
+	for _, r := range d.apps() {
 		if err := c.updateFunction(ctx, d, r, afresh); err != nil {
 			return fmt.Errorf("function %s: %w", r.ID, err)
 		}

@@ -76,6 +76,13 @@ func (p program) deploy(t *testing.T, settings Settings, previous *Deployment) *
 		"principal": "apigateway.amazonaws.com",
 		"sourceArn": "arn:aws:execute-api:eu-west-1:000000000000:" + api.Id + "/v1/*/*",
 	})
+	if p["task"] != nil {
+		add(functionType, "task", map[string]any{"imageUri": output(image, "repoDigest")})
+	}
+	if p["release"] != nil {
+		add(invocationType, "release", map[string]any{"triggers": map[string]any{"image": output(image, "repoDigest"),
+			"command": p["release"]["input"]}})
+	}
 	if p["settings"] != nil {
 		add("aws:apigateway/methodSettings:MethodSettings", "settings", map[string]any{"restApi": api.Id,
 			"stageName": "v1"})

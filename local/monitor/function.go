@@ -44,10 +44,8 @@ func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource, 
 	if now != nil && reflect.DeepEqual(now.config, config) {
 		next.advisor = now.advisor
 	}
-	if app.release != nil && (now == nil || !reflect.DeepEqual(now.config, config)) {
-		if err := app.release(ctx, variables); err != nil {
-			return err
-		}
+	if err := c.release(ctx, d, r, next, app, variables); err != nil {
+		return err
 	}
 	routes, err := c.route(now, next, afresh)
 	if err != nil {
@@ -156,7 +154,7 @@ func (c *Cloud) functionConfig(d *Deployment, r *Resource, app preparedImage,
 		EphemeralStorage:       int(number(object(r.Inputs, "ephemeralStorage"), "size", 512)),
 		Launcher:               app.launcher,
 		Code:                   app.code,
-		Command:                app.command,
+		Command:                imageCommand(r, app.command),
 		Dir:                    app.dir,
 		Env:                    env,
 		Extensions:             app.extensions,

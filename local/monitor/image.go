@@ -35,7 +35,7 @@ func prepareImage(ctx context.Context, d *Deployment, function *Resource, s Sett
 		case s.Docker != nil:
 			return buildImage(ctx, r, s)
 		default:
-			return runFolder(ctx, r, d, s)
+			return runFolder(ctx, r, function, d, s)
 		}
 	}
 	return preparedImage{}, fmt.Errorf("imageUri %q is not the digest of an image that this program builds", uri)
@@ -58,8 +58,13 @@ func buildImage(ctx context.Context, r *Resource, s Settings) (preparedImage, er
 }
 
 // runFolder makes the app's own folder ready to start. It needs nothing of the image but its build arguments.
-func runFolder(ctx context.Context, r *Resource, d *Deployment, s Settings) (preparedImage, error) {
+func runFolder(ctx context.Context, r, function *Resource, d *Deployment, s Settings) (preparedImage, error) {
+	_, command, err := d.releaseOf(function)
+	if err != nil {
+		return preparedImage{}, err
+	}
 	app, err := process.Prepare(ctx, process.Source{
+		Release:    command,
 		Folder:     d.App.Folder,
 		Command:    s.Command,
 		Dockerfile: d.App.Dockerfile,
@@ -78,7 +83,7 @@ func runFolder(ctx context.Context, r *Resource, d *Deployment, s Settings) (pre
 // AppEnvironment is where the app of a deployment runs as a process, for commands that belong to it: its folder, and
 // its environment as NAME=value. Its packages are installed.
 func AppEnvironment(ctx context.Context, d *Deployment, s Settings) (dir string, environ []string, err error) {
-	functions := d.OfType("aws:lambda/function:Function")
+	functions := d.apps()
 	if len(functions) == 0 {
 		return "", nil, errors.New("the program makes no function")
 	}

@@ -95,7 +95,7 @@ func target(d *Deployment, uri string) (function *Resource, qualifier string, er
 	if !ok || !ok2 {
 		return nil, "", fmt.Errorf("integration URI %q names no Lambda function", uri)
 	}
-	for _, r := range d.OfType("aws:lambda/function:Function") {
+	for _, r := range d.OfType(functionType) {
 		of := text(r.Outputs, "arn")
 		if arn == of || arn == of+":"+routingOf(d, r).alias {
 			return r, strings.TrimPrefix(strings.TrimPrefix(arn, of), ":"), nil

@@ -3,7 +3,7 @@
 //
 // The map: a start command comes from COMMAND, the app's Procfile or its Dockerfile (start.go, procfile.go,
 // dockerfile.go); packages come from a virtual environment (python.go, requirements.go) or node_modules
-// (node.go); a Procfile's release line runs before a new version (release.go); files.go tells when the app has
+// (node.go); a release command, or a Procfile's release line, runs before a new version (release.go); files.go tells when the app has
 // changed.
 //
 // Of a Dockerfile only ENTRYPOINT, CMD, ENV and WORKDIR of the final stage are read. No RUN, COPY or ADD is ever
@@ -24,6 +24,7 @@ type Source struct {
 	Command    string            // a shell command line that starts it, instead of what its files say; or empty
 	Dockerfile string            // path; the file need not exist
 	Args       map[string]string // build arguments, which a Dockerfile's ENV may name
+	Release    []string          // a command to run before a new version serves, instead of what the Procfile says
 	Cache      string            // folder for environments, locks and package caches, kept between runs
 	Log        io.Writer
 	Terminal   *os.File // shows the progress of package managers; nil is none
@@ -34,7 +35,7 @@ type App struct {
 	Command []string          // program and arguments; the program is an absolute path
 	Dir     string            // working directory
 	Env     map[string]string // what the app's files say, and what finds this machine's programs and packages
-	Release string            // a shell command line to run before a new version serves; or empty
+	Release []string          // a command to run before a new version serves; or none
 	Code    Code              // the app's files as they are now
 
 	src Source
@@ -66,7 +67,7 @@ func Prepare(ctx context.Context, src Source) (*App, error) {
 	}
 	made.add(src.Folder, before, stamp) // package managers leave files beside local packages
 	stamp = before
-	app := &App{Dir: src.Folder, Release: s.release, Env: machine(), Code: Code{src.Folder, stamp}, src: src}
+	app := &App{Dir: src.Folder, Env: machine(), Code: Code{src.Folder, stamp}, src: src}
 	for name, value := range s.env {
 		if name == "HOME" && !isFolder(s.place(value, src.Folder)) {
 			continue // the image's user has no home here
@@ -77,7 +78,10 @@ func Prepare(ctx context.Context, src Source) (*App, error) {
 	if python != "" {
 		app.Env["VIRTUAL_ENV"] = python
 	}
-	app.Command, err = s.command(ctx, app)
+	if app.Command, err = s.command(ctx, app); err != nil {
+		return nil, err
+	}
+	app.Release, err = s.releaseCommand(app)
 	return app, err
 }
 

@@ -6,26 +6,66 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"strings"
 	"sync"
 
 	"lambda-web/local/step"
 )
 
-// RunRelease runs the Procfile's release line, if there is one, with these variables added to the app's own. What it
-// writes into the app's folder belongs to the version.
+// hasRelease tells whether something runs before a new version serves.
+func (s *start) hasRelease() bool { return s.release != "" || len(s.before) > 0 }
+
+// releaseCommand is what runs before a new version serves: the release command of the settings, with its program and
+// paths on this machine, else the Procfile's release line.
+func (s *start) releaseCommand(app *App) ([]string, error) {
+	switch {
+	case len(s.before) == 0 && s.release == "":
+		return nil, nil
+	case len(s.before) == 0:
+		return []string{"/bin/sh", "-c", s.release}, nil
+	}
+	words := make([]string, len(s.before))
+	for i, word := range s.before {
+		words[i] = s.place(word, app.Dir)
+	}
+	program, ok := findProgram(words[0], app.Dir, app.Env["PATH"])
+	if !ok {
+		return nil, missing(words[0], "releaseCommand")
+	}
+	words[0] = program
+	return words, nil
+}
+
+// announceRelease says which command runs, and returns its name.
+func (a *App) announceRelease() (name string) {
+	if len(a.src.Release) == 0 {
+		name = a.Release[len(a.Release)-1]
+		fmt.Fprintf(a.src.Log, "Running the Procfile's release line: %s\n", name)
+		return "release: " + name
+	}
+	name = strings.Join(a.src.Release, " ")
+	instead := ""
+	if types, err := readProcfile(a.src.Folder); err == nil && types["release"] != "" {
+		instead = ", and not the Procfile's release line"
+	}
+	fmt.Fprintf(a.src.Log, "Running releaseCommand%s: %s\n", instead, name)
+	return "releaseCommand: " + name
+}
+
+// RunRelease runs what must be done before a new version serves, if anything, with these variables added to the app's
+// own. What it writes into the app's folder belongs to the version.
 func (a *App) RunRelease(ctx context.Context, variables map[string]string) error {
-	if a.Release == "" {
+	if len(a.Release) == 0 {
 		return nil
 	}
-	fmt.Fprintf(a.src.Log, "Running the Procfile's release line: %s\n", a.Release)
+	name := a.announceRelease()
 	env := maps.Clone(a.Env)
 	maps.Copy(env, variables)
 	env["PATH"] = a.Env["PATH"]
 	log := &prefixed{prefix: "release   | ", to: a.src.Log}
 	defer log.flush()
 	err := step.Run(ctx, step.Command{
-		Name: "release: " + a.Release, Args: []string{"/bin/sh", "-c", a.Release}, Dir: a.Dir, Env: environ(env),
-		Log: a.src.Log, Output: log,
+		Name: name, Args: a.Release, Dir: a.Dir, Env: environ(env), Log: a.src.Log, Output: log,
 	})
 	if err != nil {
 		return err

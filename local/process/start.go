@@ -20,7 +20,8 @@ import (
 type start struct {
 	from    string   // where it is written: "COMMAND", "the Procfile", "the Dockerfile"
 	words   []string // the program and its arguments
-	release string
+	release string   // the Procfile's line
+	before  []string // what runs before a new version serves: another command
 	env     map[string]string
 	workdir string // in the image, or empty
 }
@@ -38,7 +39,7 @@ func readStart(src Source) (*start, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &start{release: types["release"], env: map[string]string{}}
+	s := &start{release: types["release"], before: src.Release, env: map[string]string{}}
 	switch {
 	case src.Command != "":
 		s.from, s.words = "COMMAND", []string{"/bin/sh", "-c", src.Command}
@@ -181,8 +182,8 @@ var firstWord = regexp.MustCompile(`^\s*(?:exec\s+)?(?:[A-Za-z_]\w*=[\w./:-]*\s+
 // checkShell asks the shell itself whether it knows the script's first program.
 func (s *start) checkShell(ctx context.Context, app *App, shell, script string) error {
 	match := firstWord.FindStringSubmatch(script)
-	if match == nil || s.release != "" && strings.Contains(match[1], "/") {
-		return nil // the release line may make it
+	if match == nil || s.hasRelease() && strings.Contains(match[1], "/") {
+		return nil // it may be made before the start
 	}
 	ask := exec.CommandContext(ctx, shell, "-c", `command -v -- "$1" >/dev/null`, shell, match[1])
 	ask.Dir = app.Dir
@@ -210,7 +211,7 @@ func (s *start) checkFile(folder string) error {
 		}
 		words = strings.Fields(script[match[2]:])
 	}
-	if !interpreters.MatchString(filepath.Base(words[0])) || s.release != "" { // which may make it
+	if !interpreters.MatchString(filepath.Base(words[0])) || s.hasRelease() { // which may make it
 		return nil
 	}
 	for _, word := range words[1:] {

@@ -91,8 +91,8 @@ func TestCommand(t *testing.T) {
 // A command runs in the app's folder and environment, with the terminal and the exit code of the command.
 func TestOneOffCommand(t *testing.T) {
 	app := copyApp(t, nil)
-	command := exec.Command(filepath.Join(bin, "local"), "-bin", bin, "-app", app, "-c",
-		`environment={"GREETING":"hi"}`,
+	command := exec.Command(filepath.Join(bin, "local"), "-bin", bin, "-app", app, "-mode", "process",
+		"-c", `environment={"GREETING":"hi"}`,
 		"-run", `cat; echo "$GREETING from $PWD with $PYTHONUNBUFFERED and ${HIDDEN-nothing else}"; exit 3`)
 	command.Env = append(os.Environ(), "HIDDEN=of the shell")
 	command.Stdin = strings.NewReader("typed\n")

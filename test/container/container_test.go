@@ -54,6 +54,7 @@ func TestContainer(t *testing.T) {
 	t.Run("memory", func(t *testing.T) { d.testMemory(t, e) })
 	t.Run("apps of any stack", d.testStacks)
 	t.Run("make local", d.testLocal)
+	t.Run("commands", d.testCommands)
 	t.Run("nothing outside is changed", d.testNothingOutside)
 	t.Run("Podman", d.testPodman)
 }

@@ -1,4 +1,4 @@
-package main
+package words
 
 import (
 	"os/exec"
@@ -21,7 +21,7 @@ func TestSplit(t *testing.T) {
 		"a \"x\\\ny\"":                  {"a", "xy"},
 		"ü 'ß'":                         {"ü", "ß"},
 	} {
-		if got, err := split(text); err != nil || !slices.Equal(got, want) {
+		if got, err := Split(text); err != nil || !slices.Equal(got, want) {
 			t.Errorf("%s: %q, %v; want %q", text, got, err, want)
 		}
 	}
@@ -31,7 +31,7 @@ func TestSplit(t *testing.T) {
 		"a | b": "its | would be", "a && b": "its & would be", "a > b": "its > would be", "a $B": "its $ would be",
 		"a `b`": "its ` would be", "a; b": "its ; would be", "(a)": "its ( would be",
 	} {
-		if got, err := split(text); err == nil || !strings.Contains(err.Error(), want) {
+		if got, err := Split(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %q, %v; want %q", text, got, err, want)
 		}
 	}
@@ -43,7 +43,7 @@ func FuzzSplit(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		words, err := split(text)
+		words, err := Split(text)
 		if err != nil {
 			return
 		}
@@ -51,7 +51,7 @@ func FuzzSplit(f *testing.F) {
 		for _, word := range words {
 			quoted = append(quoted, "'"+strings.ReplaceAll(word, "'", `'\''`)+"'")
 		}
-		if again, err := split(strings.Join(quoted, " ")); err != nil || !slices.Equal(again, words) {
+		if again, err := Split(strings.Join(quoted, " ")); err != nil || !slices.Equal(again, words) {
 			t.Errorf("%q are %q, and quoted %q, %v", text, words, again, err)
 		}
 	})
@@ -64,7 +64,7 @@ func TestSplitAsAShell(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		words, err := split(text)
+		words, err := Split(text)
 		if got := strings.Join(words, "\n") + "\n"; err != nil || got != string(output) {
 			t.Errorf("%s: %q, %v; a shell has %q", text, got, err, output)
 		}

@@ -1,4 +1,5 @@
-package main
+// Package words takes the command of "make run" apart, for AWS and for an image on this machine.
+package words
 
 import (
 	"errors"
@@ -10,9 +11,9 @@ import (
 // 2.4). Nothing here would do what it does with them, so they have to be quoted.
 const special = "|&;<>()$`"
 
-// split takes a command apart as a shell does with quotes and backslashes (POSIX Shell Command Language, section 2.2),
+// Split takes a command apart as a shell does with quotes and backslashes (POSIX Shell Command Language, section 2.2),
 // and does nothing else that a shell does: no variables, patterns, pipes or redirections.
-func split(command string) (words []string, err error) {
+func Split(command string) (words []string, err error) {
 	var word strings.Builder
 	in := false // a word, which may be an empty one
 	for i := 0; i < len(command); i++ {

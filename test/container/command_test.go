@@ -1,0 +1,78 @@
+package container_test
+
+import (
+	"bytes"
+	"errors"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"lambda-web/test/launch"
+)
+
+// testCommands: commands in the app's image, with the adapter as their runtime, and a release command before a version
+// serves.
+func (d *testDaemon) testCommands(t *testing.T) {
+	bin := filepath.Join(d.root, ".lambda-web", "bin")
+	local := func(args ...string) *exec.Cmd {
+		return exec.Command(filepath.Join(bin, "local"), append([]string{"-root", d.root, "-bin", bin, "-port", "0",
+			"-mode", "container", "-watch=false"}, args...)...)
+	}
+	for name, row := range map[string]struct {
+		command, out, says string
+		code               int
+	}{
+		"an exit code": {`python -c "import os, sys; print(os.getcwd(), os.environ['GREETING']); sys.exit(3)"`,
+			"/app hello\n", "", 3},
+		"success":           {`python -c "print('no end', end='')"`, "no end\n", "", 0},
+		"a signal":          {`sh -c 'kill -9 $$'`, "", "", 137},
+		"no program":        {`nowhere x`, "", "nowhere x: command not found", 127},
+		"a shell is needed": {`a | b`, "", "no shell runs the command", 1},
+	} {
+		command := local("-c", `environment={"GREETING":"hello"}`, "-run", row.command)
+		var out, says bytes.Buffer
+		command.Stdout, command.Stderr = &out, &says
+		began := time.Now()
+		err := command.Run()
+		if command.ProcessState.ExitCode() != row.code || out.String() != row.out || !strings.Contains(says.String(), row.says) {
+			t.Errorf("%s: %v with %q, want exit code %d with %q; it said\n%s", name, err, out.String(), row.code, row.out, &says)
+		}
+		t.Logf("%s took %v", name, time.Since(began).Round(10*time.Millisecond))
+	}
+	none(t)
+
+	endless := local("-run", "python -u -c \"import time; print('runs'); time.sleep(1000)\"")
+	out, err := endless.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := endless.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 4)); err != nil {
+		t.Fatal(err)
+	}
+	endless.Process.Signal(syscall.SIGINT)
+	if exit := (*exec.ExitError)(nil); !errors.As(endless.Wait(), &exit) || exit.ExitCode() != 130 {
+		t.Errorf("after Ctrl-C: %v", endless.ProcessState)
+	}
+	none(t)
+
+	cloud, err := launch.Start(local("-c", `releaseCommand=["python","-c","print('migrated')"]`), 2*time.Minute, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if log := cloud.Log(); !strings.Contains(log, "Running releaseCommand in the new image: python -c print('migrated')\n") ||
+		!strings.Contains(log, "release   | migrated\n") {
+		t.Errorf("the log is\n%s", log)
+	}
+	cloud.Kill()
+	failing := local("-c", `releaseCommand=["python","-c","print('broken'); exit(3)"]`)
+	if said, err := failing.CombinedOutput(); err == nil || !strings.Contains(string(said), "exit status 3\nbroken") {
+		t.Errorf("%v:\n%s", err, said)
+	}
+	none(t)
+}
