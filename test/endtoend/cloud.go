@@ -62,6 +62,18 @@ func Start(e Example) (*launch.Cloud, error) {
 	return launch.Start(command, installing, nil)
 }
 
+// Run runs a command in an example's environment or image, as "make run" does, and returns what it wrote.
+func Run(e Example, command string) (string, error) {
+	args, err := e.arguments()
+	if err != nil {
+		return "", err
+	}
+	run := exec.Command(filepath.Join(e.Root, ".lambda-web", "bin", "local"), append(args, "-run", command)...)
+	run.Dir = e.Root
+	out, err := run.CombinedOutput()
+	return string(out), err
+}
+
 // arguments are those of "make local", on ports that nobody else has, unless an example says which its app has.
 func (e Example) arguments() ([]string, error) {
 	args := []string{"-port", "0", "-watch=false", "-mode", e.Mode, "-config-file", e.File(), "-app", e.Folder()}

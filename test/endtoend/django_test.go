@@ -49,6 +49,39 @@ func TestDjango(t *testing.T) {
 	t.Run("another database", func(t *testing.T) { checkDatabase(t, filepath.Join(folder, "db.sqlite3")) })
 }
 
+// TestDjangoCommands: migrations as a release command, and one-off commands.
+func TestDjangoCommands(t *testing.T) {
+	needsPython(t)
+	e := Example{Name: "django", Environment: map[string]string{"TMPDIR": files(t),
+		"DJANGO_SUPERUSER_USERNAME": "admin", "DJANGO_SUPERUSER_EMAIL": "admin@example.com",
+		"DJANGO_SUPERUSER_PASSWORD": adminPassword},
+		Settings: map[string]string{"releaseCommand": `["python", "manage.py", "migrate", "--noinput"]`}}
+	run := func(command, want string) {
+		t.Helper()
+		e.Root, e.Mode = root(t), mode(t)
+		if out, err := Run(e, command); err != nil || !strings.Contains(out, want) {
+			t.Errorf("%s: %v\n%s", command, err, out)
+		}
+	}
+	create := "python manage.py createsuperuser --noinput"
+	if os.Getenv("LAMBDA_WEB_TEST_EXAMPLES") != "" && mode(t) == "process" { // the image's build does this
+		run("python manage.py collectstatic --noinput", "static file")
+	}
+	c, b := start(t, e)
+	for _, line := range []string{"Running releaseCommand", "release   |   Applying polls.0001_initial... OK"} {
+		if !strings.Contains(c.Log(), line) {
+			t.Errorf("the log has no %q:\n%s", line, c.Log())
+		}
+	}
+	b.get("/").want(200)
+	if mode(t) == "container" { // each container has a database of its own
+		run("sh -c 'python manage.py migrate --noinput && exec "+create+"'", "Superuser created successfully.")
+		return
+	}
+	run(create, "Superuser created successfully.")
+	login(newBrowser(t, b.stage.String()), adminPassword).follow().want(200, "Site administration")
+}
+
 var polls = expectations{
 	page:     "/",
 	missing:  "/nowhere/",
