@@ -184,11 +184,16 @@ func TestReleaseFails(t *testing.T) {
 	if s.live() != "1" {
 		t.Errorf("version %s serves", s.live())
 	}
+	// Back to the code that serves: it has been released.
+	s.put(t, "app/app.py", "app = 1\n")
+	s.up(t)
+	s.released(t, "1")
+	s.put(t, "app/app.py", "app = 3\n")
 	inOrder(t, s.up(t), "create aws:lambda/invocation:Invocation lambda-web-dev-release",
 		"create aws:lambda/provisionedConcurrencyConfig:ProvisionedConcurrencyConfig lambda-web-dev-live",
 		"update aws:lambda/alias:Alias lambda-web-dev-live")
-	s.released(t, "1", migrate)
-	if s.live() != "3" {
+	s.released(t, "4", migrate)
+	if s.live() != "5" {
 		t.Errorf("version %s serves after the release", s.live())
 	}
 	s.unchanged(t)
@@ -198,10 +203,10 @@ func TestReleaseFails(t *testing.T) {
 	if _, err := s.Up(t.Context()); err == nil {
 		t.Error("the alias was to fail")
 	}
-	s.released(t, "3", migrate)
+	s.released(t, "5", migrate)
 	s.cloud.Operations()
 	s.up(t)
-	s.released(t, "4")
+	s.released(t, "6")
 }
 
 // TestReleaseBeforeSnapshot: a snapshot is one of the app after the release.

@@ -399,3 +399,28 @@ func TestOneStream(t *testing.T) {
 		t.Errorf("the log was asked for %v", last)
 	}
 }
+
+// TestMake: make run is here without STACK and on AWS with it, and hands the command on as it is.
+func TestMake(t *testing.T) {
+	const here, there = ".lambda-web/bin/local -stack ", ".lambda-web/bin/run -stack "
+	for _, c := range []struct {
+		arguments   []string
+		environment string
+		want, hands string
+	}{
+		{nil, "", here + "dev ", "-run 'it'\\''s $HOME'"},
+		{[]string{"STACK=prod"}, "", there + `"prod" `, "-command 'it'\\''s $HOME'"},
+		{nil, "STACK=prod", there + `"prod" `, ""},
+		{[]string{"STACK=prod", "WHERE=local"}, "", here + "prod ", ""},
+		{[]string{"WHERE=aws"}, "", there + `"dev" `, ""},
+		{[]string{"STACK=prod", "DETACH=1"}, "", there + `"prod" -detach `, ""},
+	} {
+		command := exec.Command("make", append([]string{"-n", "run", "CMD=it's $HOME"}, c.arguments...)...)
+		command.Dir = "../.."
+		command.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), c.environment}
+		output, err := command.CombinedOutput()
+		if err != nil || !strings.Contains(string(output), c.want) || !strings.Contains(string(output), c.hands) {
+			t.Errorf("%q %s: %v, want %q and %q\n%s", c.arguments, c.environment, err, c.want, c.hands, output)
+		}
+	}
+}
