@@ -24,6 +24,8 @@ import (
 const (
 	// taskVariable tells the adapter which Lambda starts as an extension that it is the runtime already.
 	taskVariable = "AWS_LWA_TASK"
+	// lowestMemory of a function, in MB: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+	lowestMemory = 128
 	// taskTimeout is Lambda's longest, in seconds
 	// (https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html).
 	taskTimeout = 900

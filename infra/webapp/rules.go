@@ -171,9 +171,6 @@ func checkEnvironment(args Args, found *mistakes) {
 	}
 }
 
-// lowestMemory of a function, in MB: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
-const lowestMemory = 128
-
 // environmentSize: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 const environmentSize = 4096
 

@@ -120,7 +120,7 @@ func newWebApp(ctx *pulumi.Context, name string, args Args, compile compileProgr
 
 // register makes the resources in the order in which a request meets them, from the far end.
 func (w *WebApp) register(b builder, staged stagedImage) error {
-	name, args := b.name, b.args
+	name := b.name
 	image, err := b.image(staged)
 	if err != nil {
 		return fmt.Errorf("image of %s: %w", name, err)
@@ -146,6 +146,13 @@ func (w *WebApp) register(b builder, staged stagedImage) error {
 	if alarms != nil {
 		w.AlarmNames = alarms.ToStringArrayOutput()
 	}
+	w.describe(b, image, fn, api)
+	return nil
+}
+
+// describe sets the outputs of what was registered.
+func (w *WebApp) describe(b builder, image *appImage, fn *appFunction, api *restAPI) {
+	args := b.args
 	w.URL = api.stage.InvokeUrl
 	if args.DisableExecuteAPI {
 		w.URL = api.domainURL // the stage's own answers nobody
@@ -180,7 +187,6 @@ func (w *WebApp) register(b builder, staged stagedImage) error {
 	w.Curl = pulumi.All(face, w.Region).ApplyT(func(v []any) string {
 		return curl(args.Auth, v[0].(string), v[1].(string))
 	}).(pulumi.StringOutput)
-	return nil
 }
 
 // Outputs are the web app's outputs under the names a stack exports them with.
