@@ -7,8 +7,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,11 +23,11 @@ import (
 
 // commands adds what runs commands to a web app: the function with its runtime, and the release command if there is
 // one.
-func (p program) commands(runtime string, release ...string) program {
+func (p program) commands(entryPoint string, release ...string) program {
 	variables := map[string]any{"GREETING": "task", taskVariable: "true"}
 	p["task"] = map[string]any{"name": "web-task", "timeout": 900.0, "memorySize": 256.0,
 		"environment": map[string]any{"variables": variables},
-		"imageConfig": map[string]any{"entryPoints": []any{runtime}, "commands": []any{"task"}}}
+		"imageConfig": map[string]any{"entryPoints": []any{entryPoint}, "commands": []any{"task"}}}
 	if len(release) > 0 {
 		event, err := json.Marshal(map[string][]string{"command": release})
 		if err != nil {
@@ -59,65 +61,85 @@ func TestTaskFunctionIsNoApp(t *testing.T) {
 	}
 }
 
+// note is a release command that notes a word and the app's GREETING in the app's folder; the word "fails" has it fail.
+func note(word string) []string {
+	return []string{"python3", "-c", "import os, sys; word = sys.argv[1]\n" +
+		"open('ran.log', 'a').write(word + ' ' + os.environ['GREETING'] + '\\n')\nprint('noted')\n" +
+		"sys.exit(word == 'fails')", word}
+}
+
+// releasing is a cloud of one app whose release command is note.
+type releasing struct {
+	*testing.T
+	*Cloud
+	settings Settings
+	server   *httptest.Server
+	serving  *Deployment
+}
+
+func (r *releasing) check(ran []string, greeting string) {
+	r.Helper()
+	text, _ := os.ReadFile(filepath.Join(r.settings.Program.App.Folder, "ran.log"))
+	if got := strings.Fields(string(text)); !slices.Equal(got, ran) {
+		r.Errorf("ran %q, want %q", got, ran)
+	}
+	if status, body := call(r.T, r.server); status != 200 || !strings.HasPrefix(body, greeting+" ") {
+		r.Errorf("%d %s, want %s", status, body, greeting)
+	}
+}
+
+// update deploys another version.
+func (r *releasing) update(greet, image, command string) error {
+	r.Helper()
+	next := greeting(greet, nil).version(image).commands("none", note(command)...).deploy(r.T, r.settings, r.serving)
+	err := r.Update(r.Context(), next)
+	if err == nil {
+		r.serving = next
+	}
+	return err
+}
+
 // A release command runs in the app's folder and environment before a new version serves, once for each image and each
 // command, and one that fails keeps the version before.
 func TestReleaseCommand(t *testing.T) {
 	var log lines
 	s := settings(t, &log)
-	folder := s.Program.App.Folder
-	put(t, filepath.Join(folder, "Procfile"), "web: python3 app.py\nrelease: echo Procfile >> ran.log\n")
-	note := func(word string) []string {
-		return []string{"python3", "-c", "import os,sys; open('ran.log','a').write(sys.argv[1]+' '+os.environ['GREETING']+'\\n');" +
-			" print('noted'); sys.exit(sys.argv[1]=='fails')", word}
-	}
-	ran := func(want ...string) {
-		t.Helper()
-		text, _ := os.ReadFile(filepath.Join(folder, "ran.log"))
-		if got := strings.Fields(string(text)); !slices.Equal(got, want) {
-			t.Errorf("ran %q, want %q", got, want)
-		}
-	}
-	previous := greeting("one", nil).version("1").commands("none", note("a")...).deploy(t, s, nil)
-	c, server := realise(t, previous, s)
-	serves := func(want string) {
-		t.Helper()
-		if status, body := call(t, server); status != 200 || !strings.HasPrefix(body, want+" ") {
-			t.Errorf("%d %s, want %s", status, body, want)
-		}
-	}
-	ran("a", "one")
-	serves("one")
+	put(t, filepath.Join(s.Program.App.Folder, "Procfile"), "web: python3 app.py\nrelease: echo Procfile >> ran.log\n")
+	r := &releasing{T: t, settings: s}
+	r.serving = greeting("one", nil).version("1").commands("none", note("a")...).deploy(t, s, nil)
+	r.Cloud, r.server = realise(t, r.serving, s)
+	r.check([]string{"a", "one"}, "one")
 	if !strings.Contains(log.String(), "Running releaseCommand, and not the Procfile's release line: python3 -c") ||
 		!strings.Contains(log.String(), "release   | noted\n") {
 		t.Errorf("the log is\n%s", log.String())
 	}
+	ran := []string{"a", "one"}
 	for _, row := range []struct {
 		change, greeting, image, command string
-		fails                            bool
-		ran                              []string
+		runs                             bool
 	}{
-		{"a setting", "two", "1", "a", false, []string{"a", "one"}},
-		{"the image", "two", "2", "a", false, []string{"a", "one", "a", "two"}},
-		{"nothing", "two", "2", "a", false, []string{"a", "one", "a", "two"}},
-		{"a command that fails", "three", "2", "fails", true, []string{"a", "one", "a", "two", "fails", "three"}},
-		{"the command", "three", "2", "b", false, []string{"a", "one", "a", "two", "fails", "three", "b", "three"}},
+		{"a setting", "two", "1", "a", false},
+		{"the image", "two", "2", "a", true},
+		{"nothing", "two", "2", "a", false},
+		{"a command that fails", "three", "2", "fails", true},
+		{"the command", "three", "2", "b", true},
 	} {
-		next := greeting(row.greeting, nil).version(row.image).commands("none", note(row.command)...).deploy(t, s, previous)
-		err := c.Update(t.Context(), next)
-		ran(row.ran...)
-		if row.fails {
-			if err == nil || !strings.Contains(err.Error(), "releaseCommand: python3 -c") ||
-				!strings.Contains(err.Error(), "exit status 1") || !strings.Contains(err.Error(), "does not serve before") {
+		if row.runs {
+			ran = append(ran, row.command, row.greeting)
+		}
+		err := r.update(row.greeting, row.image, row.command)
+		if row.command != "fails" {
+			if err != nil {
 				t.Errorf("%s: %v", row.change, err)
 			}
-			serves("two")
+			r.check(ran, row.greeting)
 			continue
 		}
-		if err != nil {
+		if text := fmt.Sprint(err); !strings.Contains(text, "releaseCommand: python3 -c") ||
+			!strings.Contains(text, "exit status 1") || !strings.Contains(text, "does not serve before") {
 			t.Errorf("%s: %v", row.change, err)
 		}
-		serves(row.greeting)
-		previous = next
+		r.check(ran, "two")
 	}
 }
 
@@ -137,6 +159,7 @@ func TestReleaseCommandFailsAtTheStart(t *testing.T) {
 // What an image has as its runtime is the adapter; here it runs in sandboxes of this machine, which speak Lambda's own
 // protocol.
 func TestCommandInASandbox(t *testing.T) {
+	onLinux(t)
 	s := settings(t, io.Discard)
 	d := greeting("hello", nil).commands(s.Adapter).deploy(t, s, nil)
 	app := preparedImage{dir: s.Program.App.Folder, env: map[string]string{"PATH": os.Getenv("PATH")},
@@ -171,6 +194,7 @@ func TestCommandInASandbox(t *testing.T) {
 
 // Ctrl-C ends the sandbox of a command. (What has left its process group in time is ended with a container alone.)
 func TestCommandIsEnded(t *testing.T) {
+	onLinux(t)
 	s := settings(t, io.Discard)
 	d := greeting("hello", nil).commands(s.Adapter).deploy(t, s, nil)
 	app := preparedImage{dir: s.Program.App.Folder, env: map[string]string{"PATH": os.Getenv("PATH")},
@@ -185,8 +209,17 @@ func TestCommandIsEnded(t *testing.T) {
 		t.Cleanup(func() { syscall.Kill(-pid, syscall.SIGKILL) })
 		cancel()
 	})
-	if err := New(s).inImage(ctx, d, d.apps()[0], app, []string{"sh", "-c", "echo $$; sleep 1000"}, out); !errors.Is(err, context.Canceled) {
+	command := []string{"sh", "-c", "echo $$; sleep 1000"}
+	if err := New(s).inImage(ctx, d, d.apps()[0], app, command, out); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// onLinux skips a test where the adapter runs no commands: on this machine alone, an image has Linux.
+func onLinux(t *testing.T) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		t.Skip("the adapter runs commands on Linux alone")
 	}
 }
 
@@ -200,7 +233,8 @@ func TestOutcome(t *testing.T) {
 		`{"errorType":"Runtime.ExitError"}`:                                                   "Runtime.ExitError",
 		`none`:                                                                                "run a b: none",
 	} {
-		if err := outcome([]string{"a", "b"}, sandbox.Result{Payload: []byte(payload), FunctionError: "Unhandled"}); fmt.Sprint(err) != want {
+		result := sandbox.Result{Payload: []byte(payload), FunctionError: "Unhandled"}
+		if err := outcome([]string{"a", "b"}, result); fmt.Sprint(err) != want {
 			t.Errorf("%s: %v", payload, err)
 		}
 	}

@@ -76,8 +76,8 @@ func (a answer) task() (r taskResult) {
 func (r taskResult) check(t testing.TB, errorType string, code int, message ...string) {
 	t.Helper()
 	if r.ErrorType != errorType || r.ExitCode == nil || *r.ExitCode != code || !containsAll(r.ErrorMessage, message) {
-		t.Errorf("%s, exit code %s, %q; want %s, %d, %q", r.ErrorType, optional(r.ExitCode), r.ErrorMessage, errorType, code,
-			message)
+		t.Errorf("%s, exit code %s, %q; want %s, %d, %q", r.ErrorType, optional(r.ExitCode), r.ErrorMessage,
+			errorType, code, message)
 	}
 }
 
@@ -217,7 +217,7 @@ func TestTaskIsNotStarted(t *testing.T) {
 		{[]string{folder}, "Task.NotExecutable", 126, []string{"cannot be executed"}},
 		{[]string{"interpreter"}, "Task.NotFound", 127, []string{"named in its first line", "is not in the image"}},
 		{[]string{"headless"}, "Task.NotExecutable", 126, []string{"(#!)"}},
-		{[]string{"headless", long}, "Task.NotExecutable", 126, []string{"could not be started", "argument list too long"}},
+		{[]string{"headless", long}, "Task.NotExecutable", 126, []string{"not be started", "argument list too long"}},
 	} {
 		e.runs(row.command...).check(t, row.errorType, row.code, row.message...)
 	}

@@ -13,14 +13,15 @@ import (
 	"lambda-web/test/launch"
 )
 
-// testCommands: commands in the app's image, with the adapter as their runtime, and a release command before a version
-// serves.
-func (d *testDaemon) testCommands(t *testing.T) {
+// local is the built local cloud in container mode.
+func (d *testDaemon) local(args ...string) *exec.Cmd {
 	bin := filepath.Join(d.root, ".lambda-web", "bin")
-	local := func(args ...string) *exec.Cmd {
-		return exec.Command(filepath.Join(bin, "local"), append([]string{"-root", d.root, "-bin", bin, "-port", "0",
-			"-mode", "container", "-watch=false"}, args...)...)
-	}
+	return exec.Command(filepath.Join(bin, "local"), append([]string{"-root", d.root, "-bin", bin, "-port", "0",
+		"-mode", "container", "-watch=false"}, args...)...)
+}
+
+// testCommands: commands in the app's image, with the adapter as their runtime.
+func (d *testDaemon) testCommands(t *testing.T) {
 	for name, row := range map[string]struct {
 		command, out, says string
 		code               int
@@ -32,19 +33,25 @@ func (d *testDaemon) testCommands(t *testing.T) {
 		"no program":        {`nowhere x`, "", "nowhere x: command not found", 127},
 		"a shell is needed": {`a | b`, "", "no shell runs the command", 1},
 	} {
-		command := local("-c", `environment={"GREETING":"hello"}`, "-run", row.command)
+		command := d.local("-c", `environment={"GREETING":"hello"}`, "-run", row.command)
 		var out, says bytes.Buffer
 		command.Stdout, command.Stderr = &out, &says
 		began := time.Now()
 		err := command.Run()
-		if command.ProcessState.ExitCode() != row.code || out.String() != row.out || !strings.Contains(says.String(), row.says) {
-			t.Errorf("%s: %v with %q, want exit code %d with %q; it said\n%s", name, err, out.String(), row.code, row.out, &says)
+		if command.ProcessState.ExitCode() != row.code || out.String() != row.out ||
+			!strings.Contains(says.String(), row.says) {
+			t.Errorf("%s: %v with %q, want exit code %d with %q; it said\n%s", name, err, out.String(), row.code,
+				row.out, &says)
 		}
 		t.Logf("%s took %v", name, time.Since(began).Round(10*time.Millisecond))
 	}
 	none(t)
+	d.testInterrupted(t)
+}
 
-	endless := local("-run", "python -u -c \"import time; print('runs'); time.sleep(1000)\"")
+// testInterrupted: Ctrl-C ends a command with its container.
+func (d *testDaemon) testInterrupted(t *testing.T) {
+	endless := d.local("-run", "python -u -c \"import time; print('runs'); time.sleep(1000)\"")
 	out, err := endless.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -60,17 +67,23 @@ func (d *testDaemon) testCommands(t *testing.T) {
 		t.Errorf("after Ctrl-C: %v", endless.ProcessState)
 	}
 	none(t)
+}
 
-	cloud, err := launch.Start(local("-c", `releaseCommand=["python","-c","print('migrated')"]`), 2*time.Minute, nil)
+// testRelease: the release command runs in the new image, and one that fails keeps it from serving.
+func (d *testDaemon) testRelease(t *testing.T) {
+	cloud, err := launch.Start(d.local("-c", `releaseCommand=["python","-c","print('migrated')"]`), 2*time.Minute, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if log := cloud.Log(); !strings.Contains(log, "Running releaseCommand in the new image: python -c print('migrated')\n") ||
-		!strings.Contains(log, "release   | migrated\n") {
-		t.Errorf("the log is\n%s", log)
+	defer cloud.Kill()
+	for _, line := range []string{"Running releaseCommand in the new image: python -c print('migrated')\n",
+		"release   | migrated\n"} {
+		if !strings.Contains(cloud.Log(), line) {
+			t.Errorf("the log has no %q:\n%s", line, cloud.Log())
+		}
 	}
 	cloud.Kill()
-	failing := local("-c", `releaseCommand=["python","-c","print('broken'); exit(3)"]`)
+	failing := d.local("-c", `releaseCommand=["python","-c","print('broken'); exit(3)"]`)
 	if said, err := failing.CombinedOutput(); err == nil || !strings.Contains(string(said), "exit status 3\nbroken") {
 		t.Errorf("%v:\n%s", err, said)
 	}

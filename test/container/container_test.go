@@ -55,6 +55,7 @@ func TestContainer(t *testing.T) {
 	t.Run("apps of any stack", d.testStacks)
 	t.Run("make local", d.testLocal)
 	t.Run("commands", d.testCommands)
+	t.Run("release command", d.testRelease)
 	t.Run("nothing outside is changed", d.testNothingOutside)
 	t.Run("Podman", d.testPodman)
 }

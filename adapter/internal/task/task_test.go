@@ -68,9 +68,11 @@ func FuzzParse(f *testing.F) {
 		if len(command) == 0 || command[0] == "" || strings.Contains(strings.Join(command, ""), "\x00") {
 			t.Fatalf("%q gave %q", event, command)
 		}
+		// The standard library takes names in any case, and differs where text is not valid.
+		plain := utf8.Valid(event) && strings.Count(string(event), `"command"`) == 1 &&
+			strings.Count(string(event), "ommand") == 1 && !bytes.Contains(event, []byte(`\u`))
 		var want struct{ Command []string }
-		if utf8.Valid(event) && json.Unmarshal(event, &want) == nil && strings.Count(string(event), "ommand") == 1 &&
-			bytes.Contains(event, []byte(`"command"`)) && !bytes.Contains(event, []byte(`\u`)) && !slices.Equal(command, want.Command) {
+		if plain && json.Unmarshal(event, &want) == nil && !slices.Equal(command, want.Command) {
 			t.Fatalf("%q gave %q, want %q", event, command, want.Command)
 		}
 	})
