@@ -318,6 +318,13 @@ lint: tools ## gofmt, go vet, staticcheck
 	@go vet ./...
 	@go run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
 
+# The Pulumi program is left out: it is the SDK that takes minutes to compile, and Pulumi does so for every system.
+MACOS := ./adapter ./dockerfile ./local ./local/build ./local/event ./deploy/check
+
+.PHONY: cross
+cross: tools ## Compile for macOS what runs on a developer's machine
+	@GOOS=darwin GOARCH=arm64 CGO_ENABLED=0 go build -o /dev/null $(MACOS)
+
 .PHONY: clean
 clean: ## Remove everything that was built
 	rm -rf .lambda-web
