@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -123,7 +122,7 @@ func (e *environment) serve(s scene, w http.ResponseWriter, detached bool) {
 	if strings.HasSuffix(answer.Path(), "/error") {
 		w.Header().Set("X-Amz-Function-Error", "Unhandled")
 	}
-	io.WriteString(w, string(answer.Body))
+	w.Write(answer.Body)
 }
 
 // platform is a line of Lambda's.
