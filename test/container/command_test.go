@@ -30,10 +30,11 @@ func (d *testDaemon) testCommands(t *testing.T) {
 			"/app hello\n", "", 3},
 		"success":           {`python -c "print('no end', end='')"`, "no end\n", "", 0},
 		"a signal":          {`sh -c 'kill -9 $$'`, "", "", 137},
+		"a writable folder": {`python -c "open('data/x', 'w').write('y'); print(open('data/x').read())"`, "y\n", "", 0},
 		"no program":        {`nowhere x`, "", "nowhere x: command not found", 127},
 		"a shell is needed": {`a | b`, "", "no shell runs the command", 1},
 	} {
-		command := d.local("-c", `environment={"GREETING":"hello"}`, "-run", row.command)
+		command := d.local("-c", `environment={"GREETING":"hello"}`, "-c", `writable=["data"]`, "-run", row.command)
 		var out, says bytes.Buffer
 		command.Stdout, command.Stderr = &out, &says
 		began := time.Now()
