@@ -149,7 +149,7 @@ func (b builder) release(task *taskFunction, image *appImage) error {
 		Input:          pulumi.String(event),
 		LifecycleScope: pulumi.String("CREATE_ONLY"),
 		Triggers:       pulumi.StringMap{"image": image.digest, "command": pulumi.String(event)},
-	}, b.parent)
+	}, b.parent, pulumi.AdditionalSecretOutputs([]string{"result"})) // the end of what it wrote
 	if err != nil {
 		return fmt.Errorf("release command: %w", err)
 	}

@@ -93,6 +93,14 @@ func TestRelease(t *testing.T) {
 	}
 }
 
+// TestReleaseIsSecret: what the command wrote is encrypted in the state.
+func TestReleaseIsSecret(t *testing.T) {
+	release := newProject(t).deployed(t, map[string]string{"releaseCommand": `["migrate"]`}).one(t, typeInvocation)
+	if got := release.RegisterRPC.GetAdditionalSecretOutputs(); !slices.Equal(got, []string{"result"}) {
+		t.Errorf("secret in the state are %q", got)
+	}
+}
+
 // TestReleaseOrder: image, function version, task, release, and what serves comes last. A snapshot is one of the app as
 // it is after the release.
 func TestReleaseOrder(t *testing.T) {

@@ -11,6 +11,10 @@ import (
 // (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cnames-and-https-requirements.html).
 const frontRegion = "us-east-1"
 
+// otherPartition are the regions that are not of the partition aws
+// (https://docs.aws.amazon.com/whitepapers/latest/aws-fault-isolation-boundaries/partitions.html).
+var otherPartition = regexp.MustCompile(`^(cn|us-gov|us-iso[a-z]?|eu-iso[a-z]|eusc)-`)
+
 // frontARNs are the settings whose ARN is of that region when there is a front.
 var frontARNs = []string{"domainCertificateArn", "webAclArn"}
 
@@ -85,7 +89,7 @@ func checkFrontRegion(s Settings, found *mistakes) {
 	if !s.fronted() {
 		return
 	}
-	if strings.HasPrefix(s.Region, "cn-") || strings.HasPrefix(s.Region, "us-gov-") {
+	if otherPartition.MatchString(s.Region) {
 		found.add("front", "cloudfront is made in the partition aws alone, and the web app goes to %s (aws:region); use none",
 			s.Region)
 	}

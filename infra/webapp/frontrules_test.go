@@ -55,6 +55,10 @@ func TestFrontRules(t *testing.T) {
 			"environment: AWS_LWA_FRONT_SECRET_SHA256 is set by lambda-web; use the setting front"},
 		{"a front in China", map[string]string{"front": "cloudfront", "aws:region": "cn-north-1"},
 			"front: cloudfront is made in the partition aws alone, and the web app goes to cn-north-1"},
+		{"a front in Europe's own cloud", map[string]string{"front": "cloudfront", "aws:region": "eusc-de-east-1"},
+			"and the web app goes to eusc-de-east-1"},
+		{"a front in an isolated region", map[string]string{"front": "cloudfront", "aws:region": "us-isob-east-1"},
+			"and the web app goes to us-isob-east-1"},
 		{"a front and variables just too large", map[string]string{"front": "cloudfront",
 			"environment": `{"A1":"` + strings.Repeat("x", 3750) + `"}`}, "environment: the variables have "},
 	} {

@@ -10,8 +10,6 @@ import (
 	"regexp"
 	"slices"
 	"strings"
-	"time"
-	_ "time/tzdata" // the names of time zones, on machines that have none
 
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
 
@@ -294,7 +292,7 @@ func checkConcurrency(args Args, found *mistakes) {
 			found.add("provisionedSchedule",
 				"number %d: %q is not a schedule; use cron(...) with six fields, rate(1 day) or at(2030-01-31T08:00:00)", i+1, s.Schedule)
 		}
-		if _, err := time.LoadLocation(s.Timezone); err != nil || s.Timezone == "Local" {
+		if !timezoneKnown(s.Timezone) {
 			found.add("provisionedSchedule",
 				"number %d: %q is not a time zone; use a name such as Europe/Berlin, or leave it out for UTC", i+1,
 				s.Timezone)

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"time"
+	_ "time/tzdata" // the names of time zones, on machines that have none
 
 	"github.com/pulumi/pulumi-aws/sdk/v6/go/aws/iam"
 	"github.com/pulumi/pulumi/sdk/v3/go/pulumi"
@@ -48,11 +50,23 @@ func (t Task) event() string {
 
 var (
 	// taskAllowed leaves room in the name of a schedule, which has at most 64 characters.
-	taskAllowed     = regexp.MustCompile(`^[a-z][a-z0-9-]{0,14}$`)
-	cronAllowed     = regexp.MustCompile(`^[^\s()]+( [^\s()]+){5}$`)
-	rateAllowed     = regexp.MustCompile(`^(1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))$`)
-	timezoneAllowed = regexp.MustCompile(`^[A-Za-z]+([/_+-][A-Za-z0-9]+)*$`)
+	taskAllowed = regexp.MustCompile(`^[a-z][a-z0-9-]{0,14}$`)
+	cronAllowed = regexp.MustCompile(`^[^\s()]+( [^\s()]+){5}$`)
+	rateAllowed = regexp.MustCompile(`^(1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))$`)
 )
+
+// oneDay reports whether a cron expression says which days by the day of the month or by that of the week: the other
+// field is ?.
+func oneDay(cron string) bool {
+	fields := strings.Fields(cron)
+	return (fields[2] == "?") != (fields[4] == "?")
+}
+
+// timezoneKnown reports whether there is a time zone of the name, which is UTC where it is empty.
+func timezoneKnown(name string) bool {
+	_, err := time.LoadLocation(name)
+	return err == nil && name != "Local"
+}
 
 func checkSchedules(args Args, found *mistakes) {
 	seen := map[string]bool{}
@@ -73,11 +87,13 @@ func checkSchedules(args Args, found *mistakes) {
 		case t.Cron != "" && !cronAllowed.MatchString(t.Cron):
 			wrong("%q is not a cron expression; use six fields, minutes hours day month weekday year, "+
 				"such as 0 3 * * ? *", t.Cron)
+		case t.Cron != "" && !oneDay(t.Cron):
+			wrong("%q needs a ? for either day or weekday, whichever is not meant, such as 0 3 * * ? *", t.Cron)
 		case t.Rate != "" && !rateAllowed.MatchString(t.Rate):
 			wrong("%q is not a rate; use one such as 5 minutes or 1 day", t.Rate)
 		}
-		if t.Timezone != "" && !timezoneAllowed.MatchString(t.Timezone) {
-			wrong("%q is not a time zone; use a name such as Europe/Berlin", t.Timezone)
+		if !timezoneKnown(t.Timezone) {
+			wrong("%q is not a time zone; use a name such as Europe/Berlin, or leave it out for UTC", t.Timezone)
 		}
 		if !strings.HasPrefix(t.Path, "/") || strings.ContainsAny(t.Path, " \t\r\n#\"\\") {
 			wrong("%q is not a path of the app; use one such as /tasks/nightly", t.Path)

@@ -98,6 +98,11 @@ func TestReleases(t *testing.T) {
 	if found := s.refresh(t); len(found) > 0 {
 		t.Errorf("a refresh finds%v", found)
 	}
+	for name, text := range files(t, s.backend()) {
+		if strings.Contains(text, standin.Wrote) {
+			t.Errorf("%s has what the command wrote in clear", name)
+		}
+	}
 	for _, c := range []struct {
 		name   string
 		change func()
