@@ -6,15 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strings"
 	"sync"
-
-	"gopkg.in/yaml.v3"
 
 	"lambda-web/test/verify/contract"
 )
@@ -90,8 +86,7 @@ func writeVersion(folder, version string) error {
 	return os.WriteFile(filepath.Join(folder, "version.json"), text, 0o644)
 }
 
-// writeSettings writes the settings of a phase as a stack's file. What the stack says of its provider and its secrets
-// is kept. In an account with few environments none is reserved.
+// writeSettings writes the settings of a phase as a stack's file.
 func (o options) writeSettings(file string, phase contract.Phase, app string, stack map[string]any, few bool) error {
 	root, err := filepath.Abs(".")
 	if err != nil {
@@ -101,26 +96,9 @@ func (o options) writeSettings(file string, phase contract.Phase, app string, st
 	if err != nil {
 		return fmt.Errorf("the app's folder must be below the project's: %w", err)
 	}
-	config := map[string]any{"aws:region": localRegion}
-	all := map[string]any{}
-	maps.Copy(all, stack)
-	if given, ok := stack["config"].(map[string]any); ok {
-		for key, value := range given {
-			if strings.HasPrefix(key, "aws:") {
-				config[key] = value
-			}
-		}
-	}
-	for key, value := range phase.Settings() {
-		if key != "reservedConcurrency" || !few {
-			config["lambda-web:"+key] = value
-		}
-	}
-	config["lambda-web:app"] = filepath.ToSlash(relative)
-	all["config"] = config
-	text, err := yaml.Marshal(all)
+	text, err := phase.File(filepath.ToSlash(relative), stack, few)
 	if err != nil {
-		return err
+		return fmt.Errorf("write the settings of phase %s: %w", phase, err)
 	}
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return err

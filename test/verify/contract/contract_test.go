@@ -77,3 +77,39 @@ func TestNeeds(t *testing.T) {
 		t.Errorf("ran: %v, %+v", ran, record)
 	}
 }
+
+// The file of a phase keeps what the stack says of provider and secrets, and nothing else of it.
+func TestFile(t *testing.T) {
+	stack := map[string]any{"encryptionsalt": "v1:salt", "config": map[string]any{"aws:region": "eu-west-1",
+		"aws:profile": "me", "lambda-web:memory": 1024, "lambda-web:dashboard": true}}
+	for _, test := range []struct {
+		phase     Phase
+		stack     map[string]any
+		few       bool
+		has, lack []string
+	}{
+		{Open, stack, false, []string{"encryptionsalt: v1:salt", "aws:region: eu-west-1", "aws:profile: me",
+			"lambda-web:memory: 256", "lambda-web:app: x/app"}, []string{"dashboard", "1024"}},
+		{Open, nil, false, []string{"aws:region: eu-central-1"}, []string{"encryptionsalt"}},
+		{Narrow, stack, false, []string{"lambda-web:reservedConcurrency: 1"}, nil},
+		{Narrow, stack, true, []string{"lambda-web:auth: AWS_IAM"}, []string{"reservedConcurrency"}},
+	} {
+		text, err := test.phase.File("x/app", test.stack, test.few)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range test.has {
+			if !strings.Contains(string(text), want) {
+				t.Errorf("phase %s lacks %q:\n%s", test.phase, want, text)
+			}
+		}
+		for _, bad := range test.lack {
+			if strings.Contains(string(text), bad) {
+				t.Errorf("phase %s has %q:\n%s", test.phase, bad, text)
+			}
+		}
+	}
+	if config := stack["config"].(map[string]any); len(config) != 4 || stack["encryptionsalt"] == nil {
+		t.Errorf("the stack's own settings have changed: %v", stack)
+	}
+}

@@ -2,8 +2,12 @@ package contract
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"strings"
 	"time"
+
+	"gopkg.in/yaml.v3"
 
 	"lambda-web/test/verify/evidence"
 )
@@ -22,9 +26,9 @@ const (
 	Unrestored Phase = "unrestored" // SnapStart whose hook after a restore fails
 )
 
-// Phases are all of them, in the order in which they are deployed.
-// The policy of Refused stays in force until another one is named, so it is the last.
-var Phases = []Phase{Open, Streaming, Signed, Narrow, Throttled, Snapshot, Unrestored, Refused}
+// Phases are all of them, in the order in which they are deployed. The policies of the last three stay in force until
+// another one is named, so that they would refuse the callers of the others.
+var Phases = []Phase{Open, Streaming, Throttled, Snapshot, Unrestored, Signed, Narrow, Refused}
 
 // Limits of the function and of the API in all phases, short so that a run is.
 const (
@@ -72,4 +76,28 @@ func (p Phase) Settings() map[string]any {
 		}
 	}
 	return s
+}
+
+// File is a stack's file with the settings of the phase, for the app in a folder relative to Pulumi.yaml. What the
+// stack's own file says of its provider and its secrets is kept. In an account with few environments none is reserved.
+func (p Phase) File(app string, stack map[string]any, few bool) ([]byte, error) {
+	all, config := maps.Clone(stack), map[string]any{"aws:region": "eu-central-1"}
+	if all == nil {
+		all = map[string]any{}
+	}
+	if given, ok := stack["config"].(map[string]any); ok {
+		for key, value := range given {
+			if strings.HasPrefix(key, "aws:") {
+				config[key] = value
+			}
+		}
+	}
+	for key, value := range p.Settings() {
+		if key != "reservedConcurrency" || !few {
+			config["lambda-web:"+key] = value
+		}
+	}
+	config["lambda-web:app"] = app
+	all["config"] = config
+	return yaml.Marshal(all)
 }
