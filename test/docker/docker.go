@@ -3,6 +3,7 @@
 package docker
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -26,7 +27,7 @@ type Daemon struct {
 // in .lambda-web/dockerd below the project's folder, so that the next time they are there. The error says why there can
 // be none.
 func Use(root string) (*Daemon, error) {
-	if exec.Command("docker", "version").Run() == nil {
+	if answers(os.Getenv("DOCKER_HOST")) {
 		return &Daemon{stop: func() {}}, nil
 	}
 	if os.Getuid() != 0 {
@@ -35,9 +36,13 @@ func Use(root string) (*Daemon, error) {
 	if err := Install("dockerd", "docker.io", "iptables"); err != nil {
 		return nil, fmt.Errorf("no Docker daemon answers, and none can be installed: %w", err)
 	}
+	data, err := filepath.Abs(filepath.Join(root, ".lambda-web", "dockerd")) // a relative one makes dockerd hang
+	if err != nil {
+		return nil, err
+	}
 	var mistakes []error
 	for _, more := range [][]string{nil, {"--storage-driver=vfs"}, {"--storage-driver=vfs", "--iptables=false"}} {
-		stop, err := start(filepath.Join(root, ".lambda-web", "dockerd"), more)
+		stop, err := start(data, more)
 		if err == nil {
 			return &Daemon{own: true, stop: stop}, nil
 		}
@@ -103,7 +108,7 @@ func start(data string, more []string) (stop func(), err error) {
 		close(ended)
 	}()
 	stop = func() { end(command.Process, ended) }
-	if !answers(socket, ended) {
+	if !starts(socket, ended) {
 		stop()
 		text, _ := os.ReadFile(log.Name())
 		return nil, fmt.Errorf("dockerd %s: %s", strings.Join(more, " "), Last(text))
@@ -115,12 +120,19 @@ func start(data string, more []string) (stop func(), err error) {
 	return stop, nil
 }
 
-// answers waits until a daemon answers at its socket; it does not if the daemon ends before.
-func answers(socket string, ended <-chan struct{}) bool {
+// answers tells whether a daemon answers at an address; the empty one is the docker command's own choice.
+func answers(address string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), patience/6)
+	defer cancel()
+	probe := exec.CommandContext(ctx, "docker", "version")
+	probe.Env = append(os.Environ(), "DOCKER_HOST="+address)
+	return probe.Run() == nil
+}
+
+// starts waits until a daemon answers at its socket; it does not if the daemon ends before.
+func starts(socket string, ended <-chan struct{}) bool {
 	for limit := time.Now().Add(2 * patience); time.Now().Before(limit); time.Sleep(100 * time.Millisecond) {
-		probe := exec.Command("docker", "version")
-		probe.Env = append(os.Environ(), "DOCKER_HOST="+socket)
-		if probe.Run() == nil {
+		if answers(socket) {
 			return true
 		}
 		select {
