@@ -3,7 +3,8 @@ package engine
 import (
 	"context"
 	"fmt"
-	"maps"
+	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -27,7 +28,33 @@ type stack struct {
 	project
 	cloud *standin.Cloud
 	auto.Stack
+	cli *sparing
 }
+
+// sparing is the CLI without what the Automation API asks it after each update, for outputs and history: that takes as
+// long as the update, and is thrown away here.
+type sparing struct {
+	auto.PulumiCommand
+	asked bool // a test wants to know
+}
+
+func (c *sparing) Run(ctx context.Context, folder string, in io.Reader, out, failures []io.Writer, environment []string,
+	args ...string) (string, string, int, error) {
+	switch what := strings.Join(args[:min(2, len(args))], " "); {
+	case c.asked:
+	case what == "stack output":
+		return "{}", "", 0, nil
+	case what == "stack history":
+		return "[]", "", 0, nil
+	}
+	return c.PulumiCommand.Run(ctx, folder, in, out, failures, environment, args...)
+}
+
+// command finds the CLI and its version, once for all tests.
+var command = sync.OnceValues(func() (auto.PulumiCommand, error) {
+	return auto.NewPulumiCommand(&auto.PulumiCommandOptions{
+		Root: filepath.Dir(filepath.Dir(os.Getenv("LAMBDA_WEB_PULUMI")))})
+})
 
 // newStack makes the stack, its configuration on top of Pulumi.<name>.yaml. Nothing is deployed yet.
 func newStack(t *testing.T, p project, cloud *standin.Cloud, name string, settings map[string]string) *stack {
@@ -39,10 +66,12 @@ func newStack(t *testing.T, p project, cloud *standin.Cloud, name string, settin
 func newProgram(t *testing.T, p project, cloud *standin.Cloud, name string, settings map[string]string,
 	program pulumi.RunFunc) *stack {
 	t.Helper()
-	command, err := auto.NewPulumiCommand(&auto.PulumiCommandOptions{Root: filepath.Dir(filepath.Dir(cli(t)))})
+	cli(t)
+	found, err := command()
 	if err != nil {
 		t.Fatal(err)
 	}
+	c := &sparing{PulumiCommand: found}
 	debugProviders, stop, err := cloud.Serve()
 	if err != nil {
 		t.Fatal(err)
@@ -50,11 +79,11 @@ func newProgram(t *testing.T, p project, cloud *standin.Cloud, name string, sett
 	t.Cleanup(stop)
 	p.put(t, "state/.keep", "")
 	made, err := auto.UpsertStackInlineSource(t.Context(), name, "lambda-web", program,
-		auto.Pulumi(command), auto.WorkDir(p.root), auto.EnvVars(p.environment(debugProviders)))
+		auto.Pulumi(c), auto.WorkDir(p.root), auto.EnvVars(p.environment(debugProviders)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stack{project: p, cloud: cloud, Stack: made}
+	s := &stack{project: p, cloud: cloud, Stack: made, cli: c}
 	s.set(t, settings)
 	return s
 }
@@ -92,15 +121,22 @@ type plan []string
 
 func (p plan) String() string { return "\n  " + strings.Join(p, "\n  ") }
 
-// follow collects the steps of a run.
-func follow() (chan events.EngineEvent, func() plan) {
+// follow collects the steps of a run, and how many of each kind its summary counts.
+func follow() (chan events.EngineEvent, func() (steps, counted plan)) {
 	stream := make(chan events.EngineEvent)
-	var steps plan
+	var steps, counted plan
 	var done sync.WaitGroup
 	done.Add(1)
 	go func() {
 		defer done.Done()
 		for e := range stream {
+			if e.SummaryEvent != nil {
+				for op, n := range e.SummaryEvent.ResourceChanges {
+					if op != "same" {
+						counted = append(counted, fmt.Sprintf("%s %d", op, n))
+					}
+				}
+			}
 			if e.ResourcePreEvent == nil {
 				continue
 			}
@@ -109,10 +145,11 @@ func follow() (chan events.EngineEvent, func() plan) {
 			}
 		}
 	}()
-	return stream, func() plan {
+	return stream, func() (plan, plan) {
 		done.Wait()
 		slices.Sort(steps)
-		return steps
+		slices.Sort(counted)
+		return steps, counted
 	}
 }
 
@@ -127,7 +164,8 @@ func (s *stack) preview(t *testing.T) plan {
 	if done := s.cloud.Operations(); len(done) > 0 {
 		t.Errorf("the preview changed the account: %v", done)
 	}
-	return steps()
+	planned, _ := steps()
+	return planned
 }
 
 // up deploys and returns what was done to the account in the order it was done.
@@ -156,12 +194,12 @@ func (s *stack) intact(t *testing.T) {
 func (s *stack) unchanged(t *testing.T) {
 	t.Helper()
 	builds := s.cloud.Builds()
-	result, err := s.Up(t.Context(), optup.ExpectNoChanges())
+	stream, steps := follow()
+	result, err := s.Up(t.Context(), optup.ExpectNoChanges(), optup.EventStreams(stream))
 	if err != nil {
 		t.Fatalf("a second up: %v\n%s", err, result.StdOut)
 	}
-	changes := maps.Clone(*result.Summary.ResourceChanges)
-	delete(changes, "same")
+	_, changes := steps()
 	if done := s.cloud.Operations(); len(done) > 0 || len(changes) > 0 || s.cloud.Builds() != builds {
 		t.Errorf("a second up changed %v (%v) and built %d images", changes, done, s.cloud.Builds()-builds)
 	}
@@ -175,16 +213,20 @@ func (s *stack) refresh(t *testing.T) plan {
 	if err != nil {
 		t.Fatalf("refresh: %v\n%s", err, result.StdOut)
 	}
-	// A refresh announces each reading; what it found is in the summary.
-	steps()
-	var found plan
-	for op, n := range *result.Summary.ResourceChanges {
-		if op != "same" {
-			found = append(found, fmt.Sprintf("%s %d", op, n))
-		}
-	}
-	slices.Sort(found)
+	_, found := steps() // a refresh announces each reading; what it found is in the summary
 	return found
+}
+
+// outputs are those of the last update.
+func (s *stack) outputs(t *testing.T) auto.OutputMap {
+	t.Helper()
+	s.cli.asked = true
+	defer func() { s.cli.asked = false }()
+	outputs, err := s.Outputs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return outputs
 }
 
 func (s *stack) destroy(t *testing.T) []standin.Operation {
