@@ -3,7 +3,9 @@ package webapp
 import (
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"slices"
@@ -88,22 +90,37 @@ func (r reader) read(field reflect.StructField, value reflect.Value) {
 		*into = pulumi.String(text)
 	case *pulumi.StringArray:
 		var texts []string
-		if err := json.Unmarshal([]byte(text), &texts); err != nil {
-			r.found.add(key, "%s is not %s", shown, field.Tag.Get("shape"))
-		}
-		for _, text := range texts {
-			*into = append(*into, pulumi.String(text))
-		}
+		r.decode(field, text, &texts)
+		*into = pulumi.ToStringArray(texts)
 	case *pulumi.StringMap:
 		*into = r.inputMap(key, text, secret)
 	default:
-		decoder := json.NewDecoder(strings.NewReader(text))
-		decoder.DisallowUnknownFields()
-		if err := decoder.Decode(into); err != nil {
-			r.found.add(key, "%s is not %s", shown, field.Tag.Get("shape"))
+		if !r.decode(field, text, into) {
 			value.SetZero()
 		}
 	}
+}
+
+// decode reads the JSON of a list or an object, and reports whether it is one of the field's shape.
+func (r reader) decode(field reflect.StructField, text string, into any) bool {
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.DisallowUnknownFields()
+	err := whole(decoder, into)
+	if err != nil {
+		r.found.add(field.Tag.Get("config"), "%q is not %s", text, field.Tag.Get("shape"))
+	}
+	return err == nil
+}
+
+// whole decodes a value that has nothing after it.
+func whole(decoder *json.Decoder, into any) error {
+	if err := decoder.Decode(into); err != nil {
+		return err
+	}
+	if _, err := decoder.Token(); err != io.EOF {
+		return errors.New("there is more after the value")
+	}
+	return nil
 }
 
 // textMap reads a map of texts. Numbers and booleans are taken as they are written.
@@ -111,7 +128,7 @@ func (r reader) textMap(key, text string) map[string]string {
 	var values map[string]any
 	decoder := json.NewDecoder(strings.NewReader(text))
 	decoder.UseNumber()
-	if err := decoder.Decode(&values); err != nil {
+	if err := whole(decoder, &values); err != nil {
 		r.found.add(key, "the value is not a map of names to texts")
 		return nil
 	}
