@@ -26,7 +26,9 @@ func fetchAll(ctx context.Context, s *stores, wanted map[string]string) (map[str
 	for name, text := range wanted {
 		r, err := reference.Parse(text)
 		if err != nil {
+			mu.Lock() // others are being fetched
 			failed[name] = fmt.Errorf("%q %w", text, err)
+			mu.Unlock()
 			continue
 		}
 		fetch, ok := once[r.Store+r.ID]

@@ -1,6 +1,9 @@
 package main
 
 import (
+	"context"
+	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -33,6 +36,27 @@ func TestPart(t *testing.T) {
 		}
 		if err != nil && strings.Contains(strings.ReplaceAll(err.Error(), "b, hidden", ""), "hidden") {
 			t.Errorf("the error shows the secret: %v", err)
+		}
+	}
+}
+
+// TestAllThatFails: each of many references that fail, when it is read or when it is fetched, is named, in order.
+func TestAllThatFails(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	wanted := map[string]string{}
+	for i := range 200 {
+		wanted[fmt.Sprintf("FETCHED%03d", i)] = fmt.Sprintf("/shop/%d", i)
+		wanted[fmt.Sprintf("READ%03d", i)] = "#"
+	}
+	_, err := fetchAll(ctx, newStores([]string{"AWS_REGION=eu-central-1"}), wanted)
+	if err == nil {
+		t.Fatal("there are values")
+	}
+	lines := strings.Split(err.Error(), "\n")
+	for i, name := range slices.Sorted(maps.Keys(wanted)) {
+		if len(lines) != len(wanted) || !strings.HasPrefix(lines[i], name+": ") {
+			t.Fatalf("%d lines, %q of them is not about %s", len(lines), lines[min(i, len(lines)-1)], name)
 		}
 	}
 }

@@ -77,8 +77,7 @@ func withSecrets(ctx context.Context, environment []string) ([]string, error) {
 	}
 	for name, value := range values {
 		environment = slices.DeleteFunc(environment, func(pair string) bool {
-			return strings.HasPrefix(pair, name+
-				"=")
+			return strings.HasPrefix(pair, name+"=")
 		})
 		environment = append(environment, name+"="+value)
 	}

@@ -17,7 +17,7 @@ up() {
   pulumi config cp --stack "${SETTINGS_OF:-dev}" --dest "$stack"
   pulumi config set --stack "$stack" --path tags.PullRequest "$number"
   pulumi up --stack "$stack" --yes --skip-preview --non-interactive
-  url=$(pulumi stack output url --stack "$stack")
+  url=$(pulumi stack output siteUrl --stack "$stack" 2>/dev/null) || url=$(pulumi stack output url --stack "$stack")
   say "$number" "This pull request runs at $url/ (stack \`$stack\`). It is destroyed when the label \`$label\` or the pull request goes."
 }
 

@@ -88,10 +88,12 @@ func TestPullRequestEnvironment(t *testing.T) {
 	comments := func() string { return files(t, filepath.Join(p.root, "tools/github/comments"))["12"] }
 	says(t, comments(), "POST ", url)
 
-	// Another commit: the same environment, the same comment.
+	// Another commit, and a front: the same environment, the same comment, with the URL that has no prefix.
 	p.put(t, "app/app.py", "app = 2\n")
+	c.run(t, "config", "set", "--stack", "dev", "front", "cloudfront")
 	must("up", "12")
-	says(t, comments(), "PATCH ")
+	site := cloud.Objects("aws:cloudfront/distribution:Distribution")[0].Text("domainName")
+	says(t, comments(), "PATCH ", "https://"+site+"/ ")
 	if got := len(functions()); got != 2 {
 		t.Errorf("there are %d environments", got)
 	}

@@ -132,8 +132,8 @@ func TestRolloutWithStartedEnvironments(t *testing.T) {
 	s.unchanged(t)
 }
 
-// TestRename: a web app of another program gets another name, and with an alias for what it was
-// keeps its API and its images.
+// TestRename: a web app of another program gets another name, and with an alias for what it was keeps its API, its
+// images, and its front with the secret.
 func TestRename(t *testing.T) {
 	p := newProject(t)
 	name, options := "blog", []pulumi.ResourceOption{}
@@ -142,13 +142,15 @@ func TestRename(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = webapp.New(ctx, name, webapp.Args{}, append(options, pulumi.Providers(provider))...)
+		_, err = webapp.New(ctx, name, webapp.Args{Front: webapp.FrontCloudFront, Tasks: true},
+			append(options, pulumi.Providers(provider))...)
 		return err
 	})
 	s.up(t)
 	kept := func() (ids []string) {
 		for _, token := range []string{"aws:apigateway/restApi:RestApi", "aws:apigateway/stage:Stage",
-			"aws:ecr/repository:Repository", "aws:lambda/function:Function"} {
+			"aws:ecr/repository:Repository", "aws:lambda/function:Function", "aws:cloudfront/distribution:Distribution",
+			"random:index/randomPassword:RandomPassword"} {
 			for _, o := range s.cloud.Objects(token) {
 				ids = append(ids, o.Type+" "+o.ID)
 			}
