@@ -419,16 +419,19 @@ func TestCombinations(t *testing.T) {
 			`vpcSubnetIds: "sg-1" is not an id; each starts with subnet-`},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			p := newProject(t)
-			if tt.want == "" {
-				p.deployed(t, tt.config)
-				return
-			}
-			if err := p.refused(t, tt.config); len(err.Mistakes) != 1 || !strings.Contains(err.Error(), tt.want) {
-				t.Errorf("got %q, want %q alone", err, tt.want)
-			}
-		})
+		t.Run(tt.name, func(t *testing.T) { newProject(t).judged(t, tt.config, tt.want) })
+	}
+}
+
+// judged: a configuration can be deployed, or has one mistake, which contains want.
+func (p project) judged(t *testing.T, config map[string]string, want string) {
+	t.Helper()
+	if want == "" {
+		p.deployed(t, config)
+		return
+	}
+	if err := p.refused(t, config); len(err.Mistakes) != 1 || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %q, want %q alone", err, want)
 	}
 }
 
