@@ -100,6 +100,13 @@ func (d *Daemon) standIn(image, folder string) error {
 	case "nginxinc/nginx-unprivileged":
 		return d.derive(image, folder, "COPY nginx.conf /etc/nginx/nginx.conf\nRUN mkdir -p /usr/share/nginx/html\n"+
 			"USER 101\nCMD [\"nginx\", \"-g\", \"daemon off;\"]\n", map[string]string{"nginx.conf": unprivilegedNginx})
+	case "php":
+		return d.derive(image, folder, "RUN mkdir -p /usr/local/bin && ln -s /usr/bin/php[0-9]* /usr/local/bin/php\n", nil)
+	case "ruby":
+		return d.derive(image, folder, "COPY bundle /usr/local/bin/bundle\nRUN chmod 755 /usr/local/bin/bundle\n",
+			map[string]string{"bundle": localBundle})
+	case "oven/bun":
+		return d.bun(image, folder)
 	case "gcr.io/distroless/static-debian12":
 		return build(image, folder, "FROM scratch\nCOPY empty /tmp/\nUSER 65532\n", map[string]string{"empty": ""})
 	}
@@ -122,6 +129,12 @@ http {
 }
 `
 
+// localBundle has bundler take the gems that are there: its registry may be out of reach.
+const localBundle = `#!/bin/sh
+[ "$1" = install ] && set -- "$@" --local
+exec /usr/bin/bundle "$@"
+`
+
 // build makes an image from a Dockerfile and files beside it.
 func build(image, folder, dockerfile string, files map[string]string) error {
 	for name, text := range files {
@@ -138,13 +151,14 @@ func build(image, folder, dockerfile string, files map[string]string) error {
 	return err
 }
 
-// distribution is a stand-in with the distribution's interpreters and servers, from which others are made.
-const distribution = "lambda-web/stand-in:distribution"
+// interpreters are the distribution's packages of the stand-in from which others are made, which its tag names.
+var interpreters = []string{"bundler", "nginx-light", "php-cli", "puma", "ruby", "ruby-sinatra"}
 
 // derive makes an image of the distribution's packages.
 func (d *Daemon) derive(image, folder, lines string, files map[string]string) error {
+	distribution := "lambda-web/stand-in:" + strings.Join(interpreters, "_")
 	if exec.Command("docker", "image", "inspect", distribution).Run() != nil {
-		if err := extract(folder, distribution, "nginx-light"); err != nil {
+		if err := extract(folder, distribution, interpreters...); err != nil {
 			return err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 )
 
@@ -44,6 +45,20 @@ func (d *Daemon) node(image, folder string) error {
 	return build(image, folder, "FROM "+Python+"\nCOPY root/ /\nCOPY npm /usr/lib/node_modules/npm\n"+
 		"RUN ln -s /usr/lib/node_modules/npm/bin/npm-cli.js /usr/bin/npm && useradd --create-home node\n"+
 		"ENV npm_config_registry="+registry+" NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt\n", nil)
+}
+
+// bun is the program as it is in npm's registry.
+func (d *Daemon) bun(image, folder string) error {
+	if err := d.Provide(Python); err != nil {
+		return err
+	}
+	processor := map[string]string{"amd64": "x64", "arm64": "aarch64"}[runtime.GOARCH]
+	install := exec.Command("npm", "install", "--no-save", "--prefix", folder, "@oven/bun-linux-"+processor+"@1")
+	if out, err := install.CombinedOutput(); err != nil {
+		return fmt.Errorf("npm install: %w\n%s", err, Last(out))
+	}
+	return build(image, folder, "FROM "+Python+"\nCOPY node_modules/@oven/bun-linux-"+processor+
+		"/bin/bun /usr/local/bin/bun\n", nil)
 }
 
 // golang is what of this machine's Go compiles an app.
