@@ -306,6 +306,10 @@ func TestFrontPage(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(repositoryRoot, "docs", "front.md"))
 	must(t, err)
 	page := string(text)
+	// https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html
+	if len(cacheKeyHeaders) > 10 {
+		t.Errorf("a cache policy takes 10 headers, and there are %d", len(cacheKeyHeaders))
+	}
 	for _, header := range cacheKeyHeaders {
 		if !strings.Contains(page, "`"+header+"`") {
 			t.Errorf("the page does not say that %s is in the key", header)

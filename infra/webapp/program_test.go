@@ -3,6 +3,7 @@ package webapp
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -321,4 +322,34 @@ func plain(value resource.PropertyValue) any {
 		return list
 	}
 	return value.Mappable()
+}
+
+// judged: a configuration can be deployed, or has one mistake, which contains want.
+func (p project) judged(t *testing.T, config map[string]string, want string) {
+	t.Helper()
+	if want == "" {
+		p.deployed(t, config)
+		return
+	}
+	if err := p.refused(t, config); len(err.Mistakes) != 1 || !strings.Contains(err.Error(), want) {
+		t.Errorf("got %q, want %q alone", err, want)
+	}
+}
+
+// refused runs the program and returns the error, having seen that nothing was registered.
+func (p project) refused(t *testing.T, config map[string]string) *ArgsError {
+	t.Helper()
+	c := &cloud{}
+	err := p.run(c, config, nil, func(ctx *pulumi.Context) error { return deploy(ctx, stubCompile("")) })
+	var wrong *ArgsError
+	if !errors.As(err, &wrong) {
+		t.Fatalf("got %v, want an ArgsError", err)
+	}
+	if len(c.records) > 0 {
+		t.Errorf("registered all the same: %v", c.records)
+	}
+	if _, err := os.Stat(filepath.Join(p.root, ".lambda-web")); err == nil {
+		t.Error("staged all the same")
+	}
+	return wrong
 }
