@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"time"
@@ -98,15 +99,20 @@ func start(data string, more []string) (stop func(), err error) {
 		"--data-root", data,
 	}, more...)...)
 	command.Stdout, command.Stderr = log, log
-	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := command.Start(); err != nil {
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	started, ended := make(chan error), make(chan struct{})
+	go func() {
+		runtime.LockOSThread() // tests that are killed take the daemon along: its parent is this thread
+		err := command.Start()
+		started <- err
+		if err == nil {
+			command.Wait()
+			close(ended)
+		}
+	}()
+	if err := <-started; err != nil {
 		return nil, err
 	}
-	ended := make(chan struct{})
-	go func() {
-		command.Wait()
-		close(ended)
-	}()
 	stop = func() { end(command.Process, ended) }
 	if !starts(socket, ended) {
 		stop()
