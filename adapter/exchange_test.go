@@ -112,8 +112,10 @@ func requestSize(data []byte) int {
 // it.
 func newRuntimeAPI(t testing.TB, event string, posted func(request []byte)) *peer {
 	t.Helper()
-	next := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n" +
-		"Lambda-Runtime-Deadline-Ms: 99999999999999\r\nLambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:111122223333:function:f\r\n" +
+	next := []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" +
+		"Lambda-Runtime-Aws-Request-Id: 8476a536-e9f4-11e8-9739-2dfe598c3fcd\r\n" +
+		"Lambda-Runtime-Deadline-Ms: 99999999999999\r\n" +
+		"Lambda-Runtime-Invoked-Function-Arn: arn:aws:lambda:us-east-1:111122223333:function:f\r\n" +
 		"Lambda-Runtime-Trace-Id: Root=1-5bef4de7-ad49b0e87f6ef6c87fc2e700\r\nContent-Length: " +
 		strconv.Itoa(len(event)) + "\r\n\r\n" + event)
 	accepted := []byte("HTTP/1.1 202 Accepted\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n")
@@ -162,7 +164,8 @@ func (w *worker) serveNext(t testing.TB) {
 	}
 }
 
-const helloAnswer = "HTTP/1.1 200 OK\r\nServer: gunicorn\r\nDate: Mon, 23 Nov 2026 01:28:16 GMT\r\nConnection: keep-alive\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n{\"message\":\"Hello, World!\"}"
+const helloAnswer = "HTTP/1.1 200 OK\r\nServer: gunicorn\r\nDate: Mon, 23 Nov 2026 01:28:16 GMT\r\n" +
+	"Connection: keep-alive\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n{\"message\":\"Hello, World!\"}"
 
 func withFront(s *settings.Settings) {
 	s.PrefixHeader, s.PrefixAuto = true, true
@@ -193,7 +196,8 @@ func TestExchangeAllocatesNothing(t *testing.T) {
 			"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nSet-Cookie: a=1\r\nVary: a\r\nVary: b\r\n\r\n400\r\n" +
 				kilobyte + "\r\n0\r\n\r\n", nil},
 		{"ALB, binary reply", `{"httpMethod":"GET","path":"/","headers":{"host":"h"},"requestContext":{"elb":{}}}`,
-			"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 4\r\nKeep-Alive: timeout=900\r\n\r\n\xff\x00\x01\x02", nil},
+			"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\nContent-Length: 4\r\nKeep-Alive: timeout=900\r\n" +
+				"\r\n\xff\x00\x01\x02", nil},
 		{"pass-through", `{"Records":[]}`, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", nil},
 		{"streaming", `{"rawPath":"/","headers":{"host":"h"},"requestContext":{"http":{"method":"GET"}}}`,
 			helloAnswer, func(s *settings.Settings) { s.Stream = true }},

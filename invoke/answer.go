@@ -44,14 +44,16 @@ func explain(answer *http.Response, c *call) string {
 		}
 		return "there is no such stage, path or method; check the URL against the stack's url output"
 	case "InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignatureException":
-		return fmt.Sprintf("the request was signed for service %s in %s; check -service, -region, the secret key and this machine's clock", c.service, c.region)
+		return fmt.Sprintf("the request was signed for service %s in %s; check -service, -region, the secret "+
+			"key and this machine's clock", c.service, c.region)
 	case "UnrecognizedClientException", "ExpiredTokenException", "InvalidClientTokenId":
 		return "these credentials are not known or have expired; sign in again, or check AWS_PROFILE and AWS_SESSION_TOKEN"
 	case "AccessDeniedException":
 		if c.service == "lambda" {
 			return "the signature is right, but the caller may not do lambda:InvokeFunctionUrl on this function"
 		}
-		return "the signature is right, but the caller may not do execute-api:Invoke on this API, or its resource policy refuses the call"
+		return "the signature is right, but the caller may not do execute-api:Invoke on this API, or its " +
+			"resource policy refuses the call"
 	}
 	return ""
 }

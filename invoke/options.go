@@ -121,10 +121,12 @@ func locate(base string, places []string) (*url.URL, error) {
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" {
-		return nil, fmt.Errorf("%q is not a URL; use one such as https://a1b2c3.execute-api.eu-central-1.amazonaws.com/v1/", text)
+		return nil, fmt.Errorf("%q is not a URL; use one such as "+
+			"https://a1b2c3.execute-api.eu-central-1.amazonaws.com/v1/", text)
 	}
 	if u.User != nil {
-		return nil, fmt.Errorf("the URL has a user name; a signature takes the place of one, or use -H 'Authorization: ...' with -u")
+		return nil, fmt.Errorf("the URL has a user name; a signature takes the place of one, or use -H " +
+			"'Authorization: ...' with -u")
 	}
 	return u, nil
 }
@@ -139,7 +141,8 @@ func (o *options) check() error {
 		}
 	}
 	if !o.unsigned && o.headers.Get("Authorization") != "" {
-		return errors.New("-H Authorization is the place of the signature; leave it out, or use -u for a request that is not signed")
+		return errors.New("-H Authorization is the place of the signature; leave it out, or use -u for a " +
+			"request that is not signed")
 	}
 	if o.timeout < 0 {
 		return fmt.Errorf("-timeout %s is negative; use one such as 30s", o.timeout)

@@ -124,11 +124,13 @@ func (o *options) authenticate(ctx context.Context, c *call) error {
 		return fmt.Errorf("read the AWS configuration: %w", err)
 	}
 	if c.region = cmp.Or(c.region, settings.Region); c.region == "" {
-		return fmt.Errorf("the region does not follow from %s; use -region, such as -region eu-central-1, or set AWS_REGION", c.URL.Hostname())
+		return fmt.Errorf("the region does not follow from %s; use -region, such as -region eu-central-1, or "+
+			"set AWS_REGION", c.URL.Hostname())
 	}
 	credentials, err := settings.Credentials.Retrieve(ctx)
 	if err != nil {
-		return fmt.Errorf("there are no AWS credentials to sign with; sign in (aws sso login), name a profile (-profile or AWS_PROFILE), "+
+		return fmt.Errorf("there are no AWS credentials to sign with; sign in (aws sso login), name a "+
+			"profile (-profile or AWS_PROFILE), "+
 			"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use -u for a request that is not signed: %w", err)
 	}
 	signer{credentials: credentials, region: c.region, service: c.service}.sign(c.Request, c.body, time.Now())

@@ -104,7 +104,8 @@ func TestPublishedCases(t *testing.T) {
 			if c.signed == "" {
 				c.signed = "host;x-amz-date"
 			}
-			want := "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, SignedHeaders=" + c.signed + ", Signature=" + c.want
+			want := "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20150830/us-east-1/service/aws4_request, " +
+				"SignedHeaders=" + c.signed + ", Signature=" + c.want
 			if got := r.Header.Get("Authorization"); got != want {
 				text, _ := canonicalRequest(r, []byte(c.body))
 				t.Errorf("Authorization\n got %s\nwant %s\ncanonical request:\n%s", got, want, text)

@@ -54,7 +54,8 @@ func run(args []string) error {
 
 	listener, err := net.Listen("tcp", o.address())
 	if err != nil {
-		return fmt.Errorf("port %d on %s cannot be used (%w); choose another one with PORT, for example: make local PORT=%d", o.port, o.host, cause(err), o.port+1)
+		return fmt.Errorf("port %d on %s cannot be used (%w); choose another one with PORT, for example: "+
+			"make local PORT=%d", o.port, o.host, cause(err), o.port+1)
 	}
 	defer listener.Close()
 	p := &place{

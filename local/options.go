@@ -64,12 +64,14 @@ func readOptions(args []string) (options, error) {
 	set.BoolVar(&o.debug, "debug", false, "stop the clocks for a debugger: no time limits, no freeze, one sandbox")
 	set.BoolVar(&o.cold, "cold", false, "let the first request start the app, as on Lambda, to measure it")
 	set.StringVar(&o.log, "log", shortLog,
-		"what a terminal shows: short (a line per request), platform (with START, END and REPORT), or cloudwatch (as elsewhere: the lines of CloudWatch)")
+		"what a terminal shows: short (a line per request), platform (with START, END and REPORT), or "+
+			"cloudwatch (as elsewhere: the lines of CloudWatch)")
 	set.StringVar(&o.mode, "mode", autoMode,
 		"how the app runs: process, container, or auto for container where an engine answers")
 	set.StringVar(&o.command, "command", "", "shell command line that starts the app, in process mode")
 	set.StringVar(&o.oneOff, "run", "",
-		"run a command in the app's environment (a shell command line) or image (without a shell), and end with its exit code")
+		"run a command in the app's environment (a shell command line) or image (without a shell), and end "+
+			"with its exit code")
 	set.BoolVar(&o.build, "build", false, "build the Pulumi program first, while the app's packages are installed")
 	set.StringVar(&o.consoleMode, "console", consoleOn,
 		"the page that shows invocations, at /@/: on, record (with the traffic between adapter and app) or off")
@@ -182,7 +184,8 @@ func (o *options) check(rest []string) error {
 	}
 	if o.command != "" && o.mode == containerMode {
 		mistakes = append(mistakes,
-			errors.New("COMMAND is for process mode; a container is started as its image says. Leave out one of COMMAND and MODE=container"))
+			errors.New("COMMAND is for process mode; a container is started as its image says. Leave out one "+
+				"of COMMAND and MODE=container"))
 	}
 	if !slices.Contains([]string{consoleOn, consoleRecord, consoleOff}, o.consoleMode) {
 		mistakes = append(mistakes, fmt.Errorf("CONSOLE is %q; allowed are on, record and off", o.consoleMode))

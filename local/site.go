@@ -26,7 +26,8 @@ func (p *place) openSite() (string, error) {
 	if p.site.listener == nil {
 		listener, err := net.Listen("tcp", net.JoinHostPort(p.host, strconv.Itoa(p.sitePort)))
 		if err != nil {
-			return "", fmt.Errorf("port %d on %s, for the site in front of the API, cannot be used (%w); choose another one with SITE_PORT, for example: make local SITE_PORT=%d",
+			return "", fmt.Errorf("port %d on %s, for the site in front of the API, cannot be used (%w); "+
+				"choose another one with SITE_PORT, for example: make local SITE_PORT=%d",
 				p.sitePort, p.host, cause(err), p.sitePort+1)
 		}
 		p.site.listener = listener
@@ -95,7 +96,8 @@ func (o *options) checkPorts() error {
 		return fmt.Errorf("SITE_PORT is %d; allowed are 1 to 65535, or 0 for a free one", o.sitePort)
 	}
 	if o.sitePort == o.port && o.port != 0 {
-		return errors.New("SITE_PORT and PORT are the same; leave SITE_PORT out for the port behind PORT, or choose another one")
+		return errors.New("SITE_PORT and PORT are the same; leave SITE_PORT out for the port behind PORT, or " +
+			"choose another one")
 	}
 	return nil
 }

@@ -167,7 +167,8 @@ func refusal(answer *http.Response, text []byte, r reference.Reference) (again b
 	err = fmt.Errorf("%s cannot be read: %s", r.ID, strings.TrimSpace(answer.Status+" "+kind+" "+cmp.Or(said.Message,
 		said.Capital)))
 	if kind == "AccessDeniedException" {
-		err = fmt.Errorf("%w (the function's role may read what the setting secrets names; a key of your own also needs secretsKmsKeyArn)", err)
+		err = fmt.Errorf("%w (the function's role may read what the setting secrets names; a key of your own "+
+			"also needs secretsKmsKeyArn)", err)
 	}
 	return again, err
 }

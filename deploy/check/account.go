@@ -20,7 +20,8 @@ func (m machine) credentials(ctx context.Context) string {
 	settings, _ := m.settings(ctx)
 	for _, key := range []string{"aws:assumeRole", "aws:assumeRoles", "aws:accessKey", "aws:secretKey"} {
 		if settings[key] != nil {
-			return fmt.Sprintf("Stack %q sets %s, which is not handed on to AWS: name a profile that takes the role on (\"role_arn\" in ~/.aws/config, "+
+			return fmt.Sprintf("Stack %q sets %s, which is not handed on to AWS: name a profile that takes "+
+				"the role on (\"role_arn\" in ~/.aws/config, "+
 				"\"pulumi config set --stack %s aws:profile NAME\"), and remove the setting.", m.stack, key, m.stack)
 		}
 	}
@@ -28,8 +29,10 @@ func (m machine) credentials(ctx context.Context) string {
 		if file, _ := m.stackFile(); file.Environment != nil {
 			return "" // an ESC environment may bring them, for Pulumi alone
 		}
-		return fmt.Sprintf("There are no AWS credentials that AWS accepts: sign in (\"aws sso login\"), name a profile (AWS_PROFILE, or "+
-			"\"pulumi config set --stack %s aws:profile NAME\"), or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.\n%v", m.stack, err)
+		return fmt.Sprintf("There are no AWS credentials that AWS accepts: sign in (\"aws sso login\"), name "+
+			"a profile (AWS_PROFILE, or "+
+			"\"pulumi config set --stack %s aws:profile NAME\"), or set AWS_ACCESS_KEY_ID and "+
+			"AWS_SECRET_ACCESS_KEY.\n%v", m.stack, err)
 	}
 	return ""
 }
@@ -79,8 +82,10 @@ func (m machine) quota(ctx context.Context) string {
 	if err != nil || has >= counted {
 		return ""
 	}
-	sentence := fmt.Sprintf("The account has %d concurrent executions in %s, and stack %q counts on %d: tell it with \"pulumi config set --stack %s accountConcurrency %d\", "+
-		"and it says which settings that is too little for; or ask for more (Service Quotas, Lambda, Concurrent executions).", has, region, m.stack, counted, m.stack, has)
+	sentence := fmt.Sprintf("The account has %d concurrent executions in %s, and stack %q counts on %d: tell "+
+		"it with \"pulumi config set --stack %s accountConcurrency %d\", "+
+		"and it says which settings that is too little for; or ask for more (Service Quotas, Lambda, "+
+		"Concurrent executions).", has, region, m.stack, counted, m.stack, has)
 	if memory := number(settings, "memory", usualMemory); memory > newAccountMemory {
 		sentence += fmt.Sprintf(" Such accounts often give a function %d MB at the most, and memory is %d.",
 			newAccountMemory, memory)

@@ -37,12 +37,14 @@ func missing(err error) bool { return errors.Is(err, exec.ErrNotFound) }
 // pulumi: the CLI is there and knows where the state is.
 func (m machine) pulumi(ctx context.Context) string {
 	if output, err := m.run(ctx, "pulumi", "version"); missing(err) {
-		return "The Pulumi CLI is missing: install it (https://www.pulumi.com/docs/iac/download-install/), then run the command again."
+		return "The Pulumi CLI is missing: install it (https://www.pulumi.com/docs/iac/download-install/), " +
+			"then run the command again."
 	} else if err != nil {
 		return fmt.Sprintf("The Pulumi CLI does not run: %v\n%s", err, output)
 	}
 	if output, err := m.run(ctx, "pulumi", "whoami", "--non-interactive"); err != nil {
-		return fmt.Sprintf("Pulumi does not know where to keep the state: run \"pulumi login\" for Pulumi Cloud, \"pulumi login s3://BUCKET\" for a bucket "+
+		return fmt.Sprintf("Pulumi does not know where to keep the state: run \"pulumi login\" for Pulumi "+
+			"Cloud, \"pulumi login s3://BUCKET\" for a bucket "+
 			"of yours or \"pulumi login --local\" for this machine.\n%s", output)
 	}
 	return ""
@@ -51,7 +53,8 @@ func (m machine) pulumi(ctx context.Context) string {
 func (m machine) stackExists(ctx context.Context) string {
 	if output, err := m.run(ctx, "pulumi", "stack", "--stack", m.stack, "--show-name",
 		"--non-interactive"); err != nil {
-		return fmt.Sprintf("There is no stack %q: make it with \"pulumi stack init %s\", or name another one with STACK=.\n%s", m.stack, m.stack, output)
+		return fmt.Sprintf("There is no stack %q: make it with \"pulumi stack init %s\", or name another one "+
+			"with STACK=.\n%s", m.stack, m.stack, output)
 	}
 	return ""
 }
@@ -73,12 +76,14 @@ func (m machine) docker(ctx context.Context) string {
 	if err == nil && host == "" {
 		if context, err := m.run(ctx, "docker", "context", "inspect", "--format",
 			"{{.Endpoints.docker.Host}}"); err == nil && context != usualSocket {
-			return fmt.Sprintf("Docker answers at %s, the Docker CLI's context, which Pulumi's Docker provider does not look at: export DOCKER_HOST=%s, "+
+			return fmt.Sprintf("Docker answers at %s, the Docker CLI's context, which Pulumi's Docker "+
+				"provider does not look at: export DOCKER_HOST=%s, "+
 				"then run the command again.", context, context)
 		}
 	}
 	if err != nil || host == "" {
-		return fmt.Sprintf("No Docker daemon answers, and Pulumi's Docker provider needs one even for a preview: start Docker (https://docs.docker.com/get-docker/), "+
+		return fmt.Sprintf("No Docker daemon answers, and Pulumi's Docker provider needs one even for a "+
+			"preview: start Docker (https://docs.docker.com/get-docker/), "+
 			"or set DOCKER_HOST.\n%s", output)
 	}
 	return ""
@@ -114,9 +119,11 @@ func ping(ctx context.Context, host string) error {
 
 func (m machine) awsCLI(ctx context.Context) string {
 	if output, err := m.run(ctx, "aws", "--version"); missing(err) {
-		return "The AWS CLI is missing: install version 2 (https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html), then run the command again."
+		return "The AWS CLI is missing: install version 2 " +
+			"(https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html), then run the command again."
 	} else if err != nil || strings.HasPrefix(output, "aws-cli/1.") {
-		return fmt.Sprintf("The AWS CLI is not version 2, which \"aws logs tail\" needs: install it (https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html).\n%s", output)
+		return fmt.Sprintf("The AWS CLI is not version 2, which \"aws logs tail\" needs: install it "+
+			"(https://docs.aws.amazon.com/cli/latest/userguide/getting-started-install.html).\n%s", output)
 	}
 	return ""
 }

@@ -139,7 +139,8 @@ func TestCheck(t *testing.T) {
 			answers: everythingThere, refused: true, wanted: all},
 		"a new account": {settings: region + "  lambda-web:memory: 4096\n",
 			answers: without("account", "10"), wanted: all,
-			want: []string{"The account has 10 concurrent executions in eu-central-1, and stack \"dev\" counts on 1000"}, says: "3008 MB at the most, and memory is 4096"},
+			want: []string{"The account has 10 concurrent executions in eu-central-1, and stack \"dev\" " +
+				"counts on 1000"}, says: "3008 MB at the most, and memory is 4096"},
 		"a new account that the settings know": {settings: region + "  lambda-web:accountConcurrency: 10\n",
 			answers: without("account", "10"), wanted: all},
 		"an account that may not be asked": {settings: region, answers: without("account", ""), wanted: all},

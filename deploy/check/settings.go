@@ -98,7 +98,8 @@ func (m machine) region(ctx context.Context) string {
 		return err.Error()
 	}
 	if region == "" {
-		return fmt.Sprintf("There is no region for stack %q: set one with \"pulumi config set --stack %s aws:region eu-central-1\", or in AWS_REGION.", m.stack, m.stack)
+		return fmt.Sprintf("There is no region for stack %q: set one with \"pulumi config set --stack %s "+
+			"aws:region eu-central-1\", or in AWS_REGION.", m.stack, m.stack)
 	}
 	return ""
 }

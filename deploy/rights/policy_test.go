@@ -31,7 +31,8 @@ func TestDocumentedPolicies(t *testing.T) {
 			t.Fatal(err)
 		}
 		if string(text) != string(want)+"\n" {
-			t.Errorf("docs/deployer-policy-%s.json is out of date; run: go run ./deploy/policy -account 123456789012 -part %s > docs/deployer-policy-%s.json", part, part, part)
+			t.Errorf("docs/deployer-policy-%s.json is out of date; run: go run ./deploy/policy -account "+
+				"123456789012 -part %s > docs/deployer-policy-%s.json", part, part, part)
 		}
 	}
 }
@@ -137,7 +138,8 @@ func TestLeastRights(t *testing.T) {
 			}
 		}
 		if linked != 2 {
-			t.Errorf("%s: roles of %d services may be made, want those of scaling and of API Gateway, whose first domain needs it", name, linked)
+			t.Errorf("%s: roles of %d services may be made, want those of scaling and of API Gateway, whose "+
+				"first domain needs it", name, linked)
 		}
 	}
 }

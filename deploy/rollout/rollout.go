@@ -29,7 +29,8 @@ func (r *rollout) hold(ctx context.Context, s stack.Stack) error {
 	held := r.held != "" && r.held != "0"
 	if !held {
 		if r.back {
-			return errors.New("no version is held (liveVersion), so there is nothing to take back; to go back to an earlier one set liveVersion and run make up")
+			return errors.New("no version is held (liveVersion), so there is nothing to take back; to go " +
+				"back to an earlier one set liveVersion and run make up")
 		}
 		if err := r.deploy(ctx, s); err != nil {
 			return err
@@ -72,14 +73,16 @@ func (r *rollout) deploy(ctx context.Context, s stack.Stack) error {
 		return err
 	}
 	if len(seen.weights) > 0 {
-		return fmt.Errorf("alias %s shares its requests between versions %v, and liveVersion does not say which one is held; set it", r.alias.name, seen.versions())
+		return fmt.Errorf("alias %s shares its requests between versions %v, and liveVersion does not say "+
+			"which one is held; set it", r.alias.name, seen.versions())
 	}
 	started, err := r.alias.started(ctx)
 	if err != nil {
 		return err
 	}
 	if started {
-		return fmt.Errorf("alias %s keeps environments started, and Lambda shares no requests by weight then; set provisionedConcurrency to 0 and deploy that first", r.alias.name)
+		return fmt.Errorf("alias %s keeps environments started, and Lambda shares no requests by weight "+
+			"then; set provisionedConcurrency to 0 and deploy that first", r.alias.name)
 	}
 	r.held = seen.version
 	if err := s.Set(ctx, liveVersion, r.held); err != nil {
@@ -105,7 +108,8 @@ func (r *rollout) forward(ctx context.Context) error {
 	}
 	for _, version := range seen.versions() {
 		if version != r.held && version != r.next {
-			return fmt.Errorf("alias %s gives requests to version %s, which is neither held (%s) nor the newest (%s); look at it first", r.alias.name, version, r.held, r.next)
+			return fmt.Errorf("alias %s gives requests to version %s, which is neither held (%s) nor the "+
+				"newest (%s); look at it first", r.alias.name, version, r.held, r.next)
 		}
 	}
 	reached := seen.share(r.next)
@@ -145,7 +149,8 @@ func (r *rollout) step(ctx context.Context, share int) error {
 	case errors.As(err, &breach):
 		return r.takeBack(ctx, breach.Error())
 	case ctx.Err() != nil:
-		return fmt.Errorf("stopped: version %s has %d %% of the requests. Run again to go on from there, or take it back: make rollout STACK=%s BACK=1", r.next, share, r.stack)
+		return fmt.Errorf("stopped: version %s has %d %% of the requests. Run again to go on from there, or "+
+			"take it back: make rollout STACK=%s BACK=1", r.next, share, r.stack)
 	case err != nil:
 		return r.takeBack(ctx, fmt.Sprintf("it cannot be watched (%v)", err))
 	}
@@ -192,7 +197,8 @@ func (r *rollout) takeBack(ctx context.Context, why string) error {
 	if err != nil {
 		return fmt.Errorf("version %s should be taken back, %s, and is NOT: %w", r.next, why, err)
 	}
-	sentence := fmt.Sprintf("version %s was taken back, %s. Version %s serves alone and is held (liveVersion): mend the app, and run again", r.next, why, r.held)
+	sentence := fmt.Sprintf("version %s was taken back, %s. Version %s serves alone and is held "+
+		"(liveVersion): mend the app, and run again", r.next, why, r.held)
 	if r.back {
 		fmt.Fprintln(r.out, sentence)
 		return nil

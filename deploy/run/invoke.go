@@ -89,7 +89,8 @@ func (r *run) explain(err error) error {
 		return fmt.Errorf("the function %s is gone, though stack %s says it is there: pulumi refresh, then make up",
 			function, r.stack)
 	case code == "TooManyRequestsException":
-		return fmt.Errorf("Lambda has no room for one more environment, and did not start the command: the account's concurrency is used up (%s); try again",
+		return fmt.Errorf("Lambda has no room for one more environment, and did not start the command: the "+
+			"account's concurrency is used up (%s); try again",
 			api.ErrorMessage())
 	case code == "RequestTooLargeException", code == "RequestEntityTooLarge":
 		return errors.New("the command's arguments are more than an event can hold, 6 MB, and 1 MB with DETACH=1")

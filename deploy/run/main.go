@@ -90,7 +90,8 @@ func start(ctx context.Context, args []string, out, notes io.Writer) (int, error
 		return failed, err
 	}
 	if at.TaskFunctionName == "" {
-		return failed, fmt.Errorf("stack %s has no function that runs commands: pulumi config set tasks true --stack %s, then make up STACK=%s", o.stack, o.stack, o.stack)
+		return failed, fmt.Errorf("stack %s has no function that runs commands: pulumi config set tasks true "+
+			"--stack %s, then make up STACK=%s", o.stack, o.stack, o.stack)
 	}
 	account, err := s.Account(ctx, at.Region)
 	if err != nil {

@@ -73,7 +73,8 @@ func (r *run) attached(ctx context.Context) (int, error) {
 
 // left is for whoever goes while the command runs. It goes on: Lambda ends no invocation because nobody waits for it.
 func (r *run) left() (int, error) {
-	return interrupted, fmt.Errorf("%s goes on until it ends, at the latest 15 minutes after its start; the exit code is in its log. %s",
+	return interrupted, fmt.Errorf("%s goes on until it ends, at the latest 15 minutes after its start; the "+
+		"exit code is in its log. %s",
 		strings.Join(r.command, " "), r.howToFollow())
 }
 
@@ -153,7 +154,8 @@ func (r *run) detached(ctx context.Context) (int, error) {
 		case r.log.ended:
 			return r.ended()
 		case r.log.stream == "" && time.Since(began) > startLimit:
-			return failed, fmt.Errorf("the command has not been started within %s, and will not be: Lambda had no room for it. Run it again", startLimit)
+			return failed, fmt.Errorf("the command has not been started within %s, and will not be: Lambda "+
+				"had no room for it. Run it again", startLimit)
 		case time.Since(began) > startLimit+longest:
 			return failed, errors.New("the log has no end of the command. " + r.howToFollow())
 		}
@@ -167,7 +169,8 @@ func (r *run) detached(ctx context.Context) (int, error) {
 // ended says how a detached command ended, as far as the log does.
 func (r *run) ended() (int, error) {
 	if !r.log.said {
-		return failed, fmt.Errorf("the log does not say how the command ended: its environment ended before it did, for want of memory (settings taskMemory and memory), or the log level is above INFO. %s", r.howToFollow())
+		return failed, fmt.Errorf("the log does not say how the command ended: its environment ended before "+
+			"it did, for want of memory (settings taskMemory and memory), or the log level is above INFO. %s", r.howToFollow())
 	}
 	if r.log.code != 0 {
 		return r.log.code, fmt.Errorf("%s: exit status %d", strings.Join(r.command, " "), r.log.code)

@@ -45,7 +45,8 @@ const (
 type Args struct {
 	// The image.
 
-	App                string             `config:"app" default:"app"`               // folder of the app, relative to Pulumi.yaml
+	// App is the app's folder, relative to Pulumi.yaml.
+	App                string             `config:"app" default:"app"`
 	Dockerfile         string             `config:"dockerfile" default:"Dockerfile"` // relative to App
 	BuildArgs          map[string]string  `config:"buildArgs"`
 	Rebuild            string             `config:"rebuild"` // another text is another image
@@ -65,7 +66,8 @@ type Args struct {
 	ReadinessProtocol string `config:"readinessProtocol" default:"http" allowed:"http|tcp"`
 	AsyncInit         bool   `config:"asyncInit"`
 	InvokeMode        string `config:"invokeMode" default:"buffered" allowed:"buffered|response_stream"`
-	ForwardedPrefix   string `config:"forwardedPrefix" default:"auto" allowed:"auto|header|path|off"` // how the app learns of stage and base path
+	// ForwardedPrefix is how the app learns of stage and base path.
+	ForwardedPrefix string `config:"forwardedPrefix" default:"auto" allowed:"auto|header|path|off"`
 	// Writable are folders of the image that the app may write to, each environment in its own.
 	Writable []string `config:"writable" shape:"a list of folders of the image"`
 	// Environment is given to the app. A value may be an output of another resource; a secret
@@ -127,37 +129,40 @@ type Args struct {
 
 	// The REST API.
 
-	Stage               string             `config:"stage" default:"v1"`
-	Auth                string             `config:"auth" default:"NONE" allowed:"NONE|AWS_IAM"`
-	AllowedPrincipals   []string           `config:"allowedPrincipals" shape:"a list of account ids and ARNs of roles or users"`
-	AllowedSourceRanges []string           `config:"allowedSourceRanges" shape:"a list of address ranges"`
-	CORS                CORS               `config:"cors" shape:"an object with origins and, if need be, methods, headers, credentials, maxAge and preflight (gateway or app)"`
-	APITimeout          int                `config:"apiTimeout" allowed:"0..900" unit:"seconds"` // 0 is the most that needs no raised quota
-	ThrottleRate        int                `config:"throttleRate" allowed:"0..1000000" unit:"requests a second"`
-	ThrottleBurst       int                `config:"throttleBurst" allowed:"0..1000000" unit:"requests"`
-	WebACL              pulumi.StringInput `config:"webAclArn"`
-	DomainName          string             `config:"domainName"`
-	DomainCertificate   pulumi.StringInput `config:"domainCertificateArn"`
-	DomainHostedZone    pulumi.StringInput `config:"domainHostedZoneId"`
-	DomainBasePath      string             `config:"domainBasePath"`
-	DisableExecuteAPI   bool               `config:"disableExecuteApiEndpoint"`
+	Stage               string   `config:"stage" default:"v1"`
+	Auth                string   `config:"auth" default:"NONE" allowed:"NONE|AWS_IAM"`
+	AllowedPrincipals   []string `config:"allowedPrincipals" shape:"a list of account ids and ARNs of roles or users"`
+	AllowedSourceRanges []string `config:"allowedSourceRanges" shape:"a list of address ranges"`
+	CORS                CORS     `config:"cors" shape:"an object with origins and, if need be, methods, headers, credentials, maxAge and preflight (gateway or app)"`
+	// APITimeout 0 is the most that needs no raised quota.
+	APITimeout        int                `config:"apiTimeout" allowed:"0..900" unit:"seconds"`
+	ThrottleRate      int                `config:"throttleRate" allowed:"0..1000000" unit:"requests a second"`
+	ThrottleBurst     int                `config:"throttleBurst" allowed:"0..1000000" unit:"requests"`
+	WebACL            pulumi.StringInput `config:"webAclArn"`
+	DomainName        string             `config:"domainName"`
+	DomainCertificate pulumi.StringInput `config:"domainCertificateArn"`
+	DomainHostedZone  pulumi.StringInput `config:"domainHostedZoneId"`
+	DomainBasePath    string             `config:"domainBasePath"`
+	DisableExecuteAPI bool               `config:"disableExecuteApiEndpoint"`
 
 	// The front.
 
-	Front               string             `config:"front" default:"none" allowed:"none|cloudfront"`
-	FrontSecretRotation int                `config:"frontSecretRotation" allowed:"0..1000000"` // one more is another secret
+	Front string `config:"front" default:"none" allowed:"none|cloudfront"`
+	// FrontSecretRotation: one more is another secret.
+	FrontSecretRotation int                `config:"frontSecretRotation" allowed:"0..1000000"`
 	FrontPriceClass     string             `config:"frontPriceClass" default:"PriceClass_All" allowed:"PriceClass_100|PriceClass_200|PriceClass_All"`
 	FrontLogBucket      pulumi.StringInput `config:"frontLogBucket"` // name of an S3 bucket
 
 	// Operations.
 
-	AlarmTopic       pulumi.StringInput `config:"alarmTopicArn"`
-	AlarmEmail       string             `config:"alarmEmail"`
-	AlarmErrors      int                `config:"alarmErrors" default:"5" allowed:"1..100" unit:"percent of requests"`
-	AlarmLatency     int                `config:"alarmLatency" default:"5000" allowed:"1..900000" unit:"milliseconds"`
-	AlarmConcurrency int                `config:"alarmConcurrency" allowed:"0..1000000" unit:"environments"` // 0 is four fifths of what there is
-	Dashboard        bool               `config:"dashboard"`
-	Protect          bool               `config:"protect"`
+	AlarmTopic   pulumi.StringInput `config:"alarmTopicArn"`
+	AlarmEmail   string             `config:"alarmEmail"`
+	AlarmErrors  int                `config:"alarmErrors" default:"5" allowed:"1..100" unit:"percent of requests"`
+	AlarmLatency int                `config:"alarmLatency" default:"5000" allowed:"1..900000" unit:"milliseconds"`
+	// AlarmConcurrency 0 is four fifths of what there is.
+	AlarmConcurrency int  `config:"alarmConcurrency" allowed:"0..1000000" unit:"environments"`
+	Dashboard        bool `config:"dashboard"`
+	Protect          bool `config:"protect"`
 }
 
 // Statement is something the app may do in AWS, beside writing its log.

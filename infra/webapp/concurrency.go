@@ -94,17 +94,20 @@ func checkConcurrency(args Args, found *mistakes) {
 	}
 	if can := args.availableConcurrency(); args.ReservedConcurrency > can {
 		found.add("reservedConcurrency",
-			"%d is more than the account can set aside: of its %d (accountConcurrency) Lambda keeps %d for other functions; use %d, or less",
+			"%d is more than the account can set aside: of its %d (accountConcurrency) Lambda keeps %d for "+
+				"other functions; use %d, or less",
 			args.ReservedConcurrency, args.AccountConcurrency, keptConcurrency, can)
 	} else if needed := max(low, high) + low; args.ReservedConcurrency == 0 && needed > can {
 		found.add("provisionedConcurrency",
-			"the started environments of the old and the new version together (%d and %d) are more than the account can start during a deployment: "+
+			"the started environments of the old and the new version together (%d and %d) are more than the "+
+				"account can start during a deployment: "+
 				"of its %d (accountConcurrency) Lambda keeps %d for requests; use fewer", max(low, high), low,
 			args.AccountConcurrency, keptConcurrency)
 	}
 	if needed := max(low, high) + low; args.ReservedConcurrency > 0 && needed > args.ReservedConcurrency {
 		found.add("reservedConcurrency",
-			"%d is less than the old and the new version's started environments together (%d and %d), which are taken from it during a deployment; "+
+			"%d is less than the old and the new version's started environments together (%d and %d), which "+
+				"are taken from it during a deployment; "+
 				"use %d or more, or 0", args.ReservedConcurrency, max(low, high), low, needed)
 	}
 	checkProvisionedSchedule(args, found)
@@ -116,7 +119,8 @@ func checkProvisionedSchedule(args Args, found *mistakes) {
 	for i, s := range args.ProvisionedSchedule {
 		if !scheduleAllowed.MatchString(s.Schedule) {
 			found.add("provisionedSchedule",
-				"number %d: %q is not a schedule; use cron(...) with six fields, rate(1 day) or at(2030-01-31T08:00:00)", i+1, s.Schedule)
+				"number %d: %q is not a schedule; use cron(...) with six fields, rate(1 day) or "+
+					"at(2030-01-31T08:00:00)", i+1, s.Schedule)
 		}
 		if !timezoneKnown(s.Timezone) {
 			found.add("provisionedSchedule",
@@ -130,7 +134,8 @@ func checkProvisionedSchedule(args Args, found *mistakes) {
 		}
 		if s.Max < low {
 			found.add("provisionedSchedule",
-				"number %d: max %d is less than provisionedConcurrency (%d), with which the started environments begin; use %d or more", i+1, s.Max, low, low)
+				"number %d: max %d is less than provisionedConcurrency (%d), with which the started "+
+					"environments begin; use %d or more", i+1, s.Max, low, low)
 		}
 		if args.ReservedConcurrency > 0 && s.Max+low > args.ReservedConcurrency {
 			found.add("provisionedSchedule",

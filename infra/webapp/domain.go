@@ -19,7 +19,8 @@ func (b builder) domain(api *restAPI) error {
 	domain, err := apigateway.NewDomainName(b.ctx, b.name, &apigateway.DomainNameArgs{
 		DomainName:             pulumi.String(b.args.DomainName),
 		RegionalCertificateArn: optional(b.args.DomainCertificate),
-		SecurityPolicy:         pulumi.String("TLS_1_2"), // of those the provider takes; it includes TLS 1.3 for regional domains
+		// Of those the provider takes; it includes TLS 1.3 for regional domains.
+		SecurityPolicy: pulumi.String("TLS_1_2"),
 		EndpointConfiguration: apigateway.DomainNameEndpointConfigurationArgs{
 			Types:         pulumi.String("REGIONAL"),
 			IpAddressType: pulumi.String(b.args.addresses().kind),

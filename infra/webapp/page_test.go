@@ -26,7 +26,8 @@ func TestSettingsPage(t *testing.T) {
 	got, err := os.ReadFile(name)
 	must(t, err)
 	if string(got) != want {
-		t.Error("docs/settings.md is not what Pulumi.yaml and the code say; run go test ./infra/webapp -run TestSettingsPage -update")
+		t.Error("docs/settings.md is not what Pulumi.yaml and the code say; run go test ./infra/webapp -run " +
+			"TestSettingsPage -update")
 	}
 }
 

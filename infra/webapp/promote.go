@@ -48,10 +48,12 @@ func digestOf(outputs map[string]any, args Args) (string, error) {
 			args.ImageFrom)
 	}
 	if made, _ := outputs["architecture"].(string); made != "" && made != args.Architecture {
-		return "", fmt.Errorf("imageFrom: the image of stack %s is for %s, and architecture here is %s; set both to the same", args.ImageFrom, made, args.Architecture)
+		return "", fmt.Errorf("imageFrom: the image of stack %s is for %s, and architecture here is %s; set "+
+			"both to the same", args.ImageFrom, made, args.Architecture)
 	}
 	if fetches, _ := outputs["fetchesSecrets"].(bool); len(args.Secrets) > 0 && !fetches {
-		return "", fmt.Errorf("imageFrom: the image of stack %s was built without secrets, and nothing in it would fetch those set here; set secrets there too", args.ImageFrom)
+		return "", fmt.Errorf("imageFrom: the image of stack %s was built without secrets, and nothing in it "+
+			"would fetch those set here; set secrets there too", args.ImageFrom)
 	}
 	return digest, nil
 }
@@ -69,7 +71,8 @@ func checkPromotion(args Args, found *mistakes) {
 	}
 	if image, known := args.Image.(pulumi.String); known && !imageAllowed.MatchString(string(image)) {
 		found.add("image",
-			"%q is not an image in ECR at its digest; use one such as the output imageDigest, <account>.dkr.ecr.<region>.amazonaws.com/<name>@sha256:...", image)
+			"%q is not an image in ECR at its digest; use one such as the output imageDigest, "+
+				"<account>.dkr.ecr.<region>.amazonaws.com/<name>@sha256:...", image)
 	}
 	if args.ImageFrom != "" && !stackAllowed.MatchString(args.ImageFrom) {
 		found.add("imageFrom", "%q is not the name of a stack; use one such as dev, or organization/project/dev",

@@ -132,7 +132,8 @@ func checkApp(args Args, found *mistakes) {
 	}
 	if args.BuildCache && args.ImageTagMutability == Immutable {
 		found.add("buildCache",
-			"needs a tag that moves on to each new image, which imageTagMutability IMMUTABLE forbids; use MUTABLE, or leave buildCache out")
+			"needs a tag that moves on to each new image, which imageTagMutability IMMUTABLE forbids; use "+
+				"MUTABLE, or leave buildCache out")
 	}
 	for _, key := range sortedKeys(args.BuildArgs) {
 		if key == "" || strings.ContainsAny(key, "= \t\r\n") {
@@ -187,7 +188,8 @@ func checkEnvironmentSize(args Args, own map[string]variable, found *mistakes) {
 	}
 	if size > environmentSize {
 		found.add("environment",
-			"the variables have %d bytes and Lambda takes %d; put large values into the image, or let the app read them from Parameter Store or S3",
+			"the variables have %d bytes and Lambda takes %d; put large values into the image, or let the "+
+				"app read them from Parameter Store or S3",
 			size, environmentSize)
 	}
 }
@@ -275,13 +277,15 @@ func checkAPI(args Args, found *mistakes) {
 	}
 	if args.InvokeMode == Buffered && args.APITimeout > raisedTimeout {
 		found.add("apiTimeout",
-			"%d s is more than API Gateway allows for buffered answers; use %d or less (more than %d needs a raised quota), or invokeMode response_stream",
+			"%d s is more than API Gateway allows for buffered answers; use %d or less (more than %d needs a "+
+				"raised quota), or invokeMode response_stream",
 			args.APITimeout, raisedTimeout, bufferedTimeout)
 	}
 	if _, compressed := args.Environment["AWS_LWA_ENABLE_COMPRESSION"]; compressed &&
 		args.InvokeMode == ResponseStream {
 		found.add("invokeMode",
-			"the adapter does not compress streamed answers; leave AWS_LWA_ENABLE_COMPRESSION out of environment, or use buffered")
+			"the adapter does not compress streamed answers; leave AWS_LWA_ENABLE_COMPRESSION out of "+
+				"environment, or use buffered")
 	}
 	if args.ThrottleBurst > 0 && args.ThrottleRate == 0 {
 		found.add("throttleBurst", "%d needs a rate; set throttleRate too", args.ThrottleBurst)
@@ -419,7 +423,8 @@ func checkStackTags(tags map[string]string, found *mistakes) {
 	for _, key := range sortedKeys(tags) {
 		if key == "" || len(key) > 128 || strings.HasPrefix(strings.ToLower(key), "aws:") || len(tags[key]) > 256 {
 			found.add("tags",
-				"%q is not allowed; a name has 1 to 128 characters and does not start with aws:, a value has at most 256", cmp.Or(key, "(empty)"))
+				"%q is not allowed; a name has 1 to 128 characters and does not start with aws:, a value has "+
+					"at most 256", cmp.Or(key, "(empty)"))
 		}
 		if other, taken := seen[strings.ToLower(key)]; taken && other != key {
 			found.add("tags",

@@ -153,7 +153,8 @@ func TestMistakes(t *testing.T) {
 		{"permissionsBoundaryArn", "arn:aws:iam::1:policy/b", `has the account "1"; an account id has 12 digits`},
 		{"permissionsBoundaryArn", "arn:aws:iam::aws:policy/b", ""},
 		{"environment", `{"AWS_LWA_READYNESS_CHECK_TIMEOUT_SECONDS":"5"}`,
-			"AWS_LWA_READYNESS_CHECK_TIMEOUT_SECONDS is not a variable of the adapter; did you mean AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS?"},
+			"AWS_LWA_READYNESS_CHECK_TIMEOUT_SECONDS is not a variable of the adapter; did you mean " +
+				"AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS?"},
 		{"environment", `{"AWS_LWA_X":"5"}`, "AWS_LWA_X is not a variable of the adapter; "},
 		{"environment", `{"aws_lwa_enable_compression":"true"}`, "did you mean AWS_LWA_ENABLE_COMPRESSION?"},
 		{"stage", "test-invoke-stage", `"test-invoke-stage" belongs to API Gateway`},
@@ -297,14 +298,16 @@ func TestCombinations(t *testing.T) {
 		{"a cache among immutable tags", map[string]string{"buildCache": "true", "imageTagMutability": "IMMUTABLE"},
 			"buildCache: needs a tag that moves on"},
 		{"more than the account can set aside", map[string]string{"reservedConcurrency": "901"},
-			"reservedConcurrency: 901 is more than the account can set aside: of its 1000 (accountConcurrency) Lambda keeps 100 for other functions; use 900, or less"},
+			"reservedConcurrency: 901 is more than the account can set aside: of its 1000 " +
+				"(accountConcurrency) Lambda keeps 100 for other functions; use 900, or less"},
 		{"all the account can set aside", map[string]string{"reservedConcurrency": "900"}, ""},
 		{"a raised quota of the account", map[string]string{"reservedConcurrency": "901",
 			"accountConcurrency": "5000"}, ""},
 		{"reserved in a new account", map[string]string{"reservedConcurrency": "1", "accountConcurrency": "10"},
 			"use 0"},
 		{"started in a new account", map[string]string{"provisionedConcurrency": "1", "accountConcurrency": "10"},
-			"provisionedConcurrency: the started environments of the old and the new version together (1 and 1) are more than the account can start"},
+			"provisionedConcurrency: the started environments of the old and the new version together (1 and " +
+				"1) are more than the account can start"},
 		{"a schedule of fortnights", map[string]string{"provisionedConcurrency": "1",
 			"provisionedSchedule": `[{"schedule":"rate(1 fortnight)","min":1,"max":2}]`},
 			`number 1: "rate(1 fortnight)" is not a schedule`},
@@ -392,7 +395,8 @@ func TestCombinations(t *testing.T) {
 			""},
 		{"a certificate of something else", map[string]string{"domainName": domain,
 			"domainCertificateArn": "arn:aws:iam::123456789012:server-certificate/x"},
-			"domainCertificateArn: \"arn:aws:iam::123456789012:server-certificate/x\" is not an ARN of the kind that is needed; use one such as arn:aws:acm"},
+			"domainCertificateArn: \"arn:aws:iam::123456789012:server-certificate/x\" is not an ARN of the " +
+				"kind that is needed; use one such as arn:aws:acm"},
 		{"a certificate of another region", map[string]string{"domainName": domain,
 			"domainCertificateArn": "arn:aws:acm:us-east-1:123456789012:certificate/x"},
 			`domainCertificateArn: "arn:aws:acm:us-east-1:123456789012:certificate/x" is in us-east-1, and the web app goes to eu-central-1 (aws:region)`},

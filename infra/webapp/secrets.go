@@ -32,7 +32,8 @@ func checkSecrets(args Args, found *mistakes) {
 			found.add("secrets", "%s is in environment too; leave it out of one", name)
 		case own, slices.Contains(reserved, name), strings.HasPrefix(name, "AWS_L"), !variableAllowed.MatchString(name):
 			found.add("secrets",
-				"%q is not a name a secret can have; use letters, digits and _, at least two, starting with a letter, and none of AWS's and lambda-web's own", name)
+				"%q is not a name a secret can have; use letters, digits and _, at least two, starting with "+
+					"a letter, and none of AWS's and lambda-web's own", name)
 		}
 	}
 	if args.SecretsKMSKey != nil && len(args.Secrets) == 0 {

@@ -42,7 +42,8 @@ const Type = "lambda-web:index:WebApp"
 type WebApp struct {
 	pulumi.ResourceState
 
-	URL       pulumi.StringOutput // the stage's invoke URL, or the domain's if that alone answers, without a slash at the end
+	// URL is the stage's invoke URL, or the domain's if that alone answers, without a slash at the end.
+	URL       pulumi.StringOutput
 	DomainURL pulumi.StringOutput // the URL on the domain of one's own; unset without one
 	SiteURL   pulumi.StringOutput // the distribution's URL, without a prefix; unset without a front
 	// DistributionID and DistributionDomain are those of the front, unset without one: to drop what it

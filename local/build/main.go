@@ -124,7 +124,8 @@ func (p *progress) line(text string, now time.Time) {
 		return
 	}
 	p.said = now
-	status := fmt.Sprintf("Building %s (the first time takes some minutes): %s, %d modules downloaded, %d packages compiled", p.target, now.Sub(p.start).Round(time.Second), p.downloaded, p.compiled)
+	status := fmt.Sprintf("Building %s (the first time takes some minutes): %s, %d modules downloaded, %d "+
+		"packages compiled", p.target, now.Sub(p.start).Round(time.Second), p.downloaded, p.compiled)
 	if p.terminal {
 		fmt.Fprint(p.out, "\r\033[K"+status)
 		return

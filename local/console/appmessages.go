@@ -19,7 +19,8 @@ func (c *Console) appMessages(i *invocation, secrets bool) []message {
 	case t == nil && c.config.Record == nil:
 		request.Note = "Not recorded: sandboxes that are containers have a network of their own."
 	case t == nil && !c.config.Recording():
-		request.Note = "Not recorded. The adapter makes this request from the event, inside the sandbox. \"Record the app\" puts " +
+		request.Note = "Not recorded. The adapter makes this request from the event, inside the sandbox. " +
+			"\"Record the app\" puts " +
 			"a recorder between the two, and starts the app afresh."
 	case t == nil && i.report == nil:
 		request.Note = "The invocation has not ended yet."

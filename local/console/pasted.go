@@ -11,7 +11,8 @@ import (
 )
 
 // noRequest stands in for a test of an event that did not come through the gateway.
-const noRequest = "This event did not come through the gateway. Save it as a file and send it with: make event FILE=event.json\n"
+const noRequest = "This event did not come through the gateway. Save it as a file and send it with: make " +
+	"event FILE=event.json\n"
 
 // test is what the templates see.
 type test struct {

@@ -220,7 +220,8 @@ func TestTimelineIsInOrder(t *testing.T) {
 	for _, s := range c.describe(c.store.find("x"), false).Timeline {
 		words = append(words, fmt.Sprintf("%s %g-%g", s.Name, s.From, s.To))
 	}
-	want := "gateway 0-1, queue 1-3, init 3-102, queue 102-103, sandbox 103-104, adapter 104-105, app 105-121, adapter 121-123, answer 123-124, after 124-126, response 124-125"
+	want := "gateway 0-1, queue 1-3, init 3-102, queue 102-103, sandbox 103-104, adapter 104-105, app " +
+		"105-121, adapter 121-123, answer 123-124, after 124-126, response 124-125"
 	if got := strings.Join(words, ", "); got != want {
 		t.Errorf("the timeline is\n%s\nwant\n%s", got, want)
 	}

@@ -192,7 +192,8 @@ func readImage(inspected []byte) (*Image, error) {
 	img := &Image{ID: v.ID, Size: v.Size, Command: slices.Concat(v.Config.Entrypoint, v.Config.Cmd),
 		Dir: v.Config.WorkingDir, Env: map[string]string{}}
 	if len(img.Command) == 0 {
-		return nil, errors.New("the image has neither CMD nor ENTRYPOINT: add CMD with the line that starts the app to the Dockerfile, for example CMD [\"gunicorn\", \"app:app\"]")
+		return nil, errors.New("the image has neither CMD nor ENTRYPOINT: add CMD with the line that starts " +
+			"the app to the Dockerfile, for example CMD [\"gunicorn\", \"app:app\"]")
 	}
 	if img.Dir == "" {
 		img.Dir = "/"

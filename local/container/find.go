@@ -147,7 +147,8 @@ func findSocket(ctx context.Context, command string) (client, error) {
 		return client{}, first
 	}
 	return client{}, &UnavailableError{"no container engine answers",
-		"start Docker Desktop, or the service (sudo systemctl start docker), or Podman's (systemctl --user start podman.socket)"}
+		"start Docker Desktop, or the service (sudo systemctl start docker), or Podman's (systemctl --user " +
+			"start podman.socket)"}
 }
 
 // findPodman takes the podman command where the docker command is missing.

@@ -202,7 +202,8 @@ func TestNoEngine(t *testing.T) {
 		want []string
 	}{
 		{"no command", func(t *testing.T, m machine) { os.Remove(m.bin + "/docker") },
-			[]string{"neither the docker command nor podman is on this machine: install Docker (https://docs.docker.com/get-docker/) or Podman"}},
+			[]string{"neither the docker command nor podman is on this machine: install Docker " +
+				"(https://docs.docker.com/get-docker/) or Podman"}},
 		{"no socket", func(t *testing.T, m machine) {},
 			[]string{"no container engine answers: start Docker Desktop, or the service"}},
 		{"one that hangs", func(t *testing.T, m machine) {
@@ -233,7 +234,8 @@ func TestNoEngine(t *testing.T) {
 		{"podman without its machine", func(t *testing.T, m machine) {
 			os.Remove(m.bin + "/docker")
 			m.command(t, "podman", "echo 'Cannot connect to Podman. Please verify your connection.' >&2; exit 125")
-		}, []string{"podman does not answer (Cannot connect to Podman. Please verify your connection): start its machine (podman machine start)"}},
+		}, []string{"podman does not answer (Cannot connect to Podman. Please verify your connection): start " +
+			"its machine (podman machine start)"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := newMachine(t)

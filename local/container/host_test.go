@@ -316,7 +316,8 @@ func TestContainerDoesNotStart(t *testing.T) {
 	for _, c := range []struct{ says, want string }{
 		{"docker: Error response from daemon: No such image: sha256:0.", "is not in Docker any more"},
 		{"exec /var/rapid/init: exec format error",
-			"this machine cannot run linux/arm64 images: give the stack this machine's processor (pulumi config set architecture)"},
+			"this machine cannot run linux/arm64 images: give the stack this machine's processor (pulumi " +
+				"config set architecture)"},
 		{"docker: Error response from daemon: mkdir /var/lib/docker/overlay2/1-init: no space left on device.",
 			"no space left on device. The disk of the container engine is full: make room (docker system df"},
 		{"docker: Error response from daemon: invalid mount config for type: bind source path does not exist: /x.",

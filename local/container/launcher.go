@@ -91,7 +91,8 @@ func (l Launcher) startError(message string, err error) error {
 		strings.Contains(message, "image not known"):
 		return fmt.Errorf("the image %s is not in %s any more: start make local again to build it", l.Image, l.Engine)
 	case strings.Contains(message, "bind source path does not exist"):
-		return fmt.Errorf("the container engine does not see this machine's files (%s): use an engine of this machine, or share the project's folder with it", message)
+		return fmt.Errorf("the container engine does not see this machine's files (%s): use an engine of "+
+			"this machine, or share the project's folder with it", message)
 	case message == "":
 		return fmt.Errorf("start a container: %w", err)
 	}

@@ -48,13 +48,15 @@ func (e *BuildError) baseError() string {
 	case noSpace.MatchString(e.Reason):
 		advice = fullDisk
 	case strings.Contains(e.Reason, "no match"):
-		return fmt.Sprintf("the base image %s does not exist for %s (%s): take one that does, or give the stack another processor (pulumi config set architecture)", e.Base, e.platform, e.Reason)
+		return fmt.Sprintf("the base image %s does not exist for %s (%s): take one that does, or give the "+
+			"stack another processor (pulumi config set architecture)", e.Base, e.platform, e.Reason)
 	case strings.Contains(e.Reason, "toomanyrequests"):
 		advice = "its registry wants fewer requests of those who have not logged in: docker login, or wait"
 	case notAllowed.MatchString(e.Reason):
 		advice = "check its name in the Dockerfile; if it is a private one, log in to its registry: docker login"
 	}
-	return fmt.Sprintf("the base image %s is not on this machine and could not be fetched (%s): %s, or run the app without containers: make local MODE=process", e.Base, e.Reason, advice)
+	return fmt.Sprintf("the base image %s is not on this machine and could not be fetched (%s): %s, or run "+
+		"the app without containers: make local MODE=process", e.Base, e.Reason, advice)
 }
 
 // advice is a sentence on what to do about a failure of the machine, not of the Dockerfile.
@@ -65,16 +67,21 @@ func (e *BuildError) advice(text string) string {
 	case otherProcessor.MatchString(text):
 		return otherProcessorError(e.platform) + "."
 	case e.classic && needsBuildKit.MatchString(text):
-		return "This docker command builds without BuildKit, which some instructions need: install its buildx plugin (on Debian and Ubuntu: apt-get install docker-buildx)."
+		return "This docker command builds without BuildKit, which some instructions need: install its " +
+			"buildx plugin (on Debian and Ubuntu: apt-get install docker-buildx)."
 	case !e.classic && tooNew.MatchString(text):
-		return "If it is no slip of the pen, this engine is too old for it: update it, or make \"# syntax=docker/dockerfile:1\" the first line of the Dockerfile."
+		return "If it is no slip of the pen, this engine is too old for it: update it, or make \"# " +
+			"syntax=docker/dockerfile:1\" the first line of the Dockerfile."
 	case cgroups.MatchString(text):
-		return "The engine's runtime does not take this machine's control groups: set runtime = \"runc\" under [engine] in containers.conf, boot with cgroup v2 alone, or run the app without containers: make local MODE=process."
+		return "The engine's runtime does not take this machine's control groups: set runtime = \"runc\" " +
+			"under [engine] in containers.conf, boot with cgroup v2 alone, or run the app without " +
+			"containers: make local MODE=process."
 	}
 	return ""
 }
 
-const fullDisk = "disk of the container engine is full: make room (docker system df shows what takes it, docker system prune removes what nothing uses)"
+const fullDisk = "disk of the container engine is full: make room (docker system df shows what takes it, " +
+	"docker system prune removes what nothing uses)"
 
 var (
 	noSpace        = regexp.MustCompile(`(?i)no space left on device|disk quota exceeded`)
@@ -88,7 +95,8 @@ var (
 // otherProcessorError says that this machine's processor is not the image's.
 func otherProcessorError(platform string) string {
 	return "this machine cannot run " + platform +
-		" images: give the stack this machine's processor (pulumi config set architecture), or let the engine emulate the other one (https://docs.docker.com/build/building/multi-platform/#qemu)"
+		" images: give the stack this machine's processor (pulumi config set architecture), or let the " +
+		"engine emulate the other one (https://docs.docker.com/build/building/multi-platform/#qemu)"
 }
 
 // transcript follows what a builder writes, step by step: the plain progress of BuildKit, or the words of

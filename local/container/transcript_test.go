@@ -15,7 +15,8 @@ func TestBuildFailures(t *testing.T) {
 		{"base.buildkit",
 			"the base image nope.invalid/nothing:1 is not on this machine and could not be fetched (failed to do request: Head"},
 		{"base.classic",
-			"the base image nope.invalid/nothing:1 is not on this machine and could not be fetched (Get \"https://nope.invalid/v2/\": dial tcp"},
+			"the base image nope.invalid/nothing:1 is not on this machine and could not be fetched (Get " +
+				"\"https://nope.invalid/v2/\": dial tcp"},
 		{"run.buildkit", "build the image: the step [2/2] RUN " + command +
 			" failed: executor failed running [/bin/sh -c " + command + "]: exit code: 3\n    one\n    two"},
 		{"run.buildx", "build the image: the step [2/2] RUN " + command + " failed: process \"/bin/sh -c " + command +
@@ -26,13 +27,21 @@ func TestBuildFailures(t *testing.T) {
 		{"copy.classic",
 			"build the image: the step [2/2] COPY nothing /x failed: COPY failed: file not found in build context"},
 		{"parse.buildkit",
-			"build the image: failed to solve with frontend dockerfile.v0: failed to create LLB definition: dockerfile parse error line 2: unknown instruction: RUNN"},
+			"build the image: failed to solve with frontend dockerfile.v0: failed to create LLB definition: " +
+				"dockerfile parse error line 2: unknown instruction: RUNN"},
 		{"parse.classic",
-			"build the image: Error response from daemon: dockerfile parse error line 2: unknown instruction: RUNN\nThis docker command builds without BuildKit"},
+			"build the image: Error response from daemon: dockerfile parse error line 2: unknown " +
+				"instruction: RUNN\nThis docker command builds without BuildKit"},
 		{"cgroups.podman",
-			"build the image: the step [5/10] RUN pip install --no-cache-dir -r requirements.txt failed: building at STEP \"RUN pip install --no-cache-dir -r requirements.txt\": while running runtime: exit status 1\n    error running container: from /usr/bin/crun creating container for [/bin/sh -c pip install --no-cache-dir -r requirements.txt]: cgroups in hybrid mode not supported, drop all controllers from cgroupv2\n    : exit status 1\nThe engine's runtime does not take this machine's control groups: set runtime = \"runc\""},
+			"build the image: the step [5/10] RUN pip install --no-cache-dir -r requirements.txt failed: " +
+				"building at STEP \"RUN pip install --no-cache-dir -r requirements.txt\": while running " +
+				"runtime: exit status 1\n    error running container: from /usr/bin/crun creating " +
+				"container for [/bin/sh -c pip install --no-cache-dir -r requirements.txt]: cgroups " +
+				"in hybrid mode not supported, drop all controllers from cgroupv2\n    : exit " +
+				"status 1\nThe engine's runtime does not take this machine's control groups: set runtime = \"runc\""},
 		{"mount.classic",
-			"build the image: the step [2/2] RUN --mount=type=cache,target=/x true failed: the --mount option requires BuildKit."},
+			"build the image: the step [2/2] RUN --mount=type=cache,target=/x true failed: the --mount " +
+				"option requires BuildKit."},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			text, err := os.ReadFile("testdata/" + c.file + ".txt")
@@ -62,7 +71,8 @@ func builderOf(file string) builder {
 func TestBuildArgumentsNameTheBaseImage(t *testing.T) {
 	tr := newTranscript(classic, Source{Args: map[string]string{"BASE": "other:2"}})
 	defer tr.close()
-	tr.Write([]byte("Step 1/2 : ARG BASE=python:3\nStep 2/2 : FROM --platform=linux/amd64 docker.io/library/${BASE} AS app\nmanifest unknown\n"))
+	tr.Write([]byte("Step 1/2 : ARG BASE=python:3\nStep 2/2 : FROM --platform=linux/amd64 " +
+		"docker.io/library/${BASE} AS app\nmanifest unknown\n"))
 	if got := tr.failure(errors.New("exit status 1")); got.Base != "other:2" || got.Reason != "manifest unknown" {
 		t.Errorf("got base %q, reason %q", got.Base, got.Reason)
 	}
@@ -78,15 +88,20 @@ func TestWhatToDo(t *testing.T) {
 		{"a full disk in a step",
 			"#5 [2/2] RUN pip install x\n#5 0.2 OSError: [Errno 28] No space left on device\n#5 ERROR: exit code: 1\n", full, buildx},
 		{"a full disk by the classic builder",
-			"Step 1/2 : FROM x\n ---> 1\nStep 2/2 : COPY . .\nError processing tar file(exit status 1): write /big: no space left on device\n", full, classic},
+			"Step 1/2 : FROM x\n ---> 1\nStep 2/2 : COPY . .\nError processing tar file(exit status 1): " +
+				"write /big: no space left on device\n", full, classic},
 		{"a full disk before any step", "write /var/lib/docker/tmp/x: no space left on device\n", full, classic},
 		{"a full disk while the base image is fetched",
-			"#4 [1/2] FROM docker.io/library/x:1\n#4 ERROR: failed to register layer: write /y: no space left on device\n", full, buildx},
+			"#4 [1/2] FROM docker.io/library/x:1\n#4 ERROR: failed to register layer: write /y: no space " +
+				"left on device\n", full, buildx},
 		{"a step of another processor",
 			"#5 [2/2] RUN true\n#5 0.2 exec /bin/sh: exec format error\n#5 ERROR: exit code: 1\n",
-			"this machine cannot run linux/arm64 images: give the stack this machine's processor (pulumi config set architecture)", buildx},
+			"this machine cannot run linux/arm64 images: give the stack this machine's processor (pulumi " +
+				"config set architecture)", buildx},
 		{"a base image that does not exist for a processor",
-			"#3 [internal] load metadata for docker.io/library/x:1\n#3 ERROR: no match for platform in manifest: not found\n", "the base image x:1 does not exist for linux/arm64 (no match for platform in manifest: not found): take one that does", buildx},
+			"#3 [internal] load metadata for docker.io/library/x:1\n#3 ERROR: no match for platform in " +
+				"manifest: not found\n", "the base image x:1 does not exist for linux/arm64 (no match for " +
+				"platform in manifest: not found): take one that does", buildx},
 		{"the same by the classic builder",
 			"Step 1/2 : FROM x:1\nno matching manifest for linux/arm64 in the manifest list entries\n",
 			"the base image x:1 does not exist for linux/arm64", classic},
@@ -95,11 +110,15 @@ func TestWhatToDo(t *testing.T) {
 			"this engine is too old for it: update it, or make \"# syntax=docker/dockerfile:1\" the first line",
 			buildx},
 		{"a private base image",
-			"#3 [internal] load metadata for r.example/x:1\n#3 ERROR: pull access denied, repository does not exist or may require authorization\n", "if it is a private one, log in to its registry: docker login", buildx},
+			"#3 [internal] load metadata for r.example/x:1\n#3 ERROR: pull access denied, repository does " +
+				"not exist or may require authorization\n", "if it is a private one, log in to its registry: docker login", buildx},
 		{"too many pulls",
-			"#3 [internal] load metadata for docker.io/library/x:1\n#3 ERROR: 429 Too Many Requests - toomanyrequests: You have reached your unauthenticated pull rate limit\n", "docker login, or wait", buildx},
+			"#3 [internal] load metadata for docker.io/library/x:1\n#3 ERROR: 429 Too Many Requests - " +
+				"toomanyrequests: You have reached your unauthenticated pull rate limit\n", "docker login, or wait", buildx},
 		{"a registry that is not reached, by Podman",
-			"STEP 1/2: FROM x:1\nError: creating build container: initializing source docker://x:1: pinging container registry: no such host\n", "the base image x:1 is not on this machine and could not be fetched", buildah},
+			"STEP 1/2: FROM x:1\nError: creating build container: initializing source docker://x:1: pinging " +
+				"container registry: no such host\n", "the base image x:1 is not on this machine and could " +
+				"not be fetched", buildah},
 	} {
 		tr := newTranscript(c.builder, Source{Platform: "linux/arm64"})
 		tr.Write([]byte(c.text))

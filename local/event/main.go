@@ -63,7 +63,8 @@ func read(args []string, schedule string, stdin io.Reader) ([]byte, error) {
 	case schedule != "" && !named:
 		return json.Marshal(map[string]any{"lambda-web-schedule": map[string]string{"name": schedule}})
 	case !named || schedule != "":
-		return nil, errors.New("name one file with the event, or a schedule, for example: make event FILE=event.json, make event SCHEDULE=nightly")
+		return nil, errors.New("name one file with the event, or a schedule, for example: make event " +
+			"FILE=event.json, make event SCHEDULE=nightly")
 	}
 	if args[0] == "-" {
 		return io.ReadAll(stdin)

@@ -174,7 +174,8 @@ const hashedAuthorization = true
 // Check: signatures/foreign-authorization.
 func missingEqualSign(pair, header string) string {
 	if hashedAuthorization {
-		return "Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '" +
+		return "Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and " +
+			"encoded with Base64): '" +
 			authorizationHash(header) + "'."
 	}
 	return "'" + pair + "' not a valid key=value pair (missing equal-sign) in Authorization header: '" + header + "'."

@@ -126,10 +126,12 @@ func TestCheck47_R_ForeignAuthorizationOnUnknownPath(t *testing.T) {
 	server := serve(t, withPaths(echo, `"/a":{"get":`+methodText("")+`}`))
 	for _, check := range []struct{ header, errorType, message string }{
 		{"Bearer x", "IncompleteSignatureException",
-			"Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with Base64): '" + authorizationHash("Bearer x") + "'."},
+			"Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and " +
+				"encoded with Base64): '" + authorizationHash("Bearer x") + "'."},
 		{"Bearer a=b", "IncompleteSignatureException",
 			"Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. " +
-				"Authorization header requires 'SignedHeaders' parameter. Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header. " +
+				"Authorization header requires 'SignedHeaders' parameter. Authorization header requires " +
+				"existence of either a 'X-Amz-Date' or a 'Date' header. " +
 				"(Hashed with SHA-256 and encoded with Base64) Authorization=" + authorizationHash("Bearer a=b")},
 		{"AWS4-HMAC-SHA256 Credential=a", "MissingAuthenticationTokenException", "Missing Authentication Token"},
 	} {
@@ -221,9 +223,11 @@ func TestCheck56_R_ChangedAfterSigning(t *testing.T) {
 		if signed.status != 403 || signed.header.Get("x-amzn-ErrorType") != "InvalidSignatureException" ||
 			!strings.HasPrefix(message,
 				"The request signature we calculated does not match the signature you provided. Check your AWS Secret "+
-					"Access Key and signing method. Consult the service documentation for details.\n\nThe Canonical String for this request should have been\n'P") ||
+					"Access Key and signing method. Consult the service documentation for details.\n\nThe "+
+					"Canonical String for this request should have been\n'P") ||
 			!strings.Contains(message,
-				"'\n\nThe String-to-Sign should have been\n'AWS4-HMAC-SHA256\n20260710T191904Z\n20260710/eu-central-1/execute-api/aws4_request\n") ||
+				"'\n\nThe String-to-Sign should have "+
+					"been\n'AWS4-HMAC-SHA256\n20260710T191904Z\n20260710/eu-central-1/execute-api/aws4_request\n") ||
 			!strings.HasSuffix(message, "'\n") {
 			t.Errorf("%s: %d %s", name, signed.status, signed.body)
 		}
@@ -372,7 +376,8 @@ func TestCheck60_R_IdentityPolicy(t *testing.T) {
 	if got.status != 403 || got.header.Get("x-amzn-ErrorType") != "AccessDeniedException" || got.message(t,
 		"Message") !=
 		"User: arn:aws:iam::123456789012:user/tester is not authorized to perform: execute-api:Invoke on resource: "+
-			"arn:aws:execute-api:eu-central-1:********9012:a1b2c3d4e5/v1/POST/a because no identity-based policy allows the execute-api:Invoke action" {
+			"arn:aws:execute-api:eu-central-1:********9012:a1b2c3d4e5/v1/POST/a because no identity-based "+
+			"policy allows the execute-api:Invoke action" {
 		t.Errorf("POST: %d %s", got.status, got.body)
 	}
 	if calls.value() != 3 {

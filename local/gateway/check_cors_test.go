@@ -13,8 +13,10 @@ import (
 )
 
 // corsTemplate is the template with which the program answers several origins.
-const corsTemplate = "#set($origin = $input.params(\"Origin\"))\n#if($origin == \"\")#set($origin = $input.params(\"origin\"))#end\n" +
-	"#if($origin == \"https://a.example\" || $origin == \"http://localhost:5173\")#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)#end"
+const corsTemplate = "#set($origin = $input.params(\"Origin\"))\n#if($origin == \"\")#set($origin = " +
+	"$input.params(\"origin\"))#end\n" +
+	"#if($origin == \"https://a.example\" || $origin == " +
+	"\"http://localhost:5173\")#set($context.responseOverride.header.Access-Control-Allow-Origin = $origin)#end"
 
 // corsConfig is an API as the program makes it with auth AWS_IAM and cors: every method signed, OPTIONS not.
 func corsConfig(t testing.TB, origin string, calls *atomic.Int32) Config {

@@ -151,7 +151,8 @@ func FuzzString(f *testing.F) {
 
 // FuzzAuthorization: any header is refused with valid JSON or is whole.
 func FuzzAuthorization(f *testing.F) {
-	f.Add("AWS4-HMAC-SHA256 Credential=a/20260710/eu-central-1/execute-api/aws4_request, SignedHeaders=host;x-amz-date, Signature=abc", "20260710T191904Z", "")
+	f.Add("AWS4-HMAC-SHA256 Credential=a/20260710/eu-central-1/execute-api/aws4_request, "+
+		"SignedHeaders=host;x-amz-date, Signature=abc", "20260710T191904Z", "")
 	f.Add("Bearer x", "",
 		"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=a/b/c/d/e&X-Amz-Signature=s&X-Amz-SignedHeaders=host&X-Amz-Date=d&X-Amz-Expires=x")
 	f.Add("AWS4-HMAC-SHA256 Credential=,,=", "x", "X-Amz-Algorithm=")

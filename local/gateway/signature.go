@@ -193,7 +193,8 @@ func signedTimestamp(h http.Header) (string, *failure) {
 		return "", nil
 	}
 	if _, err := time.Parse(basicISO, text); err != nil {
-		return "", incompleteSignature("Date must be in ISO-8601 'basic format'. Got '%s'. See http://en.wikipedia.org/wiki/ISO_8601", text)
+		return "", incompleteSignature("Date must be in ISO-8601 'basic format'. Got '%s'. See "+
+			"http://en.wikipedia.org/wiki/ISO_8601", text)
 	}
 	return text, nil
 }
@@ -209,7 +210,8 @@ func (g *guard) checkScope(s signature) *failure {
 			s.terminator)
 	case !strings.HasPrefix(s.timestamp, s.date+"T"):
 		day, _, _ := strings.Cut(s.timestamp, "T")
-		return invalidSignature("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '%s' != '%s', from '%s'.",
+		return invalidSignature("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of "+
+			"date from HTTP: '%s' != '%s', from '%s'.",
 			s.date, day, s.timestamp)
 	case !slices.Contains(s.signedHeaders, "host") && !slices.Contains(s.signedHeaders, ":authority"):
 		return invalidSignature("'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
@@ -221,7 +223,8 @@ func (g *guard) checkScope(s signature) *failure {
 func (s signature) checkClock(now time.Time) *failure {
 	signed, err := time.Parse(basicISO, s.timestamp)
 	if err != nil {
-		return incompleteSignature("Date must be in ISO-8601 'basic format'. Got '%s'. See http://en.wikipedia.org/wiki/ISO_8601", s.timestamp)
+		return incompleteSignature("Date must be in ISO-8601 'basic format'. Got '%s'. See "+
+			"http://en.wikipedia.org/wiki/ISO_8601", s.timestamp)
 	}
 	lifetime := clockWindow
 	if s.expires != "" {

@@ -82,7 +82,8 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	id := siteRequestID()
 	switch {
 	case !slices.Contains(siteMethods, r.Method):
-		s.refuse(w, id, http.StatusForbidden, "This distribution is not configured to allow the HTTP request method that was used for this request.")
+		s.refuse(w, id, http.StatusForbidden, "This distribution is not configured to allow the HTTP request "+
+			"method that was used for this request.")
 		return
 	case r.Method == http.MethodGet && r.ContentLength != 0:
 		s.refuse(w, id, http.StatusForbidden, "Bad request: a GET request has a body.")
@@ -212,7 +213,8 @@ func (s *Site) failed(w http.ResponseWriter, r *http.Request, err error) {
 	id := r.Context().Value(siteRequestKey{}).(string)
 	if errors.Is(context.Cause(r.Context()), errOriginSilent) {
 		s.config.Log.Warn("the site's origin did not answer in time", "path", r.URL.Path, "limit", s.config.ReadTimeout)
-		s.refuse(w, id, http.StatusGatewayTimeout, "We can't connect to the server for this app or website at this time: it did not answer in time.")
+		s.refuse(w, id, http.StatusGatewayTimeout, "We can't connect to the server for this app or website "+
+			"at this time: it did not answer in time.")
 		return
 	}
 	if r.Context().Err() != nil {

@@ -68,7 +68,8 @@ func TestSiteRequest(t *testing.T) {
 		body, _ = io.ReadAll(r.Body)
 	}, nil)
 	say(t, address, "POST //a%20b/../%C3%A9?x=1&y=%zz;z HTTP/1.1\r\nHost: shop.example.com:8443\r\n"+
-		"Content-Length: 2\r\nConnection: x-hop\r\nX-Hop: 1\r\nTE: trailers\r\nExpect: 100-continue\r\nX-Real-IP: 1.1.1.1\r\n"+
+		"Content-Length: 2\r\nConnection: x-hop\r\nX-Hop: 1\r\nTE: trailers\r\nExpect: 100-continue\r\n"+
+		"X-Real-IP: 1.1.1.1\r\n"+
 		"X-HTTP-Method-Override: PUT\r\nX-Edge-Location: x\r\nX-Forwarded-Proto: http\r\nX-Forwarded-For: 203.0.113.9\r\n"+
 		"X-Forwarded-Host: evil.example\r\nForwarded: host=evil.example\r\nX-Forwarded-Prefix: /evil\r\n"+
 		"X-Lambda-Web-Front: guess\r\nx-lambda-web-front: guess\r\nVia: 1.0 proxy\r\nX-Amz-Cf-Id: forged\r\n"+

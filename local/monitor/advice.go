@@ -94,7 +94,8 @@ func (a *advisor) readOnly(line string) {
 		file = "a file"
 	}
 	fmt.Fprintf(a.log,
-		"lambda-web: the app wants to write %s; on Lambda only /tmp can be written. Have it write there, or make the folder a writable one with the setting writable: [%s]\n", file, folder)
+		"lambda-web: the app wants to write %s; on Lambda only /tmp can be written. Have it write there, or "+
+			"make the folder a writable one with the setting writable: [%s]\n", file, folder)
 }
 
 // wantsHandler is what AWS's base images say when their entry point is given a web server's command.
@@ -107,7 +108,8 @@ func (a *advisor) lambdaBase(line string) {
 	}
 	a.told[wantsHandler] = true
 	fmt.Fprintln(a.log,
-		"lambda-web: the ENTRYPOINT of the image's base wants the name of a Lambda handler, and gets the app's command. Add ENTRYPOINT [] to the Dockerfile, before CMD")
+		"lambda-web: the ENTRYPOINT of the image's base wants the name of a Lambda handler, and gets the "+
+			"app's command. Add ENTRYPOINT [] to the Dockerfile, before CMD")
 }
 
 // attempt counts what an app complains about before it is ready.

@@ -28,8 +28,10 @@ func TestReadOnlyPath(t *testing.T) {
 		{"sh: 1: cannot create /app/out.txt: Read-only file system", "/app/out.txt", true},
 		{"touch: /app/x: Read-only file system", "/app/x", true},
 		{"java.io.FileNotFoundException: /opt/app/logs/a.log (Read-only file system)", "/opt/app/logs/a.log", true},
-		{"[core:error] [pid 23:tid 23] (30)Read-only file system: AH00099: could not create /var/run/apache2/apache2.pid.hVSBhi", "/var/run/apache2/apache2.pid.hVSBhi", true},
-		{"PHP Warning:  file_put_contents(/var/www/html/cache/x): Failed to open stream: Read-only file system in /var/www/html/index.php on line 3", "/var/www/html/cache/x", true},
+		{"[core:error] [pid 23:tid 23] (30)Read-only file system: AH00099: could not create " +
+			"/var/run/apache2/apache2.pid.hVSBhi", "/var/run/apache2/apache2.pid.hVSBhi", true},
+		{"PHP Warning:  file_put_contents(/var/www/html/cache/x): Failed to open stream: Read-only file " +
+			"system in /var/www/html/index.php on line 3", "/var/www/html/cache/x", true},
 		{"Errno::EROFS (Read-only file system @ rb_sysopen - /app/log/production.log):", "/app/log/production.log",
 			true},
 		{"open() \"/var/lib/nginx/body\" failed (30: Read-only file system)", "/var/lib/nginx/body", true},
@@ -69,7 +71,8 @@ func TestAdvice(t *testing.T) {
 		for range 5 { // of several workers at once
 			say(fmt.Sprintf("[%d] OSError: [Errno 30] Read-only file system: '/logs/app.log'", attempt))
 		}
-		say("2026-11-29T01:59:47.287Z INFO lambda-adapter: the app is not ready after 5.0 s: GET http://127.0.0.1:5000/: refused")
+		say("2026-11-29T01:59:47.287Z INFO lambda-adapter: the app is not ready after 5.0 s: GET " +
+			"http://127.0.0.1:5000/: refused")
 		say("the deployment failed, retrying")
 		if told := strings.Contains(log.String(), "tries again"); told != (attempt >= 2) {
 			t.Errorf("attempt %d: it is told: %t", attempt, told)
@@ -77,8 +80,10 @@ func TestAdvice(t *testing.T) {
 		now = now.Add(5 * time.Second)
 	}
 	a.observe(sandbox.Line{Source: source, Platform: true, Text: "Read-only file system: '/platform/x'"})
-	want := "lambda-web: the app wants to write /logs/app.log; on Lambda only /tmp can be written. Have it write there, or make the folder a writable one with the setting writable: [/logs]\n" +
-		"lambda-web: the app is not ready and tries again and again; it said 3 times: [2] OSError: [Errno 30] Read-only file system: '/logs/app.log'\n"
+	want := "lambda-web: the app wants to write /logs/app.log; on Lambda only /tmp can be written. Have it " +
+		"write there, or make the folder a writable one with the setting writable: [/logs]\n" +
+		"lambda-web: the app is not ready and tries again and again; it said 3 times: [2] OSError: [Errno " +
+		"30] Read-only file system: '/logs/app.log'\n"
 	if log.String() != want {
 		t.Errorf("got\n%swant\n%s", log.String(), want)
 	}

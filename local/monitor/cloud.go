@@ -41,14 +41,15 @@ type Cloud struct {
 type Settings struct {
 	Program Program
 	Docker  *container.Engine // runs the sandboxes; nil is this machine itself
-	Adapter string            // the adapter built for this machine, for sandboxes without Docker; its file name is the extension's name
-	Freeze  bool              // stop the processes of a sandbox between invocations
-	Command string            // starts the app in the place of what its files say; without Docker
-	Debug   bool              // for a debugger: one sandbox per function, and no time limits
-	Cold    bool              // the first request starts the app, and not the deployment
-	Cache   string            // folder for packages
-	Lines   io.Writer         // log lines of the functions and of the gateway, as in CloudWatch; nil drops them
-	Log     io.Writer         // what is said of builds and of what differs from AWS
+	// Adapter is the one built for this machine, for sandboxes without Docker; its file name is the extension's name.
+	Adapter string
+	Freeze  bool      // stop the processes of a sandbox between invocations
+	Command string    // starts the app in the place of what its files say; without Docker
+	Debug   bool      // for a debugger: one sandbox per function, and no time limits
+	Cold    bool      // the first request starts the app, and not the deployment
+	Cache   string    // folder for packages
+	Lines   io.Writer // log lines of the functions and of the gateway, as in CloudWatch; nil drops them
+	Log     io.Writer // what is said of builds and of what differs from AWS
 
 	// Observers of what passes; nil observes nothing.
 	ObserveGateway func(gateway.Record)

@@ -148,7 +148,8 @@ func (g *registry) realise(r *Resource, custom bool) error {
 		return nil
 	}
 	if !ok {
-		return fmt.Errorf("the local cloud does not have this kind of resource; deploy it to AWS, or leave the setting that asks for it out of this stack")
+		return fmt.Errorf("the local cloud does not have this kind of resource; deploy it to AWS, or leave " +
+			"the setting that asks for it out of this stack")
 	}
 	for key, value := range provide.outputs(account{g.program}, r) {
 		r.Outputs[key] = value

@@ -46,7 +46,8 @@ func (p Program) variables(function *Resource) (map[string]string, error) {
 		found[name] = value
 	}
 	if len(missing) > 0 {
-		return nil, fmt.Errorf("the secrets of AWS are not fetched for this machine: write a line %s=... into %s, beside Pulumi.yaml, which git ignores",
+		return nil, fmt.Errorf("the secrets of AWS are not fetched for this machine: write a line %s=... "+
+			"into %s, beside Pulumi.yaml, which git ignores",
 			strings.Join(missing, "=... and a line "), file)
 	}
 	return found, nil
@@ -72,7 +73,8 @@ func readEnvFile(text string) (map[string]string, error) {
 		case strings.HasPrefix(value, `"`):
 			unquoted, err := strconv.Unquote(value)
 			if err != nil {
-				return nil, fmt.Errorf("line %d: the value of %s does not end with its quote, or has an escape that is none", i+1, name)
+				return nil, fmt.Errorf("line %d: the value of %s does not end with its quote, or has an "+
+					"escape that is none", i+1, name)
 			}
 			value = unquoted
 		}

@@ -68,7 +68,8 @@ func (c *Cloud) makeSite(d *Deployment, log io.Writer) (*gateway.Site, error) {
 		return nil, nil
 	case 1:
 	default:
-		return nil, errors.New("the program makes several CloudFront distributions; one machine has one site, so leave the setting front out of all web apps but one")
+		return nil, errors.New("the program makes several CloudFront distributions; one machine has one " +
+			"site, so leave the setting front out of all web apps but one")
 	}
 	r := list[0]
 	behavior := object(r.Inputs, "defaultCacheBehavior")
@@ -111,7 +112,8 @@ func (d *Deployment) tellsHost(behavior map[string]any) (bool, error) {
 	associations := objects(behavior, "functionAssociations")
 	for _, association := range associations {
 		if function := text(association, "functionArn"); !d.knows(function) {
-			return false, fmt.Errorf("the CloudFront function %s cannot be run on this machine: only the one that tells the viewer's host is known", function)
+			return false, fmt.Errorf("the CloudFront function %s cannot be run on this machine: only the one "+
+				"that tells the viewer's host is known", function)
 		}
 	}
 	return len(associations) > 0, nil

@@ -86,7 +86,8 @@ func (s *Stack) add(key string, value any) error {
 	}
 	if m, ok := value.(map[string]any); ok {
 		if _, encrypted := m["secure"]; encrypted && len(m) == 1 {
-			return errors.New("is a secret of the Pulumi stack, which only Pulumi can open; give the local stack a plain value of its own")
+			return errors.New("is a secret of the Pulumi stack, which only Pulumi can open; give the local " +
+				"stack a plain value of its own")
 		}
 	}
 	switch v := value.(type) {

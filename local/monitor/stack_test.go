@@ -32,7 +32,8 @@ func TestLoadStack(t *testing.T) {
 			"shop:stage": "v1",
 		}},
 		{"the stack's values win",
-			"config:\n  aws:region: eu-central-1\n  shop:memory: 1024\n  shop:app: ../other\n  environment: {A: \"1\", B: 2}\n", map[string]string{
+			"config:\n  aws:region: eu-central-1\n  shop:memory: 1024\n  shop:app: ../other\n  environment: " +
+				"{A: \"1\", B: 2}\n", map[string]string{
 				"aws:region": "eu-central-1", "shop:app": "../other", "shop:memory": "1024", "shop:asyncInit": "false",
 				"shop:environment": `{"A":"1","B":2}`, "shop:stage": "v1",
 			}},

@@ -24,7 +24,8 @@ func (c *Cloud) makeStages(d *Deployment, log io.Writer) (map[string]*gateway.AP
 			return nil, fmt.Errorf("stage %s: %w", name, err)
 		}
 		if stages[name] != nil {
-			return nil, fmt.Errorf("two APIs have a stage %q; on one machine the stage names the API, so give one of them another stage name", name)
+			return nil, fmt.Errorf("two APIs have a stage %q; on one machine the stage names the API, so "+
+				"give one of them another stage name", name)
 		}
 		stages[name] = api
 	}

@@ -49,7 +49,8 @@ func (src Source) installNode(ctx context.Context) error {
 	}
 	command, lockFile := src.packageManager(p)
 	if command == nil {
-		return startError("the app's Node packages are not installed, and there is no lock file that says which: run npm install in %s", src.Folder)
+		return startError("the app's Node packages are not installed, and there is no lock file that says "+
+			"which: run npm install in %s", src.Folder)
 	}
 	unlock, err := lock(ctx, r.file+".lock", src.Log)
 	if err != nil {

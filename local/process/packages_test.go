@@ -116,7 +116,8 @@ func TestPythonTools(t *testing.T) {
 		{"a project that is a package", map[string]string{"pyproject.toml": package_ +
 			"[build-system]\nrequires = []\n"}, []string{"python3"},
 			[]string{"python3 -m venv ENV", "python -m pip install --no-input --disable-pip-version-check -e APP"}},
-		{"Poetry's", map[string]string{"pyproject.toml": "[tool.poetry]\nname = \"a\"\n[build-system]\nrequires = []\n"}, []string{"python3", "uv"},
+		{"Poetry's", map[string]string{"pyproject.toml": "[tool.poetry]\nname = " +
+			"\"a\"\n[build-system]\nrequires = []\n"}, []string{"python3", "uv"},
 			[]string{"uv venv --python BIN/python3 ENV", "uv pip install --python ENV/bin/python -e APP"}},
 		{"uv.lock by uv", map[string]string{"uv.lock": "version = 1\n", "pyproject.toml": package_,
 			"requirements.txt": "flask\n"}, []string{"python3", "uv"},
@@ -173,8 +174,9 @@ func TestPythonOwnEnvironment(t *testing.T) {
 // TestPythonIsMadeAnew when something changed that the environment is made of, and not otherwise.
 func TestPythonIsMadeAnew(t *testing.T) {
 	files := map[string]string{
-		"requirements.txt": "-r more/base.txt\n-c limits.txt\n./lib[extra]; python_version > '3'\nx @ file:./wheels/x.whl\n-e ./edit # mine\n",
-		"more/base.txt":    "flask\n", "limits.txt": "", "wheels/x.whl": "1", "app.py": "",
+		"requirements.txt": "-r more/base.txt\n-c limits.txt\n./lib[extra]; python_version > '3'\nx @ " +
+			"file:./wheels/x.whl\n-e ./edit # mine\n",
+		"more/base.txt": "flask\n", "limits.txt": "", "wheels/x.whl": "1", "app.py": "",
 		"lib/pyproject.toml": "", "lib/lib/__init__.py": "1", "edit/pyproject.toml": "", "edit/edit/__init__.py": "1",
 	}
 	for _, test := range []struct {
@@ -211,8 +213,10 @@ func TestPythonIsMadeAnew(t *testing.T) {
 func TestUVLockFingerprint(t *testing.T) {
 	src := source(t, map[string]string{
 		"pyproject.toml": "", "libs/a/pyproject.toml": "", "libs/a/a.py": "", "libs/b/b.py": "", "wheels/c.whl": "",
-		"uv.lock": "[[package]]\nname = \"a\"\nsource = { editable = \"libs/a\" }\n[[package]]\nname = \"b\"\nsource = { directory = \"libs/b\" }\n" +
-			"[[package]]\nname = \"c\"\nsource = { path = \"wheels/c.whl\" }\n[[package]]\nname = \"d\"\nsource = { registry = \"https://pypi.org/simple\" }\n",
+		"uv.lock": "[[package]]\nname = \"a\"\nsource = { editable = \"libs/a\" }\n[[package]]\nname = " +
+			"\"b\"\nsource = { directory = \"libs/b\" }\n" +
+			"[[package]]\nname = \"c\"\nsource = { path = \"wheels/c.whl\" }\n[[package]]\nname = " +
+			"\"d\"\nsource = { registry = \"https://pypi.org/simple\" }\n",
 	})
 	newTools(t, "python3")
 	key := func() string {
@@ -463,8 +467,10 @@ func TestReleaseIsPartOfItsVersion(t *testing.T) {
 }
 
 func TestParseRequirements(t *testing.T) {
-	got := parseRequirements("# c\nflask==3 # ./not-this\n-r a.txt\n--requirement=b.txt\r\n-cc.txt\n-f ./wheels\n-f https://x.invalid/\n" +
-		"-e ./lib1\n--editable \"lib 2\"\n-e git+https://x.invalid/y#egg=z\n./x[extra] ; python_version<'4'\nfile:///abs/y\nz @ file:z.whl\n" +
+	got := parseRequirements("# c\nflask==3 # ./not-this\n-r a.txt\n--requirement=b.txt\r\n" +
+		"-cc.txt\n-f ./wheels\n-f https://x.invalid/\n" +
+		"-e ./lib1\n--editable \"lib 2\"\n-e git+https://x.invalid/y#egg=z\n./x[extra] ; " +
+		"python_version<'4'\nfile:///abs/y\nz @ file:z.whl\n" +
 		"q @ https://x.invalid/q.whl\nvendor/w-1-py3-none-any.whl\n--index-url https://x.invalid/\n-e \\\n ../up\n")
 	want := []requirement{
 		{file: "a.txt"}, {file: "b.txt"}, {file: "c.txt"}, {file: "./wheels"}, {path: "./lib1", editable: true},

@@ -34,7 +34,8 @@ func (src Source) python(ctx context.Context) (string, error) {
 			continue
 		}
 		if _, err := os.Stat(filepath.Join(folder, "bin", "python")); err != nil {
-			return "", startError("the virtual environment %s has no Python any more; make it anew: python3 -m venv --clear %s", folder, folder)
+			return "", startError("the virtual environment %s has no Python any more; make it anew: python3 "+
+				"-m venv --clear %s", folder, folder)
 		}
 		return folder, nil
 	}
@@ -286,7 +287,8 @@ func (e *environment) variables(folder string) []string {
 
 // explain says what to do about packages that could not be installed.
 func (e *environment) explain(err error) error {
-	return fmt.Errorf("the app's Python packages could not be installed as %s says. Mend the file or the connection, make a virtual environment "+
+	return fmt.Errorf("the app's Python packages could not be installed as %s says. Mend the file or the "+
+		"connection, make a virtual environment "+
 		"yourself (%s is used as it is), or run the app's image: make local MODE=container. %w", e.kind,
 		filepath.Join(e.src.Folder, ".venv"), err)
 }

@@ -78,20 +78,27 @@ func TestStart(t *testing.T) {
 			"Dockerfile": "FROM x\nCMD [\"node\"]\n"}, "", nil,
 			[]string{"BIN/node"}, nil},
 		{"exec form, with ENV and WORKDIR",
-			map[string]string{"Dockerfile": "FROM x\nWORKDIR /srv\nENV A=\"b c\" LIB=/srv/lib:/opt/x:/srvx PATH=/srv/bin:$PATH\nENTRYPOINT [\"python\"]\nCMD [\"/srv/serve.py\", \"--dir=/srv\", \"/srv2\"]\n", "serve.py": ""}, "", nil,
+			map[string]string{"Dockerfile": "FROM x\nWORKDIR /srv\nENV A=\"b c\" LIB=/srv/lib:/opt/x:/srvx " +
+				"PATH=/srv/bin:$PATH\nENTRYPOINT [\"python\"]\nCMD [\"/srv/serve.py\", \"--dir=/srv\", " +
+				"\"/srv2\"]\n", "serve.py": ""}, "", nil,
 			[]string{"BIN/python3", "APP/serve.py", "--dir=APP", "/srv2"}, map[string]string{"A": "b c",
 				"LIB": "APP/lib:/opt/x:/srvx", "PATH": "APP/bin:BIN"}},
 		{"shell form",
-			map[string]string{"Dockerfile": "FROM x\nWORKDIR /srv\nCMD exec gunicorn --chdir /srv/app \"x:y\" -b :$PORT\n"}, "", nil,
+			map[string]string{"Dockerfile": "FROM x\nWORKDIR /srv\nCMD exec gunicorn --chdir /srv/app " +
+				"\"x:y\" -b :$PORT\n"}, "", nil,
 			[]string{"/bin/sh", "-c", "exec gunicorn --chdir APP/app \"x:y\" -b :$PORT"}, nil},
 		{"another shell",
-			map[string]string{"Dockerfile": "FROM x\nSHELL [\"/bin/bash\", \"-o\", \"pipefail\", \"-c\"]\nCMD exec gunicorn\n"}, "", nil,
+			map[string]string{"Dockerfile": "FROM x\nSHELL [\"/bin/bash\", \"-o\", \"pipefail\", " +
+				"\"-c\"]\nCMD exec gunicorn\n"}, "", nil,
 			[]string{"/bin/bash", "-o", "pipefail", "-c", "exec gunicorn"}, nil},
 		{"a shell that runs something of its own",
-			map[string]string{"Dockerfile": "FROM x\nSHELL [\"/bin/sh\", \"-c\", \"touch pwned; exec sh -c $0\"]\nCMD exec gunicorn\n"}, "", nil,
+			map[string]string{"Dockerfile": "FROM x\nSHELL [\"/bin/sh\", \"-c\", \"touch pwned; exec sh -c " +
+				"$0\"]\nCMD exec gunicorn\n"}, "", nil,
 			[]string{"/bin/sh", "-c", "exec gunicorn"}, nil},
 		{"the final stage and those it is FROM",
-			map[string]string{"Dockerfile": "ARG V=1\nFROM x:$V AS base\nARG V\nENV VERSION=$V A=base\nWORKDIR /srv\nCMD [\"gunicorn\"]\nFROM other AS build\nENV A=build\nCMD [\"ruby\"]\nFROM base\nENV B=$A-2\n"}, "", map[string]string{"V": "7"},
+			map[string]string{"Dockerfile": "ARG V=1\nFROM x:$V AS base\nARG V\nENV VERSION=$V " +
+				"A=base\nWORKDIR /srv\nCMD [\"gunicorn\"]\nFROM other AS build\nENV A=build\nCMD " +
+				"[\"ruby\"]\nFROM base\nENV B=$A-2\n"}, "", map[string]string{"V": "7"},
 			[]string{"BIN/gunicorn"}, map[string]string{"VERSION": "7", "A": "base", "B": "base-2"}},
 		{"ENTRYPOINT forgets an inherited CMD",
 			map[string]string{"Dockerfile": "FROM x AS base\nCMD [\"ruby\"]\nFROM base\nENTRYPOINT [\"node\"]\n"}, "",
@@ -101,7 +108,8 @@ func TestStart(t *testing.T) {
 			map[string]string{"Dockerfile": "FROM x\nCMD [\"--version\"]\nENTRYPOINT [\"node\"]\n"}, "", nil,
 			[]string{"BIN/node", "--version"}, nil},
 		{"a program with a place in the image",
-			map[string]string{"Dockerfile": "FROM x\nENV HOME=/home/nobody-here\nCMD [\"/usr/local/bin/node\", \"server.js\"]\n", "server.js": ""}, "", nil,
+			map[string]string{"Dockerfile": "FROM x\nENV HOME=/home/nobody-here\nCMD " +
+				"[\"/usr/local/bin/node\", \"server.js\"]\n", "server.js": ""}, "", nil,
 			[]string{"BIN/node", "server.js"}, map[string]string{"HOME": os.Getenv("HOME")}},
 		{"a program of the app", map[string]string{"Dockerfile": "FROM x\nWORKDIR /srv\nCMD [\"./run.sh\"]\n",
 			"run.sh": "#!/bin/sh\n"}, "", nil,
@@ -111,7 +119,9 @@ func TestStart(t *testing.T) {
 			"", nil,
 			[]string{"APP/serve"}, nil},
 		{"what else a Dockerfile says is not read",
-			map[string]string{"Dockerfile": "FROM x\nCOPY --from=${NOWHERE:?missing} / /\nADD https://example.invalid/x /\nRUN --mount=type=secret,id=x false\nUSER root\nVOLUME /vol\nCMD [\"node\"]\n"}, "", nil,
+			map[string]string{"Dockerfile": "FROM x\nCOPY --from=${NOWHERE:?missing} / /\nADD " +
+				"https://example.invalid/x /\nRUN --mount=type=secret,id=x false\nUSER root\nVOLUME " +
+				"/vol\nCMD [\"node\"]\n"}, "", nil,
 			[]string{"BIN/node"}, nil},
 	} {
 		t.Run(test.name, func(t *testing.T) {

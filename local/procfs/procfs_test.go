@@ -39,7 +39,8 @@ func TestSharedPagesCountOnce(t *testing.T) {
 	const workers, block = 4, 64 << 20
 	script := "import os, sys\nblock = b'x' * " + strconv.Itoa(block) + "\n" +
 		"for _ in range(" + strconv.Itoa(workers) + "):\n" +
-		"    if os.fork() == 0:\n        os.write(1, b'%d\\n' % os.getpid())\n        sys.stdin.read()\n        os._exit(0)\n" +
+		"    if os.fork() == 0:\n        os.write(1, b'%d\\n' % os.getpid())\n        sys.stdin.read()\n     " +
+		"   os._exit(0)\n" +
 		"os.write(1, b'%d\\n' % os.getpid())\nsys.stdin.read()"
 	command := exec.Command("python3", "-c", script)
 	in, err := command.StdinPipe()

@@ -238,7 +238,8 @@ func TestInternalExtension(t *testing.T) {
 
 func TestRegistrationClosesWithInit(t *testing.T) {
 	f := newFixture(t, nil,
-		extensionScripts{"late": "register;events background;gate idle;call POST /2020-01-01/extension/register Lambda-Extension-Name:latest {};block"}, "serve")
+		extensionScripts{"late": "register;events background;gate idle;call POST " +
+			"/2020-01-01/extension/register Lambda-Extension-Name:latest {};block"}, "serve")
 	f.invoke(t, `{}`)
 	close(f.gates.arrived(t, "idle"))
 	f.log.await(t,

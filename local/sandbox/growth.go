@@ -66,7 +66,8 @@ func (p *pool) boot(sb *sandbox, limit time.Duration) *failure {
 	}
 	if working > 0 && p.outdated() {
 		p.told.Do(func() {
-			sb.log.notice("the app's files have changed since this version started, so it gets no further sandboxes: requests wait for each other")
+			sb.log.notice("the app's files have changed since this version started, so it gets no further " +
+				"sandboxes: requests wait for each other")
 		})
 		return surplus
 	}
@@ -143,7 +144,8 @@ func (p *pool) works(sb *sandbox) {
 	sb.place.works = true
 	if m := sb.machine(); m != nil && m.ignoresPort() && p.limit > 1 {
 		p.limit = 1
-		sb.log.notice("the app listens on port %d, although PORT is %d: it can run only once on this machine, so that requests wait for "+
+		sb.log.notice("the app listens on port %d, although PORT is %d: it can run only once on this "+
+			"machine, so that requests wait for "+
 			"each other. Let it listen on $PORT to have them handled in parallel.", m.declared, m.port)
 	}
 }
@@ -185,7 +187,8 @@ func (p *pool) collides(sb *sandbox) bool {
 	delete(p.sandboxes, sb.number)
 	if p.limit > 1 {
 		p.limit = 1
-		sb.log.notice("the app listens on port %d in every sandbox: it can run only once on this machine, so that requests wait for each "+
+		sb.log.notice("the app listens on port %d in every sandbox: it can run only once on this machine, so "+
+			"that requests wait for each "+
 			"other. Let it choose that port by $PORT, or not at all, to have them handled in parallel.", port)
 	}
 	return true

@@ -97,8 +97,10 @@ func TestObserve(t *testing.T) {
 		}
 	}
 	last := n.report(t, "two")
-	want := "starting, ready, start one cold=true, START/one/true, actor:/one/false, actor:/one/false, END/one/true, REPORT/one/true, report one success, " +
-		"start two cold=false, START/two/true, actor:/two/false, actor:/two/false, END/two/true, REPORT/two/true, report two success"
+	want := "starting, ready, start one cold=true, START/one/true, actor:/one/false, actor:/one/false, " +
+		"END/one/true, REPORT/one/true, report one success, " +
+		"start two cold=false, START/two/true, actor:/two/false, actor:/two/false, END/two/true, " +
+		"REPORT/two/true, report two success"
 	if got := story(n.await(t, "the end", func(r Record) bool { return isReport(r, "two") })); got != want {
 		t.Errorf("observed\n%s\nwant\n%s", got, want)
 	}

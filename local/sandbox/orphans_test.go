@@ -71,7 +71,8 @@ func TestCheck64_D_NoOrphansAfterKill(t *testing.T) {
 
 // TestWatchdogKnowsWhatIsLeft: groups that were told and not withdrawn, never the group of all.
 func TestWatchdogKnowsWhatIsLeft(t *testing.T) {
-	left := watch(strings.NewReader("+ 100 127.0.0.1:1\n+ 200 127.0.0.1:2\n- 100\n+ 1 x\n+ -5 x\n+ 0 x\n+ 300\n- \nnonsense\n+ 400 127.0.0.1:4"))
+	left := watch(strings.NewReader("+ 100 127.0.0.1:1\n+ 200 127.0.0.1:2\n- 100\n+ 1 x\n+ -5 x\n+ 0 x\n+ " +
+		"300\n- \nnonsense\n+ 400 127.0.0.1:4"))
 	if len(left) != 2 || left[200] != "127.0.0.1:2" || left[400] != "127.0.0.1:4" {
 		t.Errorf("left are %v, want 200 and 400", left)
 	}

@@ -35,9 +35,11 @@ const restoreTimedOut = "Runtime.RestoreHookUserTimeout"
 const (
 	credentialsPath      = "/2021-04-23/credentials"
 	snapStartType        = "snap-start"
-	snapStartLabelNotice = "the image's runtime asked for an invocation and not for a restore (restore/next): on AWS its version is not published unless the image " +
+	snapStartLabelNotice = "the image's runtime asked for an invocation and not for a restore " +
+		"(restore/next): on AWS its version is not published unless the image " +
 		`has LABEL com.amazonaws.lambda.feature.snapstart="Allow"`
-	snapStartNotice = "SnapStart here is its protocol: each sandbox is started by itself and waits for its restore, so that nothing is shared between " +
+	snapStartNotice = "SnapStart here is its protocol: each sandbox is started by itself and waits for its " +
+		"restore, so that nothing is shared between " +
 		"sandboxes as it is between copies of a snapshot"
 )
 

@@ -82,7 +82,8 @@ func TestRestoreThatFails(t *testing.T) {
 		"it takes too long": {"gate hangs", ErrSnapStartTimeout, "longer than", `\tStatus: timeout$`},
 		"a type of its own": {strings.Replace(hook, "Runtime.AfterRestoreError", "mine", 1), ErrSnapStart,
 			"Runtime.Unknown", `\tStatus: error\tError Type: Runtime.Unknown$`},
-		"without any message": {"call POST /2018-06-01/runtime/restore/error Lambda-Runtime-Function-Error-Type:Function.Hook", ErrSnapStart, "Function.Hook", `Error Type: Function.Hook$`},
+		"without any message": {"call POST /2018-06-01/runtime/restore/error " +
+			"Lambda-Runtime-Function-Error-Type:Function.Hook", ErrSnapStart, "Function.Hook", `Error Type: Function.Hook$`},
 	} {
 		t.Run(rule, func(t *testing.T) {
 			marker := t.TempDir() + "/once"

@@ -52,7 +52,8 @@ func TestRun(t *testing.T) {
 // A program is alone: in a session of its own, without a terminal or input.
 func TestRunIsAlone(t *testing.T) {
 	var out bytes.Buffer
-	c := shell("cat; [ -t 0 ] || [ -t 1 ] || [ -t 2 ] || echo no terminal; cat </dev/tty || echo nor one to open; ps -o sid= -p $$; echo $$")
+	c := shell("cat; [ -t 0 ] || [ -t 1 ] || [ -t 2 ] || echo no terminal; cat </dev/tty || echo nor one to " +
+		"open; ps -o sid= -p $$; echo $$")
 	c.Output = &out
 	if err := Run(t.Context(), c); err != nil {
 		t.Fatal(err)

@@ -118,7 +118,8 @@ func TestRequests(t *testing.T) {
 			[]string{"ask 1 GET /v1/a", "begin 1", "say 1 first of a", "ask 2 GET /v1/b", "begin 2",
 				"say 2 only of b", "answer 2", "say 1 second of a", "answer 1", "say 1 after the answer", "end 1",
 				"end 2"},
-			"GET /b 200 3.8 ms  warm, sandbox-1\n  only of b\nGET /a 200 3.8 ms  warm, sandbox-1\n  first of a\n  second of a\n  after the answer\n",
+			"GET /b 200 3.8 ms  warm, sandbox-1\n  only of b\nGET /a 200 3.8 ms  warm, sandbox-1\n  first of " +
+				"a\n  second of a\n  after the answer\n",
 		},
 		"a late line names its request again": {
 			[]string{"ask 1 GET /v1/a", "begin 1", "answer 1", "ask 2 GET /v1/b", "begin 2", "answer 2", "say 1 late",
@@ -149,7 +150,8 @@ func TestRequests(t *testing.T) {
 		},
 		"an invocation without a request": {
 			[]string{"begin 1", "say 1 nightly job", "end 1", "begin 2", "broke 2 no such table"},
-			"invocation of web success 12 ms  warm, sandbox-1\n  nightly job\ninvocation of web error 12 ms  warm, sandbox-1\n  Function.Broken: no such table\n",
+			"invocation of web success 12 ms  warm, sandbox-1\n  nightly job\ninvocation of web error 12 ms  " +
+				"warm, sandbox-1\n  Function.Broken: no such table\n",
 		},
 		"a client cannot write on the screen": {
 			[]string{"ask 1 GET /v1/\x1b[2Jx\x9b", "begin 1", "answer 1", "end 1"},

@@ -60,7 +60,8 @@ func Parse(text string) (Reference, error) {
 			return r, errors.New("is not the name of a parameter; use one such as /shop/database")
 		}
 	case !secretName.MatchString(id):
-		return r, errors.New("is not the name of a secret; use one such as shop/database, /shop/database for Parameter Store, or an ARN")
+		return r, errors.New("is not the name of a secret; use one such as shop/database, /shop/database for " +
+			"Parameter Store, or an ARN")
 	}
 	return r, nil
 }
@@ -76,7 +77,8 @@ func (r Reference) arn() (Reference, error) {
 		parameterARN.MatchString(parts[5]):
 		return r, nil
 	case r.Store == SecretsManager && strings.HasPrefix(parts[5], "secret:"):
-		return r, errors.New("is not the whole ARN of a secret, which ends in - and six characters; use the whole one, or the name")
+		return r, errors.New("is not the whole ARN of a secret, which ends in - and six characters; use the " +
+			"whole one, or the name")
 	}
 	return r, errors.New("is not the ARN of a secret or a parameter")
 }

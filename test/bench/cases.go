@@ -90,9 +90,11 @@ func cases() []benchCase {
 				"when a worker asks for it. An adapter that asks with fewer workers gets fewer at once.",
 			(*bench).concurrent},
 		{"start", "Start",
-			"The app begins to listen at a random time up to 300 ms after the start of the adapter, and answers at once.", (*bench).start},
+			"The app begins to listen at a random time up to 300 ms after the start of the adapter, and " +
+				"answers at once.", (*bench).start},
 		{"memory", "Memory",
-			"Idle is before the first invocation; the rest is 10 000 REST invocations of 1 KB later, and after 4.5 MB both ways.", (*bench).memory},
+			"Idle is before the first invocation; the rest is 10 000 REST invocations of 1 KB later, and " +
+				"after 4.5 MB both ways.", (*bench).memory},
 		{"gunicorn", "gunicorn with Flask as the app", "The sample app, as its container runs it.",
 			(*bench).gunicornExchange},
 	}

@@ -53,11 +53,12 @@ const (
 )
 
 var (
-	nextLine       = []byte("GET /2018-06-01/runtime/invocation/next ")
-	answerLine     = []byte("POST /2018-06-01/runtime/invocation/" + idPrefix)
-	registerLine   = []byte("POST /2020-01-01/extension/register ")
-	extensionLine  = []byte("GET /2020-01-01/extension/event/next ")
-	accepted       = []byte("HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n{\"status\":\"OK\"}")
+	nextLine      = []byte("GET /2018-06-01/runtime/invocation/next ")
+	answerLine    = []byte("POST /2018-06-01/runtime/invocation/" + idPrefix)
+	registerLine  = []byte("POST /2020-01-01/extension/register ")
+	extensionLine = []byte("GET /2020-01-01/extension/event/next ")
+	accepted      = []byte("HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n" +
+		"Content-Length: 15\r\n\r\n{\"status\":\"OK\"}")
 	registeredText = []byte("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nLambda-Extension-Identifier: " +
 		"3cdb3f0c-5c9b-4c1e-8f0e-1b1ff3b7a3f1\r\nContent-Length: 71\r\n\r\n" +
 		`{"functionName":"bench","functionVersion":"$LATEST","handler":"run.sh"}`)

@@ -30,10 +30,11 @@ type lane struct {
 	again   chan *lambda.Invocation
 	still   sync.Mutex // held while the adapter is frozen
 
-	mu       sync.Mutex
-	events   chan struct{} // see happened
-	records  map[int]*record
-	unseen   map[int]bool // given up at their deadline before the application saw them: the request may still be on its way
+	mu      sync.Mutex
+	events  chan struct{} // see happened
+	records map[int]*record
+	// Given up at their deadline before the application saw them: the request may still be on its way.
+	unseen   map[int]bool
 	outcomes map[string]int
 	faults   map[string]int
 	findings []string

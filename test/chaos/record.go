@@ -12,7 +12,8 @@ type record struct {
 	handled   int // times that the application is done with it
 	answers   []string
 	answered  chan struct{}
-	handedOut chan struct{} // closed when the Runtime API has delivered the event, and closed the connection if that is planned
+	// Closed when the Runtime API has delivered the event, and closed the connection if that is planned.
+	handedOut chan struct{}
 }
 
 func (l *lane) plan(n int) plan {

@@ -39,7 +39,8 @@ func copyApp(t *testing.T, files map[string]string) string {
 func TestProcfile(t *testing.T) {
 	app := copyApp(t, map[string]string{
 		"Dockerfile": "",
-		"Procfile":   "web: PYTHONPATH=lib exec python3 serve.py\nrelease: echo release for $GREETING; cat lib/application.py > made.txt; [ ! -e lib/broken.py ]\n",
+		"Procfile": "web: PYTHONPATH=lib exec python3 serve.py\nrelease: echo release for $GREETING; cat " +
+			"lib/application.py > made.txt; [ ! -e lib/broken.py ]\n",
 	})
 	c := start(t, "-watch=true", "-app", app, "-c", `environment={"GREETING":"dev"}`)
 	c.waitFor("release   | release for dev")

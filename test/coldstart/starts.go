@@ -83,7 +83,8 @@ func (s *starts) firstRequest(cloud *launch.Cloud) error {
 	}
 	first := float64(time.Since(began).Microseconds()) / 1000
 	if response.StatusCode >= 400 {
-		return fmt.Errorf("the first page has status %d, so nothing was measured; is the machine busy with other things? The local cloud printed:\n%s", response.StatusCode, cloud.Log())
+		return fmt.Errorf("the first page has status %d, so nothing was measured; is the machine busy with "+
+			"other things? The local cloud printed:\n%s", response.StatusCode, cloud.Log())
 	}
 	line, err := cloud.Await(0, 10*time.Second, "| REPORT RequestId")
 	if err != nil {

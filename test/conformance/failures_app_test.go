@@ -34,10 +34,12 @@ var badReplies = map[string]string{
 	"half a chunk":                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhe",
 	"chunks without end":           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
 	"chunk size of letters":        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nhello\r\n0\r\n\r\n",
-	"endless chunk size":           "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\nhello\r\n0\r\n\r\n",
-	"chunk longer than its size":   "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhello\r\n0\r\n\r\n",
-	"switching protocols":          "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\r\n",
-	"header line without colon":    "HTTP/1.1 200 OK\r\nthis is no header\r\nContent-Length: 0\r\n\r\n",
+	"endless chunk size": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n" +
+		"fffffffffffffffff\r\nhello\r\n0\r\n\r\n",
+	"chunk longer than its size": "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhello\r\n0\r\n\r\n",
+	"switching protocols": "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n" +
+		"Connection: upgrade\r\n\r\n",
+	"header line without colon": "HTTP/1.1 200 OK\r\nthis is no header\r\nContent-Length: 0\r\n\r\n",
 	"endless head": "HTTP/1.1 200 OK\r\n" + strings.Repeat("x-filler: "+strings.Repeat("a", 1000)+
 		"\r\n", 300) + "Content-Length: 0\r\n\r\n",
 	"endless line": "HTTP/1.1 200 OK\r\nx-filler: " + strings.Repeat("a", 300<<10) +
@@ -159,11 +161,12 @@ func TestLeftOverBytesAreNeverTheNextReply(t *testing.T) {
 	t.Parallel()
 	poison := "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
 	first := map[string]string{
-		"content-length":       "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + poison,
-		"chunked":              "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" + poison,
-		"204":                  "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok" + poison,
-		"HEAD with a body":     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + poison,
-		"length and coding":    "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" + poison,
+		"content-length":   "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + poison,
+		"chunked":          "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" + poison,
+		"204":              "HTTP/1.1 204 No Content\r\nContent-Length: 2\r\n\r\nok" + poison,
+		"HEAD with a body": "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" + poison,
+		"length and coding": "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			"2\r\nok\r\n0\r\n\r\n" + poison,
 		"connection: close":    "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok" + poison,
 		"HTTP/1.0 with length": "HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok" + poison,
 	}
@@ -249,7 +252,8 @@ func TestDeadlineMargin(t *testing.T) {
 			})
 			e.startReady()
 			i := e.invocation(HTTPEvent("PUT", "/slow/report", ""))
-			deadline := time.Now().Add(2500 * time.Millisecond) // so far away that a busy machine has called the application by then
+			// So far away that a busy machine has called the application by then.
+			deadline := time.Now().Add(2500 * time.Millisecond)
 			i.Header[0].Value = fmt.Sprint(deadline.UnixMilli())
 			e.run(i).failed("Function.AppTimeout", e.appAddress())
 			checkBeforeDeadline(t, deadline, 300*time.Millisecond)

@@ -36,7 +36,8 @@ func TestReadyAppIsProbedOnce(t *testing.T) {
 			}
 			// A machine so busy that the page took half a second leaves the adapter free to give its connection up.
 			if took := e.api.Calls(lambda.PathNext)[0].At.Sub(probes[0].At); took > 450*time.Millisecond {
-				t.Skipf("this machine is too busy for this test: the probe and its page took %v, and the adapter waits 500 ms for a page", took)
+				t.Skipf("this machine is too busy for this test: the probe and its page took %v, and the "+
+					"adapter waits 500 ms for a page", took)
 			}
 			if e.app.Connections() != 1 || probes[0].Conn != calls[0].Conn {
 				t.Errorf("the first invocation came on connection %d of %d, the probe on %d", calls[0].Conn,

@@ -80,8 +80,11 @@ func startPodman(t *testing.T) string {
 	}
 	settings := map[string]string{
 		// crun, the default, refuses machines that have both versions of control groups.
-		"CONTAINERS_CONF":         "[network]\nnetwork_backend = \"netavark\"\n[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n[engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n",
-		"CONTAINERS_STORAGE_CONF": fmt.Sprintf("[storage]\ndriver = \"overlay\"\ngraphroot = \"%[1]s/images\"\nrunroot = \"%[1]s/run\"\n", folder),
+		"CONTAINERS_CONF": "[network]\nnetwork_backend = \"netavark\"\n[containers]\ndefault_ulimits " +
+			"= [\"nofile=1024:1024\", \"nproc=4096:4096\"]\n[engine]\nruntime = \"runc\"\ncgroup_manager = " +
+			"\"cgroupfs\"\nevents_logger = \"file\"\n",
+		"CONTAINERS_STORAGE_CONF": fmt.Sprintf("[storage]\ndriver = \"overlay\"\ngraphroot = "+
+			"\"%[1]s/images\"\nrunroot = \"%[1]s/run\"\n", folder),
 	}
 	for variable, text := range settings {
 		file := filepath.Join(folder, variable)

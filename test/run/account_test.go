@@ -77,7 +77,8 @@ func begins(id, name string) []string {
 func ending(id, level, text string) []string {
 	return []string{"2026-11-29T05:00:01.000Z " + level + " lambda-adapter: " + text + " requestId=" + id,
 		"END RequestId: " + id,
-		"REPORT RequestId: " + id + "\tDuration: 1000.00 ms\tBilled Duration: 1000 ms\tMemory Size: 512 MB\tMax Memory Used: 80 MB"}
+		"REPORT RequestId: " + id + "\tDuration: 1000.00 ms\tBilled Duration: 1000 ms\tMemory Size: 512 " +
+			"MB\tMax Memory Used: 80 MB"}
 }
 
 func succeed(w http.ResponseWriter) { fmt.Fprint(w, `{"exitCode":0,"output":"the end of it\n"}`) }

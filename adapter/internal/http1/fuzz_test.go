@@ -17,7 +17,8 @@ func FuzzReadResponse(f *testing.F) {
 	f.Add([]byte("HTTP/1.0 200 OK\nContent-Length: 5\n\nhello"), uint8(1))
 	f.Add([]byte("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 x\r\n\r\n"), uint8(9))
 	f.Add([]byte("HTTP/1.1 200 OK\r\na: b\r\n c\r\n\r\nrest"), uint8(20))
-	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\nhello\r\n0\r\nx: y\r\n\r\n"), uint8(7))
+	f.Add([]byte("HTTP/1.1 200 OK\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n5;a=b\r\n"+
+		"hello\r\n0\r\nx: y\r\n\r\n"), uint8(7))
 	f.Fuzz(func(t *testing.T, wire []byte, segment uint8) {
 		whole := readResponse(t, wire, 1<<20)
 		if pieces := readResponse(t, wire, int(segment)+1); whole != pieces {

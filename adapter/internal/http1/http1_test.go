@@ -59,7 +59,8 @@ func TestReadResponse(t *testing.T) {
 		{rule: "bytes behind the body", wire: "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhello", status: 200,
 			body: "he"},
 		{rule: "chunked",
-			wire: "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2;x=y\r\nhe\r\n003\r\nllo\r\n0\r\nX: y\r\n\r\n", status: 200, body: "hello", reusable: true},
+			wire: "HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n2;x=y\r\nhe\r\n003\r\nllo\r\n0\r\n" +
+				"X: y\r\n\r\n", status: 200, body: "hello", reusable: true},
 		{rule: "chunked wins over length",
 			wire:   "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n0\r\n\r\n",
 			status: 200, body: "he", reusable: true},
@@ -76,7 +77,8 @@ func TestReadResponse(t *testing.T) {
 		{rule: "304 chunked", wire: "HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r\n", status: 304,
 			reusable: true},
 		{rule: "interim responses",
-			wire: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", status: 200, body: "hi", reusable: true},
+			wire: "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n" +
+				"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", status: 200, body: "hi", reusable: true},
 		{rule: "bare LF", wire: "HTTP/1.1 200 OK\nContent-Length: 2\n\nhi", status: 200, body: "hi", reusable: true},
 		{rule: "no reason phrase", wire: "HTTP/1.1 299\r\nContent-Length: 0\r\n\r\n", status: 299, reusable: true},
 		{rule: "equal lengths", wire: "HTTP/1.1 200 OK\r\nContent-Length: 2, 2\r\nContent-Length: 2\r\n\r\nhi",
@@ -149,7 +151,8 @@ func TestBadHeads(t *testing.T) {
 }
 
 func TestFields(t *testing.T) {
-	c := serve(t, "HTTP/1.1 200 OK\r\nX-A:  one \r\nX-B: a\x00b\r\nX-C: first\r\n\t second\r\nX-D:\r\nKeep-Alive: max=3, Timeout=5\r\nContent-Length: 0\r\n\r\n", 3, true)
+	c := serve(t, "HTTP/1.1 200 OK\r\nX-A:  one \r\nX-B: a\x00b\r\nX-C: first\r\n\t second\r\nX-D:\r\n"+
+		"Keep-Alive: max=3, Timeout=5\r\nContent-Length: 0\r\n\r\n", 3, true)
 	if err := c.ReadHead(false); err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +185,9 @@ func (r *repeating) Read(p []byte) (int, error) {
 
 func BenchmarkReadResponse(b *testing.B) {
 	var c Conn
-	c.Attach(&repeating{wire: []byte("HTTP/1.1 200 OK\r\nServer: gunicorn\r\nDate: Mon, 23 Nov 2026 01:28:16 GMT\r\nConnection: keep-alive\r\nContent-Type: application/json\r\nContent-Length: 27\r\n\r\n{\"message\":\"Hello, World!\"}")})
+	c.Attach(&repeating{wire: []byte("HTTP/1.1 200 OK\r\nServer: gunicorn\r\n" +
+		"Date: Mon, 23 Nov 2026 01:28:16 GMT\r\nConnection: keep-alive\r\nContent-Type: application/json\r\n" +
+		"Content-Length: 27\r\n\r\n{\"message\":\"Hello, World!\"}")})
 	request := []byte("GET / HTTP/1.1\r\n\r\n")
 	b.ReportAllocs()
 	for b.Loop() {

@@ -23,10 +23,11 @@ type Settings struct {
 	ReadinessTimeout time.Duration // 0: none
 	AsyncInit        bool
 
-	BasePath            string // empty, or begins with a slash and ends with none
-	PrefixHeader        bool   // x-forwarded-prefix
-	PrefixInPath        bool
-	PrefixAuto          bool                // x-forwarded-prefix, SCRIPT_NAME for gunicorn, redirects kept below the prefix
+	BasePath     string // empty, or begins with a slash and ends with none
+	PrefixHeader bool   // x-forwarded-prefix
+	PrefixInPath bool
+	// PrefixAuto: x-forwarded-prefix, SCRIPT_NAME for gunicorn, redirects kept below the prefix.
+	PrefixAuto          bool
 	PassThroughPath     string              // begins with a slash
 	AuthorizationSource string              // header name in lower case, or empty
 	FrontDigests        [][sha256.Size]byte // of the secrets of a distribution in front; empty: there is none

@@ -24,7 +24,8 @@ const (
 	booleans   = "true or false (also 1/0, yes/no, on/off)"
 	portNumber = "a whole number from 1 to 65535"
 	aPath      = "a path of printable characters"
-	aHookPath  = "a path of its own that can be kept from clients: not the root, nor the readiness or pass-through path, without % ? # ;"
+	aHookPath  = "a path of its own that can be kept from clients: not the root, nor the readiness or " +
+		"pass-through path, without % ? # ;"
 )
 
 // Table is every variable that the adapter knows, in the order of the documentation.
@@ -37,8 +38,9 @@ var Table = []Setting{
 		Meaning: "Host on which the app listens. `localhost` tries both 127.0.0.1 and ::1.",
 		read:    func(s *Settings, v string) bool { return readHost(&s.Host, v) }},
 	{Name: "AWS_LWA_PORT_DISCOVERY", Default: "false", Accepts: booleans,
-		Meaning: "While nobody listens on the port, take the one other listener that answers the readiness check. During init only.",
-		read:    func(s *Settings, v string) bool { return readBool(&s.PortDiscovery, v) }},
+		Meaning: "While nobody listens on the port, take the one other listener that answers the readiness " +
+			"check. During init only.",
+		read: func(s *Settings, v string) bool { return readBool(&s.PortDiscovery, v) }},
 	{Name: "AWS_LWA_READINESS_CHECK_PORT", Older: "READINESS_CHECK_PORT", Accepts: portNumber,
 		Meaning: "Port of the readiness check; the app's own port if not set.",
 		read:    func(s *Settings, v string) bool { return readPort(&s.ReadinessPort, v) }},
@@ -62,8 +64,10 @@ var Table = []Setting{
 		Meaning: "Prefix that is taken off the path, once and only at the border of a segment.",
 		read:    func(s *Settings, v string) bool { return readBasePath(&s.BasePath, v) }},
 	{Name: "AWS_LWA_FORWARDED_PREFIX", Default: "off", Accepts: "off, header, path or auto",
-		Meaning: "What becomes of the part of the URL's path that the app does not see (stage, base path). `header`: the app gets " +
-			"it in `X-Forwarded-Prefix`. `auto`: also in `SCRIPT_NAME`, if gunicorn takes it, and redirects and cookies stay below it. " +
+		Meaning: "What becomes of the part of the URL's path that the app does not see (stage, base path). " +
+			"`header`: the app gets " +
+			"it in `X-Forwarded-Prefix`. `auto`: also in `SCRIPT_NAME`, if gunicorn takes it, and redirects " +
+			"and cookies stay below it. " +
 			"`path`: the app gets the path as in the URL.",
 		read: readForwardedPrefix},
 	{Name: "AWS_LWA_FRONT_SECRET_SHA256",
@@ -104,8 +108,9 @@ var Table = []Setting{
 		Meaning: "Posted to after a restore from a snapshot; must answer 2xx within 9 s. Not reachable from outside.",
 		read:    func(s *Settings, v string) bool { return readPath(&s.AfterRestorePath, v) }},
 	{Name: "AWS_LWA_SNAPSTART_PRIME", Accepts: "paths with commas between, for example /,/api/hello",
-		Meaning: "Paths that are asked for, once and in this order, before a SnapStart snapshot is taken. The answers do not matter.",
-		read:    func(s *Settings, v string) bool { return readPaths(&s.Prime, v) }},
+		Meaning: "Paths that are asked for, once and in this order, before a SnapStart snapshot is taken. " +
+			"The answers do not matter.",
+		read: func(s *Settings, v string) bool { return readPaths(&s.Prime, v) }},
 	{Name: "AWS_LWA_TASK", Default: "false", Accepts: booleans,
 		Meaning: "The function runs commands instead of the app: see [Commands](#commands).",
 		read:    func(s *Settings, v string) bool { return readBool(&s.Task, v) }},

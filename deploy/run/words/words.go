@@ -45,7 +45,8 @@ func Split(command string) (words []string, err error) {
 			i++
 			word.WriteByte(command[i])
 		case strings.IndexByte(special, c) >= 0:
-			return nil, fmt.Errorf("no shell runs the command, so its %c would be one more character of an argument; quote it if that is meant, or run a shell of the image: sh -c '...'", c)
+			return nil, fmt.Errorf("no shell runs the command, so its %c would be one more character of an "+
+				"argument; quote it if that is meant, or run a shell of the image: sh -c '...'", c)
 		default:
 			word.WriteByte(c)
 		}

@@ -28,7 +28,8 @@ func CompileAdapter(ctx context.Context, architecture, file string) error {
 func Compile(ctx context.Context, program, architecture, file string) error {
 	tool, err := exec.LookPath("go")
 	if err != nil {
-		return errors.New("compile the adapter: the go command was not found: install Go 1.26 or newer from https://go.dev/dl/ and put it on the PATH")
+		return errors.New("compile the adapter: the go command was not found: install Go 1.26 or newer from " +
+			"https://go.dev/dl/ and put it on the PATH")
 	}
 	settings, err := goSettings(ctx, tool)
 	if err != nil {

@@ -30,7 +30,8 @@ func hostile(t *testing.T) {
 	t.Helper()
 	written := filepath.Join(t.TempDir(), "env")
 	must(t, os.WriteFile(written,
-		[]byte("GOFLAGS=-tags=purego -gcflags=all=-N\nGOAMD64=v3\nGOARM64=v8.1,lse\nGOEXPERIMENT=nogreenteagc\nGOFIPS140=latest\n"), 0o600))
+		[]byte("GOFLAGS=-tags=purego "+
+			"-gcflags=all=-N\nGOAMD64=v3\nGOARM64=v8.1,lse\nGOEXPERIMENT=nogreenteagc\nGOFIPS140=latest\n"), 0o600))
 	t.Setenv("GOENV", written)
 	t.Setenv("GOFLAGS", "-tags=other")
 	t.Setenv("GODEBUG", "gotypesalias=0")

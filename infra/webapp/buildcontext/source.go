@@ -225,7 +225,9 @@ type file struct {
 	source string // where it is read
 	shown  string // how the user knows it
 	info   fs.FileInfo
-	link   string // a symbolic link's target: it goes into the context as it is, also where it leads out of it or nowhere, as with Docker
+	// A symbolic link's target: it goes into the context as it is, also where it leads out of it or nowhere, as with
+	// Docker.
+	link string
 }
 
 // copyTo writes the entry below dir with a mode that does not depend on anybody's umask. The time

@@ -31,7 +31,8 @@ func startWithSecrets(overlaid []byte) ([]byte, error) {
 		return text, nil
 	}
 	if command == nil {
-		return nil, errors.New("does not say how the app starts, so nothing can be put in front of it: write the base image's CMD into it, which " +
+		return nil, errors.New("does not say how the app starts, so nothing can be put in front of it: write " +
+			"the base image's CMD into it, which " +
 			"the setting secrets needs")
 	}
 	return appendLine(text, "CMD "+words(append([]string{reference.Program}, command...))), nil

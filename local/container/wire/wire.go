@@ -48,9 +48,10 @@ type Request struct {
 
 // Reply answers a call.
 type Reply struct {
-	Error   string        `json:",omitempty"`
-	Group   int           `json:",omitempty"`
-	Exit    string        `json:",omitempty"` // how the leader ended ("exit status 3", "signal: killed"); empty after a clean exit
+	Error string `json:",omitempty"`
+	Group int    `json:",omitempty"`
+	// Exit is how the leader ended ("exit status 3", "signal: killed"); empty after a clean exit.
+	Exit    string        `json:",omitempty"`
 	Alive   bool          `json:",omitempty"` // a process of the group is left
 	Written map[int]int64 `json:",omitempty"` // bytes of output on their way to this machine, by group
 	Paths   []string      `json:",omitempty"` // of the image's extensions, in the order of their names

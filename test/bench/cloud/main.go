@@ -116,7 +116,8 @@ func throughput(bin string, seconds float64) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("Trivial app, %d sandboxes: %.0f requests/s with %d clients; one client: p50 %.2f ms, p99 %.2f ms for the whole way\n",
+	fmt.Printf("Trivial app, %d sandboxes: %.0f requests/s with %d clients; one client: p50 %.2f ms, p99 "+
+		"%.2f ms for the whole way\n",
 		sandboxes, float64(count)/seconds, sandboxes, ms(percentile(one, 0.5)), ms(percentile(one, 0.99)))
 	return nil
 }

@@ -92,7 +92,8 @@ func makeImage(c *Cloud, o *Object) (map[string]any, error) {
 			continue
 		}
 		if owner.Text("imageTagMutability") == "IMMUTABLE" {
-			return nil, fmt.Errorf("tag invalid: the image tag %q already exists in the %q repository and cannot be overwritten", tag, repository)
+			return nil, fmt.Errorf("tag invalid: the image tag %q already exists in the %q repository and "+
+				"cannot be overwritten", tag, repository)
 		}
 		c.images[url][i].tag = ""
 	}

@@ -14,12 +14,13 @@ import (
 // kind is what the stand-in knows about a type of resource. The facts are those of pulumi-aws 6.83 and
 // pulumi-docker 4.11.
 type kind struct {
-	replaces []string                                   // inputs whose change makes a new one; "*" for all
-	named    string                                     // the input that is given a name when it is left out
-	computed []string                                   // outputs that AWS makes up, unknown in the preview of a new one
-	renewed  []string                                   // those of them that an update may change, unknown in its preview
-	read     []string                                   // inputs that the provider reads back: a diff compares what it found, not what it was given
-	renews   func(olds, news resource.PropertyMap) bool // whether an update changes what it may; nil for always
+	replaces []string // inputs whose change makes a new one; "*" for all
+	named    string   // the input that is given a name when it is left out
+	computed []string // outputs that AWS makes up, unknown in the preview of a new one
+	renewed  []string // those of them that an update may change, unknown in its preview
+	// Inputs that the provider reads back: a diff compares what it found, not what it was given.
+	read   []string
+	renews func(olds, news resource.PropertyMap) bool // whether an update changes what it may; nil for always
 
 	check func(c *Cloud, inputs resource.PropertyMap) error
 	strip func(inputs resource.PropertyMap) // takes out what a diff does not look at
@@ -230,7 +231,8 @@ func makeFunction(c *Cloud, o *Object) (map[string]any, error) {
 		// What was sent stays: the same once more is no change, and publishes no version
 		// (https://github.com/hashicorp/terraform-provider-aws/issues/49904).
 		old.Inputs, old.versions, old.newest = o.Inputs, o.versions, o.newest
-		return nil, fmt.Errorf("waiting for Lambda Function (%s) version %s publish: unexpected state 'Failed', wanted target 'Successful'", o.ID, newest)
+		return nil, fmt.Errorf("waiting for Lambda Function (%s) version %s publish: unexpected state "+
+			"'Failed', wanted target 'Successful'", o.ID, newest)
 	}
 	name := arn("lambda", "function:"+o.ID)
 	return map[string]any{"arn": name, "version": newest, "qualifiedArn": name + ":" + newest,

@@ -113,7 +113,8 @@ func maySend(c *Cloud, op string, o *Object) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("InvalidParameterValueException: the function's execution role does not have permissions to call SendMessage on %s", destination)
+	return fmt.Errorf("InvalidParameterValueException: the function's execution role does not have "+
+		"permissions to call SendMessage on %s", destination)
 }
 
 func emptyRepository(c *Cloud, op string, o *Object) error {
@@ -179,7 +180,8 @@ func notProvisioned(c *Cloud, op string, o *Object) error {
 			return fmt.Errorf("ResourceConflictException: alias %s has a provisioned concurrency configuration", o.ID)
 		}
 		if len(servedVersions(o)) > 1 {
-			return fmt.Errorf("InvalidParameterValueException: alias %s with weights has a provisioned concurrency configuration", o.ID)
+			return fmt.Errorf("InvalidParameterValueException: alias %s with weights has a provisioned "+
+				"concurrency configuration", o.ID)
 		}
 	}
 	return nil
@@ -201,7 +203,8 @@ func qualified(c *Cloud, op string, o *Object) error {
 func notWeighted(c *Cloud, op string, o *Object) error {
 	alias := c.find(aliasType, arn("lambda", "function:"+o.Text("functionName")+":"+o.Text("qualifier")))
 	if op != "delete" && alias != nil && len(servedVersions(alias)) > 1 {
-		return fmt.Errorf("InvalidParameterValueException: alias %s with weights cannot be used with provisioned concurrency", alias.ID)
+		return fmt.Errorf("InvalidParameterValueException: alias %s with weights cannot be used with "+
+			"provisioned concurrency", alias.ID)
 	}
 	return nil
 }
@@ -222,7 +225,8 @@ func oncePerVersion(c *Cloud, op string, o *Object) error {
 	for _, other := range c.all(provisionedType) {
 		if op == "create" && other.Text("functionName") == o.Text("functionName") &&
 			c.startedFor(other) == c.startedFor(o) {
-			return fmt.Errorf("InvalidParameterValueException: version %s has a provisioned concurrency configuration already", c.startedFor(o))
+			return fmt.Errorf("InvalidParameterValueException: version %s has a provisioned concurrency "+
+				"configuration already", c.startedFor(o))
 		}
 	}
 	return nil
@@ -237,7 +241,8 @@ func notProvisionedTwice(c *Cloud, op string, o *Object) error {
 	for _, other := range c.all(provisionedType) {
 		if other != mine && other.Text("functionName") == o.Text("functionName") &&
 			c.startedFor(other) == o.Text("functionVersion") {
-			return fmt.Errorf("InvalidParameterValueException: alias %s cannot be moved to a version that has a provisioned concurrency configuration", o.ID)
+			return fmt.Errorf("InvalidParameterValueException: alias %s cannot be moved to a version that "+
+				"has a provisioned concurrency configuration", o.ID)
 		}
 	}
 	return nil
@@ -257,7 +262,8 @@ func withinReserved(c *Cloud, op string, o *Object) error {
 		}
 	}
 	if total > reserved {
-		return fmt.Errorf("InvalidParameterValueException: %v started environments are more than the %v reserved ones", total, reserved)
+		return fmt.Errorf("InvalidParameterValueException: %v started environments are more than the %v "+
+			"reserved ones", total, reserved)
 	}
 	return nil
 }

@@ -429,7 +429,8 @@ func stream(requestID string, gates []string, how string) {
 	c, _ := net.Dial("tcp", api)
 	defer c.Close()
 	fmt.Fprintf(c,
-		"POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Type: application/vnd.awslambda.http-integration-response\r\n", invocation(requestID, "response"))
+		"POST %s HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"+
+			"Content-Type: application/vnd.awslambda.http-integration-response\r\n", invocation(requestID, "response"))
 	if !strings.Contains(how, "plain") {
 		io.WriteString(c, "Lambda-Runtime-Function-Response-Mode: streaming\r\n")
 	}
