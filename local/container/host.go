@@ -257,6 +257,11 @@ func (g *group) Alive() bool {
 	return reply.Alive
 }
 
+func (g *group) Ending() bool {
+	reply, _ := g.container.call(wire.Request{Call: wire.Ending, Group: g.id})
+	return reply.Ending
+}
+
 func (g *group) Ended() <-chan struct{} { return g.ended }
 func (g *group) ExitReason() string     { return g.exit }
 

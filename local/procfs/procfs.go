@@ -30,6 +30,23 @@ func PeakMemory(pid int) int64 {
 	return (share + max(0, peak-now)) << 10
 }
 
+// Ending tells whether a process has begun to end, or has ended. The kernel sets PF_EXITING, a bit of the field flags
+// (proc_pid_stat(5)), before it closes the process's files. Where there is no /proc, nothing is known to end.
+func Ending(pid int) bool {
+	stat, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
+	if err != nil {
+		_, err := os.Stat("/proc/self/stat")
+		return err == nil
+	}
+	const flags, exiting = 6, 4 // counted behind the name, which is in brackets and may have spaces
+	fields := bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+	if len(fields) <= flags {
+		return false
+	}
+	value, _ := strconv.ParseUint(string(fields[flags]), 10, 64)
+	return value&exiting != 0
+}
+
 // OpenForWriting tells whether a process has a file open that it can write to. The path is absolute and without links.
 func OpenForWriting(pid int, path string) bool {
 	folder := "/proc/" + strconv.Itoa(pid)

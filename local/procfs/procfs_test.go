@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strconv"
 	"testing"
+	"time"
 )
 
 func TestPeakMemory(t *testing.T) {
@@ -28,6 +29,35 @@ func TestPeakMemory(t *testing.T) {
 	}
 	if peak := PeakMemory(command.Process.Pid); peak != 0 {
 		t.Errorf("a process that has ended: %d bytes", peak)
+	}
+}
+
+// TestEnding: a process that runs does not end; one that has ended does, also before anybody has waited for it.
+func TestEnding(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("this package reads /proc, which only Linux has")
+	}
+	command := exec.Command("cat")
+	input, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pid := command.Process.Pid
+	if Ending(pid) {
+		t.Error("it ends from the start on")
+	}
+	input.Close()
+	for limit := time.Now().Add(20 * time.Second); !Ending(pid); time.Sleep(time.Millisecond) {
+		if time.Now().After(limit) {
+			t.Fatal("it never ends")
+		}
+	}
+	command.Wait()
+	if !Ending(pid) {
+		t.Error("a process that is gone does not end")
 	}
 }
 

@@ -54,6 +54,7 @@ type Command struct {
 type Group interface {
 	Signal(s syscall.Signal) // reaches the whole group; a group that has gone is no error
 	Alive() bool             // a process of the group is left
+	Ending() bool            // the leader has begun to end, or has ended; where nobody can tell, false
 	Ended() <-chan struct{}  // closed when the leader has ended
 	// ExitReason says how the leader ended, in the words of the platform ("exit status 3", "signal:
 	// killed"); it is empty after a clean exit.

@@ -7,6 +7,8 @@ import (
 	"runtime"
 	"sync"
 	"syscall"
+
+	"lambda-web/local/procfs"
 )
 
 // process is a process group on this machine.
@@ -50,6 +52,7 @@ func startProcess(c Command, runtimeAPI string, exited func(Group)) (*process, e
 }
 
 func (p *process) Signal(s syscall.Signal) { syscall.Kill(-p.pid, s) }
+func (p *process) Ending() bool            { return procfs.Ending(p.pid) }
 func (p *process) Ended() <-chan struct{}  { return p.ended }
 
 func (p *process) Alive() bool {

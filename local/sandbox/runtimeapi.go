@@ -65,10 +65,25 @@ func (sb *sandbox) runtimeNext(c *conn) {
 		return
 	}
 	sb.polls = append(sb.polls, c)
+	app := sb.failedApp()
+	sb.mu.Unlock()
+	if app != nil && app.Ending() {
+		return // its end will be told in a moment; an invocation that came before that would be lost
+	}
+	sb.mu.Lock()
 	sb.runtimeReady = true
 	over := sb.advance()
 	sb.mu.Unlock()
 	sb.finish(over)
+}
+
+// failedApp is the app if its invocation has just failed, perhaps because it ends: the connections of a process are
+// closed before its end is told. It needs the lock.
+func (sb *sandbox) failedApp() Group {
+	if e := sb.run; e != nil && e.answered && e.errorType != "" {
+		return sb.app
+	}
+	return nil
 }
 
 // sendEvent answers invocation/next. If the connection is broken the runtime polls again or its

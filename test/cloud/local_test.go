@@ -255,6 +255,18 @@ func TestAppMisbehaves(t *testing.T) {
 			t.Errorf("the request after it: status %d", response.StatusCode)
 		}
 	})
+	t.Run("dies during each other request", func(t *testing.T) {
+		t.Parallel()
+		c := start(t, "-app", wsgiApp, "-c", onDemand)
+		for n := range 12 {
+			if response, _ := c.do("GET", "/die", nil); response.StatusCode != 502 {
+				t.Errorf("death %d: status %d", n, response.StatusCode)
+			}
+			if response, _ := c.do("GET", "/again", nil); response.StatusCode != 200 {
+				t.Errorf("the request at once after death %d: status %d", n, response.StatusCode)
+			}
+		}
+	})
 	t.Run("listens on another port", func(t *testing.T) {
 		t.Parallel()
 		free := freePort(t)

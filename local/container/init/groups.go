@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"lambda-web/local/container/wire"
+	"lambda-web/local/procfs"
 	"lambda-web/local/sandbox/program"
 )
 
@@ -47,6 +48,8 @@ func (g *groups) serve(stream net.Conn) {
 		syscall.Kill(-request.Group, syscall.Signal(request.Signal)) // a group that has gone is no error
 	case wire.Alive:
 		reply.Alive = !errors.Is(syscall.Kill(-request.Group, 0), syscall.ESRCH)
+	case wire.Ending:
+		reply.Ending = procfs.Ending(request.Group)
 	case wire.Drain:
 		reply.Written = g.drain()
 	case wire.Extensions:

@@ -30,6 +30,7 @@ const (
 	Wait       = "wait"       // Group; answers when its leader has ended, with Exit
 	Signal     = "signal"     // Group, Signal
 	Alive      = "alive"      // Group; gives Alive
+	Ending     = "ending"     // Group; gives Ending
 	Drain      = "drain"      // gives Written, of all groups
 	Memory     = "memory"     // gives Memory
 	Extensions = "extensions" // gives Paths
@@ -53,6 +54,7 @@ type Reply struct {
 	// Exit is how the leader ended ("exit status 3", "signal: killed"); empty after a clean exit.
 	Exit    string        `json:",omitempty"`
 	Alive   bool          `json:",omitempty"` // a process of the group is left
+	Ending  bool          `json:",omitempty"` // the group's leader has begun to end, or has ended
 	Written map[int]int64 `json:",omitempty"` // bytes of output on their way to this machine, by group
 	Paths   []string      `json:",omitempty"` // of the image's extensions, in the order of their names
 	Memory  int64         `json:",omitempty"` // bytes: the sum of the peak resident set sizes of all processes
