@@ -105,6 +105,10 @@ func (d *Daemon) standIn(image, folder string) error {
 	case "ruby":
 		return d.derive(image, folder, "COPY bundle /usr/local/bin/bundle\nRUN chmod 755 /usr/local/bin/bundle\n",
 			map[string]string{"bundle": localBundle})
+	case "eclipse-temurin":
+		return d.java(image, folder)
+	case "maven":
+		return d.maven(image, folder)
 	case "oven/bun":
 		return d.bun(image, folder)
 	case "gcr.io/distroless/static-debian12":

@@ -97,16 +97,29 @@ func copyProgram(folder, program string) error {
 	if err != nil {
 		return err
 	}
-	libraries, err := run("ldd", path)
+	if err := copyFiles(folder, path); err != nil {
+		return err
+	}
+	return copyLibraries(folder, path)
+}
+
+// copyLibraries puts what the loader finds for programs or libraries below root/.
+func copyLibraries(folder string, of ...string) error {
+	libraries, err := run("ldd", of...)
 	if err != nil {
 		return err
 	}
-	files := []string{path}
+	var files []string
 	for _, word := range strings.Fields(libraries) {
-		if strings.HasPrefix(word, "/") {
+		if strings.HasPrefix(word, "/") && !strings.HasSuffix(word, ":") { // of several, ldd names each
 			files = append(files, word)
 		}
 	}
+	return copyFiles(folder, files...)
+}
+
+// copyFiles puts files of this machine below root/, where they are here.
+func copyFiles(folder string, files ...string) error {
 	for _, file := range files {
 		target := filepath.Join(folder, "root", file)
 		if strings.HasPrefix(file, "/lib") { // the image's own /lib is a link
