@@ -51,6 +51,7 @@ func (w *worker) exchange() error {
 	}
 	if w.config.PrefixAuto {
 		w.response.Prefix, w.response.Host = w.composer.Prefix, w.composer.Host
+		w.response.Secure = w.event.Kind == event.V1 || w.event.Kind == event.V2 // they have no http
 	}
 	err := w.answerFromApp()
 	if w.log.Enabled(logging.Debug) {

@@ -23,7 +23,7 @@ func (e *Encoder) collect(r *Response) {
 			continue
 		case string(f.Name) == "content-length" && (e.has("content-length") || !r.keepsLength(f.Value)):
 			continue
-		case len(r.Prefix) > 0:
+		case len(r.Prefix) > 0 || r.Secure:
 			f.Value = e.belowPrefix(r, f)
 		}
 		e.fields = append(e.fields, f)

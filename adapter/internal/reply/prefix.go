@@ -13,15 +13,38 @@ import (
 func (e *Encoder) belowPrefix(r *Response, f http1.Field) []byte {
 	switch string(f.Name) {
 	case "location":
-		if at := ownPath(f.Value, r.Host); at >= 0 {
+		at := ownPath(f.Value, r.Host)
+		switch {
+		case at < 0:
+		case r.Secure && http1.EqualFold(f.Value[:min(at, len("http:"))], "http:"):
+			return e.pathAlone(f.Value, at, r.Prefix)
+		case len(r.Prefix) > 0:
 			return e.insertPrefix(f.Value, at, r.Prefix)
 		}
 	case "set-cookie":
-		if at := cookiePath(f.Value); at >= 0 {
+		if at := cookiePath(f.Value); at >= 0 && len(r.Prefix) > 0 {
 			return e.insertPrefix(f.Value, at, r.Prefix)
 		}
 	}
 	return f.Value
+}
+
+// pathAlone makes a redirect to the app's own host, over http, one that keeps the client's scheme: an absolute path
+// (RFC 9110 section 10.2.2). A path that browsers would take for another host's stays in its URL.
+func (e *Encoder) pathAlone(value []byte, at int, prefix []byte) []byte {
+	path := value[at:]
+	if len(path) == 0 || path[0] != '/' {
+		start := len(e.values)
+		e.values = append(append(e.values, '/'), path...)
+		path = e.values[start:]
+	}
+	switch {
+	case len(prefix) > 0:
+		return e.insertPrefix(path, 0, prefix)
+	case len(path) > 1 && (path[1] == '/' || path[1] == '\\' || path[1] <= ' '):
+		return value
+	}
+	return path
 }
 
 // insertPrefix puts the prefix before the path that begins at an index, unless it is there.

@@ -80,6 +80,65 @@ func TestBelowPrefix(t *testing.T) {
 	}
 }
 
+// A redirect to the app's own host over http, which is not served, keeps the client's scheme and never leads elsewhere.
+func TestSecureRedirects(t *testing.T) {
+	for _, row := range []struct{ value, bare, below string }{ // without a prefix, and with one
+		{"http://api.example.com/login", "/login", "/v1/login"},
+		{"HTTP://API.example.com:80/a?b#c", "/a?b#c", "/v1/a?b#c"},
+		{"http://api.example.com/v1/login", "/v1/login", "/v1/login"},
+		{"http://api.example.com", "/", "/v1/"}, {"http://api.example.com?a=b", "/?a=b", "/v1/?a=b"},
+		{"http://api.example.com#a", "/#a", "/v1/#a"},
+		{"https://api.example.com/login", "https://api.example.com/login", "https://api.example.com/v1/login"},
+		{"/login", "/login", "/v1/login"}, {"//api.example.com/a", "//api.example.com/a", "//api.example.com/v1/a"},
+		{"http://other.example.com/a", "http://other.example.com/a", "http://other.example.com/a"},
+		{"http://api.example.com:8080/a", "http://api.example.com:8080/a", "http://api.example.com:8080/a"},
+		{"http://api.example.com//evil/", "http://api.example.com//evil/", "/v1//evil/"},
+		{`http://api.example.com/\evil/`, `http://api.example.com/\evil/`, `/v1/\evil/`},
+		{`http://api.example.com\evil/`, `http://api.example.com\evil/`, `/v1/\evil/`},
+		{"http://api.example.com/\t/evil/", "http://api.example.com/\t/evil/", "/v1/\t/evil/"},
+		{"http:", "http:", "http:"}, {"http:/a", "http:/a", "http:/a"}, {"", "", ""},
+	} {
+		for prefix, want := range map[string]string{"": row.bare, "/v1": row.below} {
+			var e Encoder
+			r := Response{Status: 302, Fields: fields("location: " + row.value), Prefix: []byte(prefix),
+				Host: []byte("api.example.com"), Secure: true}
+			e.collect(&r)
+			if got := string(e.fields[0].Value); got != want {
+				t.Errorf("%q below %q is %q, want %q", row.value, prefix, got, want)
+			}
+		}
+	}
+	var e Encoder
+	r := Response{Fields: fields("set-cookie: a=1; Path=/login"), Host: []byte("api.example.com"), Secure: true}
+	if e.collect(&r); string(e.fields[0].Value) != "a=1; Path=/login" {
+		t.Errorf("a cookie without a prefix became %q", e.fields[0].Value)
+	}
+}
+
+// FuzzSecureRedirect: a redirect leads to the host that it led to, whatever browsers leave out of a URL.
+func FuzzSecureRedirect(f *testing.F) {
+	for _, rest := range []string{"/a", "", "?a", "//evil", `\\evil`, "/\t/evil", "#/"} {
+		f.Add(rest, true)
+		f.Add(rest, false)
+	}
+	f.Fuzz(func(t *testing.T, rest string, below bool) {
+		r := Response{Host: []byte("api.example.com"), Secure: true}
+		if below {
+			r.Prefix = []byte("/v1")
+		}
+		value := "http://api.example.com" + rest
+		var e Encoder
+		got := string(e.belowPrefix(&r, http1.Field{Name: []byte("location"), Value: []byte(value)}))
+		if got == value {
+			return
+		}
+		seen := strings.NewReplacer("\t", "", "\n", "", "\r", "", `\`, "/").Replace(got) // as browsers read it
+		if !strings.HasPrefix(seen, "/") || strings.HasPrefix(seen, "//") {
+			t.Fatalf("%q became %q", value, got)
+		}
+	})
+}
+
 // FuzzBelowPrefix: what is inserted is the prefix, once, and nothing else is changed; a value that has it stays.
 func FuzzBelowPrefix(f *testing.F) {
 	f.Add("https://api.example.com/a", true)

@@ -24,7 +24,9 @@ type Response struct {
 	Head   bool  // the request was HEAD
 	Body   Body
 	Prefix []byte // below which redirects and cookies are kept; or empty
-	Host   []byte // of the request, if there is a prefix
+	Host   []byte // of the request, where redirects to it are looked at
+	// Secure tells that clients reach that host over https alone, whatever scheme the app believes in.
+	Secure bool
 }
 
 // CountOf is how many fields of a name, in lower case, the response has.
