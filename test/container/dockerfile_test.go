@@ -61,8 +61,11 @@ var unpreparedApps = []unprepared{
 			"'>=3.9'\ndependencies = ['fastapi', 'uvicorn']\n", "main.py": fastAPIPage},
 		lock: []string{"uv", "lock"}, want: "FastAPI says hello"},
 	{name: "FastAPI, Poetry",
-		files: map[string]string{"pyproject.toml": "[tool.poetry]\npackage-mode = " +
-			"false\n[tool.poetry.dependencies]\npython = '>=3.10'\nfastapi = '*'\n", "main.py": fastAPIPage},
+		// The source is Poetry's usual one, by the simple repository API (PEP 503), which mirrors of it have, too.
+		files: map[string]string{"pyproject.toml": "[tool.poetry]\npackage-mode = false\n" +
+			"[tool.poetry.dependencies]\npython = '>=3.10'\nfastapi = '*'\n" +
+			"[[tool.poetry.source]]\nname = 'simple'\nurl = 'https://pypi.org/simple/'\npriority = 'primary'\n",
+			"main.py": fastAPIPage},
 		lock: []string{"poetry", "lock"}, want: "FastAPI says hello"},
 	{name: "Django", files: map[string]string{"requirements.txt": "django\n", "manage.py": managePy,
 		"site1/__init__.py": "", "site1/settings.py": djangoPage, "site1/wsgi.py": wsgiPy},

@@ -180,7 +180,7 @@ func connect(root string) (changes []string, err error) {
 			return nil, err
 		}
 		if filepath.Ext(file) == ".crt" {
-			changes = append(changes, "ENV PIP_CERT="+file, "ENV SSL_CERT_FILE="+file)
+			changes = append(changes, "ENV PIP_CERT="+file+" SSL_CERT_FILE="+file+" REQUESTS_CA_BUNDLE="+file)
 		}
 	}
 	for _, name := range []string{"PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT"} {
