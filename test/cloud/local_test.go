@@ -274,7 +274,9 @@ func TestAppMisbehaves(t *testing.T) {
 			fmt.Sprintf("port=%d", freePort(t)),
 			"-c", fmt.Sprintf(`environment={"APP_LISTENS_ON":"%d","AWS_LWA_READINESS_CHECK_TIMEOUT_SECONDS":"6"}`,
 				free))
-		c.waitFor(strconv.Itoa(free) + ", expected ")
+		if line := c.waitFor(strconv.Itoa(free) + ", expected "); !strings.Contains(line, "setting port") {
+			t.Errorf("it does not name the setting: %s", line)
+		}
 		if code := c.ExitCode(); code != 1 || strings.Contains(c.Log(), "Ready in ") {
 			t.Errorf("exit code %d", code)
 		}
