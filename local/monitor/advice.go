@@ -17,8 +17,9 @@ import (
 // advisor reads what the app of one version says and adds what its developer would have to find out: which file
 // the app may not write on Lambda, and that it starts over and over instead of becoming ready.
 type advisor struct {
-	log  io.Writer
-	next func(sandbox.Record) // may be nil
+	log   io.Writer
+	next  func(sandbox.Record) // may be nil
+	image bool                 // the app runs as an image, with Lambda's disk
 
 	mu      sync.Mutex
 	told    map[string]bool      // folders, and what else is told once
@@ -44,8 +45,8 @@ const (
 	maxComplaints = 100         // different ones per sandbox
 )
 
-func newAdvisor(log io.Writer, next func(sandbox.Record)) *advisor {
-	return &advisor{log: log, next: next, told: map[string]bool{}, starts: map[int]*[]complaint{}}
+func newAdvisor(log io.Writer, next func(sandbox.Record), image bool) *advisor {
+	return &advisor{log: log, next: next, image: image, told: map[string]bool{}, starts: map[int]*[]complaint{}}
 }
 
 // observe takes the records of the version's sandboxes.
@@ -68,8 +69,10 @@ func (a *advisor) observe(record sandbox.Record) {
 		if r.Platform {
 			return
 		}
-		a.readOnly(r.Text)
-		a.lambdaBase(r.Text)
+		if a.image {
+			a.readOnly(r.Text)
+			a.lambdaBase(r.Text)
+		}
 		if start := a.starts[r.Sandbox]; start != nil {
 			a.attempt(start, r)
 		}

@@ -59,7 +59,7 @@ func FuzzReadOnlyPath(f *testing.F) {
 func TestAdvice(t *testing.T) {
 	var log strings.Builder
 	seen := 0
-	a := newAdvisor(&log, func(sandbox.Record) { seen++ })
+	a := newAdvisor(&log, func(sandbox.Record) { seen++ }, true)
 	now := time.Unix(0, 0)
 	source := sandbox.Source{Sandbox: 1}
 	say := func(text string) { a.observe(sandbox.Line{Source: source, Time: now, Text: text}) }
@@ -112,7 +112,7 @@ func TestAdvice(t *testing.T) {
 // TestAdviceOnTheBaseImage: once, whatever the number of sandboxes.
 func TestAdviceOnTheBaseImage(t *testing.T) {
 	var log strings.Builder
-	a := newAdvisor(&log, nil)
+	a := newAdvisor(&log, nil, true)
 	for number := range 3 {
 		a.observe(sandbox.Line{Source: sandbox.Source{Sandbox: number},
 			Text: "entrypoint requires the handler name to be the first argument"})

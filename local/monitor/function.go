@@ -40,7 +40,7 @@ func (c *Cloud) updateFunction(ctx context.Context, d *Deployment, r *Resource, 
 	if now != nil && !afresh && reflect.DeepEqual(now.config, config) && reflect.DeepEqual(now.routes, next.routes) {
 		return nil
 	}
-	next.advisor = newAdvisor(c.settings.Log, c.settings.ObserveSandbox)
+	next.advisor = newAdvisor(c.settings.Log, c.settings.ObserveSandbox, config.Launcher != nil)
 	if now != nil && reflect.DeepEqual(now.config, config) {
 		next.advisor = now.advisor
 	}
@@ -131,10 +131,7 @@ func (c *Cloud) version(now, next *function, number string, afresh bool) (*sandb
 		return now.behind[number], nil
 	}
 	config := next.config
-	config.Log, config.Observe, config.Record = c.settings.Lines, c.settings.ObserveSandbox, c.settings.Record
-	if config.Launcher != nil { // with the image's own disk
-		config.Observe = next.advisor.observe
-	}
+	config.Log, config.Observe, config.Record = c.settings.Lines, next.advisor.observe, c.settings.Record
 	return sandbox.New(config)
 }
 

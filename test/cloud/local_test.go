@@ -281,6 +281,15 @@ func TestAppMisbehaves(t *testing.T) {
 			t.Errorf("exit code %d", code)
 		}
 	})
+	t.Run("starts over and over", func(t *testing.T) {
+		t.Parallel()
+		app := copyApp(t, map[string]string{"start.sh": "while :; do echo cannot connect to db:5432; sleep 1.1; done\n"})
+		c := begin(t, "-port", "0", "-watch=false", "-app", app, "-mode", "process", "-command", "exec sh start.sh")
+		c.waitFor("lambda-web: the app is not ready and tries again and again; it said 3 times: cannot connect to db:5432")
+		if err := c.Signal(syscall.SIGINT); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("takes longer than the init phase", func(t *testing.T) {
 		if testing.Short() {
 			t.Skip("takes 22 s")
