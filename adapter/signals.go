@@ -50,6 +50,6 @@ func (t *termination) end() {
 	select {} // the worker that ends last ends the process
 }
 
-// ignoreBrokenPipes keeps the process alive when nobody reads its log. The signal is taken and not ignored, for programs
-// inherit what their parent ignores.
+// ignoreBrokenPipes keeps the process alive when nobody reads its log. The signal is taken and not ignored, for
+// programs inherit what their parent ignores.
 func ignoreBrokenPipes() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }

@@ -16,7 +16,8 @@ func TestSitePort(t *testing.T) {
 	} {
 		o := options{port: row.port, sitePort: row.given}
 		err := o.checkPorts()
-		if o.sitePort != row.want || (err == nil) != (row.mistake == "") || err != nil && !strings.Contains(err.Error(), row.mistake) {
+		if o.sitePort != row.want || (err == nil) != (row.mistake == "") || err != nil &&
+			!strings.Contains(err.Error(), row.mistake) {
 			t.Errorf("PORT %d, SITE_PORT %d: %d, %v", row.port, row.given, o.sitePort, err)
 		}
 	}

@@ -161,8 +161,8 @@ var byType = map[string][]right{
 		{sid: "API", actions: []string{"apigateway:SetWebACL"}},
 	},
 
-	// CloudFront gives distributions and policies their ids, too; its functions have the names they are given. Whether a
-	// web ACL may be used is asked of AWS WAF where CloudFront's are
+	// CloudFront gives distributions and policies their ids, too; its functions have the names they are given.
+	// Whether a web ACL may be used is asked of AWS WAF where CloudFront's are
 	// (https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudfront.html).
 	"aws:cloudfront/distribution:Distribution": {{sid: "Front", resources: []string{frontARN + "distribution/*"},
 		actions: []string{"cloudfront:CreateDistribution", "cloudfront:UpdateDistribution",

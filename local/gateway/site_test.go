@@ -151,21 +151,25 @@ func TestSiteCompresses(t *testing.T) {
 		origin         origin
 		packed         bool
 	}{
-		"a page":                     {"GET", "gzip, deflate, br", origin{size: 1000, fields: html}, true},
-		"an error page":              {"GET", "gzip", origin{status: 404, size: 2000, fields: html}, true},
-		"a small one":                {"GET", "gzip", origin{size: 999, fields: html}, false},
-		"a large one":                {"GET", "gzip", origin{size: 10_000_000, fields: html}, true},
-		"one that is too large":      {"GET", "gzip", origin{size: 10_000_001, fields: html}, false},
-		"another status":             {"GET", "gzip", origin{status: 500, size: 2000, fields: html}, false},
-		"a stream":                   {"GET", "gzip", origin{size: 2000, chunked: true, fields: html}, false},
-		"an image":                   {"GET", "gzip", origin{size: 2000, fields: map[string]string{"Content-Type": "image/png"}}, false},
-		"no type":                    {"GET", "gzip", origin{size: 2000, fields: map[string]string{"Content-Type": ""}}, false},
-		"what is compressed already": {"GET", "gzip", origin{size: 2000, fields: map[string]string{"Content-Type": "text/css", "Content-Encoding": "br"}}, false},
+		"a page":                {"GET", "gzip, deflate, br", origin{size: 1000, fields: html}, true},
+		"an error page":         {"GET", "gzip", origin{status: 404, size: 2000, fields: html}, true},
+		"a small one":           {"GET", "gzip", origin{size: 999, fields: html}, false},
+		"a large one":           {"GET", "gzip", origin{size: 10_000_000, fields: html}, true},
+		"one that is too large": {"GET", "gzip", origin{size: 10_000_001, fields: html}, false},
+		"another status":        {"GET", "gzip", origin{status: 500, size: 2000, fields: html}, false},
+		"a stream":              {"GET", "gzip", origin{size: 2000, chunked: true, fields: html}, false},
+		"an image": {"GET", "gzip",
+			origin{size: 2000, fields: map[string]string{"Content-Type": "image/png"}}, false},
+		"no type": {"GET", "gzip",
+			origin{size: 2000, fields: map[string]string{"Content-Type": ""}}, false},
+		"what is compressed already": {"GET", "gzip",
+			origin{size: 2000, fields: map[string]string{"Content-Type": "text/css", "Content-Encoding": "br"}}, false},
 		"for who takes none":         {"GET", "", origin{size: 2000, fields: html}, false},
 		"for who refuses it":         {"GET", "gzip;q=0, identity", origin{size: 2000, fields: html}, false},
 		"for who takes brotli alone": {"GET", "br", origin{size: 2000, fields: html}, false},
-		"JSON of a POST":             {"POST", "gzip", origin{size: 2000, fields: map[string]string{"Content-Type": "Application/JSON"}}, true},
-		"HEAD":                       {"HEAD", "gzip", origin{size: 2000, fields: html}, false},
+		"JSON of a POST": {"POST", "gzip",
+			origin{size: 2000, fields: map[string]string{"Content-Type": "Application/JSON"}}, true},
+		"HEAD": {"HEAD", "gzip", origin{size: 2000, fields: html}, false},
 	}
 	for name, row := range rows {
 		t.Run(name, func(t *testing.T) {
@@ -346,7 +350,8 @@ func FuzzSite(f *testing.F) {
 		in.RemoteAddr = "192.0.2.1:1"
 		var wire bytes.Buffer
 		site := NewSite(SiteConfig{ID: "E", Origin: "api.example", OriginPath: "/v1", TellsHost: true,
-			Headers: http.Header{"X-Lambda-Web-Front": {"secret"}}, Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			Headers: http.Header{"X-Lambda-Web-Front": {"secret"}},
+			Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
 				if err := r.Write(&wire); err != nil {
 					return nil, err
 				}

@@ -82,7 +82,8 @@ func TestSecretInputs(t *testing.T) {
 	}
 	g := newTestRegistry(&bytes.Buffer{})
 	if _, err := register(t, g, "aws:iam/role:Role", "role", map[string]any{"name": secret("exec"),
-		"list": []any{map[string]any{"of": secret([]any{secret("x"), 1.0})}}, "map": map[string]any{"value": "y"}}); err != nil {
+		"list": []any{map[string]any{"of": secret([]any{secret("x"), 1.0})}},
+		"map":  map[string]any{"value": "y"}}); err != nil {
 		t.Fatal(err)
 	}
 	r := g.deployment().Resources[0]

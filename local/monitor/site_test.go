@@ -40,14 +40,16 @@ func TestDistribution(t *testing.T) {
 		t.Errorf("domainName is %v", got)
 	}
 	for _, said := range []string{"https://127.0.0.1:3001", "https://shop.example.com"} {
-		g.outputs = map[string]any{"siteUrl": said, "curl": "curl " + said + "/", "port": 8080.0, "url": "http://127.0.0.1:3000/v1"}
+		g.outputs = map[string]any{"siteUrl": said, "curl": "curl " + said + "/", "port": 8080.0,
+			"url": "http://127.0.0.1:3000/v1"}
 		d := g.deployment()
 		if d.Outputs["siteUrl"] != "http://127.0.0.1:3001" || d.Outputs["curl"] != "curl http://127.0.0.1:3001/" ||
 			d.Outputs["port"] != 8080.0 || d.Outputs["url"] != "http://127.0.0.1:3000/v1" || !d.HasSite() {
 			t.Errorf("%s: the outputs are %v", said, d.Outputs)
 		}
 	}
-	if _, err := register(t, withListener("", errors.New("port 3001 is taken")), distributionType, "app", distribution(nil)); err == nil ||
+	if _, err := register(t, withListener("", errors.New("port 3001 is taken")), distributionType, "app",
+		distribution(nil)); err == nil ||
 		!strings.Contains(err.Error(), "port 3001 is taken") {
 		t.Errorf("a site that cannot listen: %v", err)
 	}
@@ -65,7 +67,8 @@ func TestMakeSite(t *testing.T) {
 			t.Fatal(err)
 		}
 		return map[string]any{"defaultCacheBehavior": map[string]any{"targetOriginId": "stage",
-			"functionAssociations": []any{map[string]any{"eventType": "viewer-request", "functionArn": f.Object.AsMap()["arn"]}}}}
+			"functionAssociations": []any{map[string]any{"eventType": "viewer-request",
+				"functionArn": f.Object.AsMap()["arn"]}}}}
 	}
 	for name, row := range map[string]struct {
 		inputs  func(g *registry) []map[string]any
@@ -73,7 +76,10 @@ func TestMakeSite(t *testing.T) {
 	}{
 		"plain":         {func(*registry) []map[string]any { return []map[string]any{{}} }, ""},
 		"with the host": {func(g *registry) []map[string]any { return []map[string]any{associated(g, tells)} }, ""},
-		"with another function": {func(g *registry) []map[string]any { return []map[string]any{associated(g, "function handler() {}")} },
+		"with another function": {func(g *registry) []map[string]any {
+			return []map[string]any{associated(g,
+				"function handler() {}")}
+		},
 			"cannot be run on this machine"},
 		"two": {func(*registry) []map[string]any { return []map[string]any{{}, {}} }, "several CloudFront distributions"},
 		"an S3 bucket behind it": {func(*registry) []map[string]any {
@@ -104,8 +110,9 @@ func TestPasswords(t *testing.T) {
 		t.Helper()
 		g := newTestRegistry(&bytes.Buffer{})
 		g.program.Previous = previous
-		r, err := register(t, g, "random:index/randomPassword:RandomPassword", name, map[string]any{"length": length, "special": false,
-			"keepers": map[string]any{"rotation": rotation}})
+		r, err := register(t, g, "random:index/randomPassword:RandomPassword", name,
+			map[string]any{"length": length, "special": false,
+				"keepers": map[string]any{"rotation": rotation}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -3,8 +3,8 @@
 //
 // The map: a start command comes from COMMAND, the app's Procfile or its Dockerfile (start.go, procfile.go,
 // dockerfile.go); packages come from a virtual environment (python.go, requirements.go) or node_modules
-// (node.go); a release command, or a Procfile's release line, runs before a new version (release.go); files.go tells when the app has
-// changed.
+// (node.go); a release command, or a Procfile's release line, runs before a new version (release.go); files.go tells
+// when the app has changed.
 //
 // Of a Dockerfile only ENTRYPOINT, CMD, ENV and WORKDIR of the final stage are read. No RUN, COPY or ADD is ever
 // carried out. What this package writes is in the project's .lambda-web folder and in the app's own folder.

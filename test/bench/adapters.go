@@ -122,7 +122,8 @@ func floorAdapters(root string, given []adapter) ([]adapter, error) {
 // build compiles an adapter as it is released.
 func build(root, pkg, folder string) (string, error) {
 	path := filepath.Join(folder, binaryName)
-	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -funcalign=16", "-o", path, pkg)
+	command := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w -funcalign=16",
+		"-o", path, pkg)
 	command.Dir, command.Env = root, append(os.Environ(), "CGO_ENABLED=0")
 	if output, err := command.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("build %s: %w\n%s", pkg, err, output)

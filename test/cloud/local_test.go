@@ -317,10 +317,12 @@ func TestMistakes(t *testing.T) {
 	}{
 		{"a taken port", []string{"-port", port}, []string{"port " + port +
 			" on 127.0.0.1 cannot be used (address already in use)", "PORT"}},
-		{"a taken port for the site", []string{"-port", "0", "-site-port", port, "-app", wsgiApp, "-mode", "process", "-c", "front=cloudfront"},
+		{"a taken port for the site", []string{"-port", "0", "-site-port", port, "-app", wsgiApp, "-mode",
+			"process", "-c", "front=cloudfront"},
 			[]string{"port " + port + " on 127.0.0.1, for the site in front of the API, cannot be used " +
 				"(address already in use)", "SITE_PORT"}},
-		{"a site's port out of range", []string{"-port", "0", "-site-port", "70000"}, []string{"SITE_PORT is 70000", "1 to 65535"}},
+		{"a site's port out of range", []string{"-port", "0", "-site-port", "70000"},
+			[]string{"SITE_PORT is 70000", "1 to 65535"}},
 		{"one port for both", []string{"-port", port, "-site-port", port}, []string{"SITE_PORT and PORT are the same"}},
 		{"a port out of range", []string{"-port", "70000"}, []string{"PORT is 70000", "1 to 65535"}},
 		{"no such app", []string{"-port", "0", "-app", "nowhere"}, []string{`APP is "nowhere", which is not a folder`}},

@@ -36,7 +36,8 @@ func buildAdapter(path string, environment []string, flags ...string) error {
 	if err != nil {
 		return err
 	}
-	build := exec.Command("go", slices.Concat([]string{"build", "-trimpath", "-ldflags", "-s -w -funcalign=16", "-o", path}, flags,
+	build := exec.Command("go", slices.Concat([]string{"build", "-trimpath", "-ldflags", "-s -w -funcalign=16",
+		"-o", path}, flags,
 		[]string{"./adapter"})...)
 	build.Dir = root
 	build.Env = append(os.Environ(), environment...)

@@ -46,10 +46,13 @@ func frontEvents(fields map[string][]string) map[string]string {
 	}
 	return map[string]string{
 		"REST": `{"resource":"/{proxy+}","path":"/cart","httpMethod":"GET","headers":` + quoted(single) +
-			`,"multiValueHeaders":` + quoted(fields) + `,"pathParameters":{"proxy":"cart"},"requestContext":{"resourcePath":"/{proxy+}",` +
-			`"httpMethod":"GET","path":"/v1/cart","stage":"v1","domainName":"` + stageHost + `"},"body":null,"isBase64Encoded":false}`,
+			`,"multiValueHeaders":` + quoted(fields) +
+			`,"pathParameters":{"proxy":"cart"},"requestContext":{"resourcePath":"/{proxy+}",` +
+			`"httpMethod":"GET","path":"/v1/cart","stage":"v1","domainName":"` + stageHost +
+			`"},"body":null,"isBase64Encoded":false}`,
 		"HTTP API": `{"version":"2.0","rawPath":"/cart","rawQueryString":"","headers":` + quoted(joined) +
-			`,"requestContext":{"domainName":"` + stageHost + `","http":{"method":"GET","path":"/v1/cart"},"stage":"v1"},"isBase64Encoded":false}`,
+			`,"requestContext":{"domainName":"` + stageHost +
+			`","http":{"method":"GET","path":"/v1/cart"},"stage":"v1"},"isBase64Encoded":false}`,
 		"ALB": `{"path":"/cart","httpMethod":"GET","multiValueHeaders":` + quoted(fields) +
 			`,"requestContext":{"elb":{"targetGroupArn":"x"}},"body":"","isBase64Encoded":false}`,
 	}
@@ -148,8 +151,9 @@ func TestForgedFront(t *testing.T) {
 	t.Parallel()
 	e := behindFront(t, nil)
 	for name, forged := range forgedFronts {
-		fields := map[string][]string{"Host": {stageHost}, "X-Forwarded-Host": {"evil.example"}, "X_Forwarded_Host": {"evil.example"},
-			"Forwarded": {"host=evil.example;proto=http"}, "X-Forwarded-Prefix": {"/evil"}, "Script-Name": {"/evil"}}
+		fields := map[string][]string{"Host": {stageHost}, "X-Forwarded-Host": {"evil.example"},
+			"X_Forwarded_Host": {"evil.example"},
+			"Forwarded":        {"host=evil.example;proto=http"}, "X-Forwarded-Prefix": {"/evil"}, "Script-Name": {"/evil"}}
 		for field, values := range forged {
 			fields[field] = values
 		}
@@ -174,7 +178,8 @@ func TestFrontSecretOfAuthorizers(t *testing.T) {
 		`"multiValueHeaders":{"x-lambda-web-front":["%[1]s"],"a":["é"]},"requestContext":{"path":"/v1/cart"}}`
 	e.invoke(fmt.Sprintf(event, frontSecret))
 	call := e.app.Served()[0]
-	if want := fmt.Sprintf(event, strings.Repeat("*", len(frontSecret))); call.Target != "/events" || string(call.Body) != want {
+	if want := fmt.Sprintf(event, strings.Repeat("*", len(frontSecret))); call.Target != "/events" ||
+		string(call.Body) != want {
 		t.Errorf("%s %s, want %s", call.Target, call.Body, want)
 	}
 	e.checkSecret()

@@ -1,5 +1,5 @@
-// Package docker gives tests a Docker daemon and base images, on machines that have neither: a daemon that lives as long
-// as the tests, and stand-ins made of distribution packages where no registry can be reached.
+// Package docker gives tests a Docker daemon and base images, on machines that have neither: a daemon that lives as
+// long as the tests, and stand-ins made of distribution packages where no registry can be reached.
 package docker
 
 import (

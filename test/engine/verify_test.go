@@ -11,8 +11,8 @@ import (
 	"lambda-web/test/verify/contract"
 )
 
-// TestVerifyPhases: what "make verify STACK=scratch" deploys, one phase after the other with a settings file of its own,
-// can be deployed so, serves each time, and leaves nothing.
+// TestVerifyPhases: what "make verify STACK=scratch" deploys, one phase after the other with a settings file of its
+// own, can be deployed so, serves each time, and leaves nothing.
 func TestVerifyPhases(t *testing.T) {
 	p := newProject(t)
 	cloud := standin.New(p.root + "/infra")
@@ -46,7 +46,8 @@ func TestVerifyPhases(t *testing.T) {
 	for _, dropped := range cloud.Dropped() {
 		t.Error(dropped)
 	}
-	if after, err := os.ReadFile(filepath.Join(p.root, "Pulumi.scratch.yaml")); err != nil || string(after) != string(text) {
+	if after, err := os.ReadFile(filepath.Join(p.root, "Pulumi.scratch.yaml")); err != nil ||
+		string(after) != string(text) {
 		t.Errorf("the stack's own file has changed: %v\n%s", err, after)
 	}
 }

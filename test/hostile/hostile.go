@@ -15,8 +15,8 @@ import (
 	"testing"
 )
 
-// Lines are lines of Dockerfiles that would change the developer's machine if they ran on it, as many that are in use do
-// without meaning harm.
+// Lines are lines of Dockerfiles that would change the developer's machine if they ran on it, as many that are in use
+// do without meaning harm.
 var Lines = []struct{ Name, Text string }{
 	{"removes packages of the machine's Python by uv", "RUN touch /tmp/none && uv pip sync --system /tmp/none"},
 	{"removes packages of the machine's Python by pip",

@@ -200,14 +200,16 @@ func TestEnds(t *testing.T) {
 		code      int
 		out, says string
 	}{
-		{"success", append(append(begins(ours, migrate), "done"), ending(ours, "INFO", migrate+": exit status 0 after 1 ms")...),
+		{"success", append(append(begins(ours, migrate), "done"),
+			ending(ours, "INFO", migrate+": exit status 0 after 1 ms")...),
 			succeed, 0, "done\n", ""},
 		{"an exit code", append(append(begins(ours, migrate), "no such table"), ending(ours, "ERROR",
 			"Task.ExitStatus: "+migrate+": exit status 3")...), fail(exit3), 3, "no such table\n",
 			"run: " + migrate + ": exit status 3"},
 		{"the log as JSON", []string{`{"time":"2026-11-29T05:00:00.000Z","type":"platform.initStart","record":{}}`,
 			`{"time":"2026-11-29T05:00:00.000Z","type":"platform.start","record":{"requestId":"` + ours + `"}}`,
-			`{"timestamp":"2026-11-29T05:00:00.000Z","level":"INFO","message":"runs ` + migrate + `","requestId":"` + ours + `"}`,
+			`{"timestamp":"2026-11-29T05:00:00.000Z","level":"INFO","message":"runs ` + migrate +
+				`","requestId":"` + ours + `"}`,
 			`{"level":"INFO","message":"of the command"}`, "plain",
 			`{"time":"2026-11-29T05:00:01.000Z","type":"platform.report","record":{"requestId":"` + ours + `"}}`},
 			succeed, 0, `{"level":"INFO","message":"of the command"}` + "\nplain\n", ""},

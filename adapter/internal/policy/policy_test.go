@@ -84,8 +84,10 @@ func TestTold(t *testing.T) {
 		nothing, prefix, front bool // passes with this told
 	}{
 		{"x-forwarded-prefix", true, false, false}, {"script_name", true, false, false},
-		{"x-forwarded-host", true, true, false}, {"x_forwarded_host", false, false, false}, {"x_forwarded-host", false, false, false},
-		{"forwarded", true, true, false}, {"x-lambda-web-front", true, true, false}, {"x_lambda.web-front", true, true, false},
+		{"x-forwarded-host", true, true, false}, {"x_forwarded_host", false, false, false},
+		{"x_forwarded-host", false, false, false},
+		{"forwarded", true, true, false}, {"x-lambda-web-front", true, true, false},
+		{"x_lambda.web-front", true, true, false},
 		{"x-forwarded-for", true, true, true}, {"x-original-host", true, true, true},
 	}
 	for _, row := range rows {

@@ -105,7 +105,8 @@ func TestFrontScriptName(t *testing.T) {
 		e.Scan(inv.Payload)
 		c := NewComposer(fronted())
 		c.ScriptName = true
-		if err := c.Compose(&e, inv); err != nil || bytes.Contains(c.Head, []byte("SCRIPT_NAME")) || string(c.Target) != "/cart" {
+		if err := c.Compose(&e, inv); err != nil || bytes.Contains(c.Head, []byte("SCRIPT_NAME")) ||
+			string(c.Target) != "/cart" {
 			t.Errorf("%s: %v %q", source, err, c.Head)
 		}
 	}
@@ -218,13 +219,15 @@ func TestFrontSecretInPassedOnEvents(t *testing.T) {
 }
 
 func TestIsHost(t *testing.T) {
-	for _, host := range []string{"a", "shop.example.com", "shop.example.com:8443", "127.0.0.1:3001", "[::1]", "[2001:db8::1]:3001",
+	for _, host := range []string{"a", "shop.example.com", "shop.example.com:8443", "127.0.0.1:3001", "[::1]",
+		"[2001:db8::1]:3001",
 		"d111111abcdef8.cloudfront.net", "xn--bcher-kva.example", "a_b.example", "EXAMPLE.com"} {
 		if !isHost([]byte(host)) {
 			t.Errorf("%q is no host", host)
 		}
 	}
-	for _, text := range []string{"", ":80", "a:b", "a b", "a/b", "a@b", "a,b", "a?b", "a#b", "a\\b", "::1", "[::1", "::1]", "[]", "[]:80",
+	for _, text := range []string{"", ":80", "a:b", "a b", "a/b", "a@b", "a,b", "a?b", "a#b", "a\\b", "::1",
+		"[::1", "::1]", "[]", "[]:80",
 		"a\r\nb", "a\x00", "bücher.example", "a:80:80", "[a]b", "http://a", strings.Repeat("a", 256)} {
 		if isHost([]byte(text)) {
 			t.Errorf("%q is a host", text)
@@ -233,7 +236,8 @@ func TestIsHost(t *testing.T) {
 }
 
 func BenchmarkComposeFront(b *testing.B) {
-	events := frontEvents(b, map[string][]string{"Host": {"a1.execute-api.eu-central-1.amazonaws.com"}, "Accept": {"text/html"},
+	events := frontEvents(b, map[string][]string{"Host": {"a1.execute-api.eu-central-1.amazonaws.com"},
+		"Accept":             {"text/html"},
 		"X-Lambda-Web-Front": {frontSecret}, "X-Forwarded-Host": {"shop.example.com"},
 		"X-Forwarded-For": {"192.0.2.1, 198.51.100.7"}, "X-Forwarded-Proto": {"https"}})
 	inv := invocation(events["REST"])
@@ -254,7 +258,8 @@ func FuzzFront(f *testing.F) {
 	f.Add(frontSecret, "shop.example.com", "1.1.1.1, 2.2.2.2", "forwarded", uint8(0))
 	f.Add("x", "a\r\nb", ",", "X_Lambda_Web_Front", uint8(1))
 	f.Fuzz(func(t *testing.T, secret, host, forwardedFor, name string, kind uint8) {
-		events := frontEvents(t, map[string][]string{name: {secret, host}, "Host": {"api.example"}, "X-Forwarded-For": {forwardedFor},
+		events := frontEvents(t, map[string][]string{name: {secret, host}, "Host": {"api.example"},
+			"X-Forwarded-For":    {forwardedFor},
 			"X-Lambda-Web-Front": {secret}, "X-Forwarded-Host": {host}})
 		payload := events[[]string{"REST", "HTTP API", "ALB"}[kind%3]]
 		wire, _, err := compose(t, fronted(), payload)

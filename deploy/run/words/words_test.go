@@ -59,7 +59,8 @@ func FuzzSplit(f *testing.F) {
 
 // TestSplitAsAShell compares with the shell of this machine what both take.
 func TestSplitAsAShell(t *testing.T) {
-	for _, text := range []string{`a 'b c' "d e" f\ g`, `a "\\ \" \a \$ x"`, `a ''"" 'x'y"z"`, `a \'b\"`, `a 'b"c' "d'e"`, "a b\\\nc \\\n d"} {
+	for _, text := range []string{`a 'b c' "d e" f\ g`, `a "\\ \" \a \$ x"`, `a ''"" 'x'y"z"`, `a \'b\"`,
+		`a 'b"c' "d'e"`, "a b\\\nc \\\n d"} {
 		output, err := exec.Command("sh", "-c", `printf '%s\n' `+text).Output()
 		if err != nil {
 			t.Fatal(err)

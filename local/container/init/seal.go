@@ -15,8 +15,8 @@ import (
 const openFiles = 1024
 
 // seal makes the container what a sandbox of Lambda is, with rights that only this process has and only now: the
-// limit of open files, the root file system read-only, /tmp for everybody. Then it starts over as Lambda's unprivileged user without
-// any right. It must be alone in a container of its own.
+// limit of open files, the root file system read-only, /tmp for everybody. Then it starts over as Lambda's
+// unprivileged user without any right. It must be alone in a container of its own.
 func seal() error {
 	limit := syscall.Rlimit{Cur: openFiles, Max: openFiles}
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {

@@ -1,8 +1,8 @@
 //go:build linux
 
-// Command floor is what no adapter can be faster than: the same four wake-ups and the same bytes over loopback, with nothing
-// in between. It works out request and reply once, from the first invocation, and sends those bytes again for each one
-// after it, with blocking system calls in one thread. It is not for use.
+// Command floor is what no adapter can be faster than: the same four wake-ups and the same bytes over loopback, with
+// nothing in between. It works out request and reply once, from the first invocation, and sends those bytes again for
+// each one after it, with blocking system calls in one thread. It is not for use.
 package main
 
 import (

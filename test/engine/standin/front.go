@@ -7,7 +7,8 @@ import (
 	"strings"
 )
 
-// A distribution of CloudFront: its resources, whether the app knows its requests, and the calls that make it. The facts
+// A distribution of CloudFront: its resources, whether the app knows its requests, and the calls that make it. The
+// facts
 // are those of https://docs.aws.amazon.com/cloudfront/latest/APIReference/.
 
 const (
