@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"lambda-web/test/lambda"
 )
 
 // Ports come from the range that the kernel gives to outgoing connections too, as the port of an
@@ -56,7 +58,7 @@ func FreePort() (int, error) {
 		if err := listener.Close(); err != nil {
 			return 0, err
 		}
-		if release, err := reserve(port); err == nil {
+		if release, err := lambda.Reserve(port); err == nil {
 			b.hold(release)
 			return port, nil
 		}

@@ -25,6 +25,7 @@ type Server struct {
 	mu         sync.Mutex
 	changed    chan struct{} // closed and made anew at every change
 	listener   net.Listener
+	release    func() // of the port that Refuse keeps
 	accepted   int
 	open       map[*connection]struct{}
 	requests   []*Request
@@ -87,17 +88,29 @@ func (s *Server) Serve(listener net.Listener) {
 	s.mu.Lock()
 	s.listener, s.network, s.address = listener, listener.Addr().Network(), listener.Addr().String()
 	s.mu.Unlock()
+	s.keepPort(nil)
 	s.done.Add(1)
 	go s.acceptLoop(listener)
 }
 
-// Refuse closes the listener, so that new connections are refused. Open connections live on.
+// Refuse closes the listener, so that new connections are refused. Open connections live on. A port is kept, so that no
+// other server answers in the place of this one.
 func (s *Server) Refuse() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.listener != nil {
-		hangUp(s.listener)
-		s.listener = nil
+	listener := s.listener
+	s.listener = nil
+	s.mu.Unlock()
+	if listener == nil {
+		return
+	}
+	hangUp(listener)
+	address, isTCP := listener.Addr().(*net.TCPAddr)
+	for give := time.Now().Add(time.Second); isTCP && time.Now().Before(give); time.Sleep(100 * time.Microsecond) {
+		// The goroutine that accepts closes the port for good when it has seen the end.
+		if release, err := Reserve(address.Port); err == nil {
+			s.keepPort(release)
+			return
+		}
 	}
 }
 
@@ -112,6 +125,16 @@ func (s *Server) Resume() error {
 	}
 }
 
+// keepPort takes over what gives a port back, or gives the one back that is kept if it is nil.
+func (s *Server) keepPort(release func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.release != nil {
+		s.release()
+	}
+	s.release = release
+}
+
 // Address is host:port, or the path of a Unix socket.
 func (s *Server) Address() string {
 	s.mu.Lock()
@@ -122,6 +145,7 @@ func (s *Server) Address() string {
 // Close ends everything and waits until no goroutine of the server is left.
 func (s *Server) Close() {
 	s.Refuse()
+	s.keepPort(nil)
 	s.mu.Lock()
 	for c := range s.open {
 		hangUp(c.Conn)

@@ -1,10 +1,10 @@
-package conformance
+package lambda
 
 import "syscall"
 
-// reserve binds a loopback port without listening on it: connections are refused, the kernel gives the port to nobody
+// Reserve binds a loopback port without listening on it: connections are refused, the kernel gives the port to nobody
 // who asks for any port, and a server that asks for this one still gets it (SO_REUSEADDR, which servers set).
-func reserve(port int) (release func(), err error) {
+func Reserve(port int) (release func(), err error) {
 	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM|syscall.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
