@@ -5,13 +5,13 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"lambda-web/test/conformance"
 	"lambda-web/test/lambda"
 )
 
@@ -19,10 +19,8 @@ import (
 // log, attached and detached.
 func TestWithTheAdapter(t *testing.T) {
 	adapter := filepath.Join(t.TempDir(), "lambda-adapter")
-	build := exec.Command("go", "build", "-o", adapter, "lambda-web/adapter")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the adapter: %v\n%s", err, output)
+	if err := conformance.BuildAdapter(adapter, false); err != nil {
+		t.Fatal(err)
 	}
 	for _, c := range []struct {
 		command   string

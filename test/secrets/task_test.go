@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"lambda-web/test/conformance"
 	"lambda-web/test/lambda"
 )
 
@@ -16,10 +17,8 @@ import (
 // commands too. A command has the values, and its event has none.
 func TestTaskFunction(t *testing.T) {
 	adapter := filepath.Join(t.TempDir(), "lambda-adapter")
-	build := exec.Command("go", "build", "-o", adapter, "lambda-web/adapter")
-	build.Env = append(build.Environ(), "CGO_ENABLED=0")
-	if output, err := build.CombinedOutput(); err != nil {
-		t.Fatalf("build the adapter: %v\n%s", err, output)
+	if err := conformance.BuildAdapter(adapter, false); err != nil {
+		t.Fatal(err)
 	}
 	readSources("../../adapter", "../../adapter/internal/task")
 	api := lambda.NewRuntimeAPI()
